@@ -1,0 +1,37 @@
+# `make quickstart` and `make test` need Python 3.11 or newer with pip only.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: quickstart test lint format clean
+
+quickstart: $(VENV)/.installed
+	$(BIN)/keras-igpt quickstart
+
+test: $(VENV)/.installed-test lint
+	$(BIN)/python -m pytest -m "" -n 2 --durations=10
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.installed-test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Some distributions ship Python without what `venv` needs; virtualenv has it.
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV) || \
+	  ($(PYTHON) -m pip install --user virtualenv && \
+	   $(PYTHON) -m virtualenv --clear $(VENV))
+
+$(VENV)/.installed: $(BIN)/python setup.cfg
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed setup.cfg
+	$(BIN)/python -m pip install --quiet --editable .[test]
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,19 @@
+"""keras_igpt: one decoder-only Transformer that paints pictures."""
+
+from keras_igpt import data
+from keras_igpt.files import load
+from keras_igpt.model import ImageGPT
+from keras_igpt.palette import PaletteTokenizer
+from keras_igpt.training import BitsPerPixel, TokenCrossentropy, TrainingBudget
+from keras_igpt.version import __version__
+
+__all__ = [
+    "BitsPerPixel",
+    "ImageGPT",
+    "PaletteTokenizer",
+    "TokenCrossentropy",
+    "TrainingBudget",
+    "__version__",
+    "data",
+    "load",
+]

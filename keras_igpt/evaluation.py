@@ -1,0 +1,142 @@
+"""Figures about models and pictures.
+
+Axes: B pictures, N cells, V vocabulary.
+"""
+
+import math
+
+import numpy as np
+
+# Classifiers see at most this many training pictures: a support vector
+# machine's time grows with their square.
+JUDGE_PICTURES = 5_000
+# Pictures painted to be recognised.
+GENERATED = 500
+
+
+def bits_per_pixel(nats, image_size):
+    """Mean bits per pixel of pictures whose likelihood is known.
+
+    Args:
+        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
+        image_size: tuple of two ints, height and width.
+    """
+    return float(np.mean(nats)) / math.log(2) / math.prod(image_size)
+
+
+def histogram_nats(tokens, labels, train_tokens, train_labels, vocabulary_size):
+    """Code length under histograms of each cell: what counting alone gives.
+
+    Every cell has a histogram of its own over the training tokens, with half
+    a count added to every token (Krichevsky & Trofimov 1981). With labels
+    there is one per class and cell.
+
+    Args:
+        tokens: int array of shape `(B, N)`, to be coded.
+        labels: int array of shape `(B,)`, or None for no classes.
+        train_tokens: int array of shape `(B', N)`, to count.
+        train_labels: int array of shape `(B',)`, or None.
+        vocabulary_size: int.
+
+    Returns:
+        float64 array of shape `(B,)`, nats per picture.
+    """
+    if labels is None:
+        labels = np.zeros(len(tokens), int)
+        train_labels = np.zeros(len(train_tokens), int)
+    num_classes = int(max(labels.max(), train_labels.max())) + 1
+    cells = np.arange(tokens.shape[1])
+    counts = np.full(
+        (num_classes, tokens.shape[1], vocabulary_size), 0.5
+    )  # (classes, N, V)
+    np.add.at(counts, (train_labels[:, None], cells, train_tokens), 1)
+    logs = np.log(counts / counts.sum(axis=-1, keepdims=True))
+    return -logs[labels[:, None], cells, tokens].sum(axis=1)
+
+
+def report(model, train, test, seed=0):
+    """Figures of a model on test pictures, beside those of counting.
+
+    Args:
+        model: an `ImageGPT`.
+        train: what the model was trained on, as `keras_igpt.data.load` gives.
+        test: pictures it has not seen.
+        seed: int. Of the generated pictures that are to be recognised.
+
+    Returns:
+        dict of float: nats per picture and bits per pixel of the model; bits
+        per pixel of the histograms per cell, and per class and cell; with
+        classes, the share of generated pictures, as many per class, that a
+        `Judge` recognises, and of real test pictures.
+    """
+    size = model.tokenizer.image_size
+    counted = model.prepare(train, shuffle=False).inputs
+    inputs = model.prepare(test, shuffle=False).inputs
+    nats = model.score_tokens(inputs)
+    figures = {
+        "nats_per_picture": float(nats.mean()),
+        "bits_per_pixel": bits_per_pixel(nats, size),
+    }
+    variants = {"histogram_bits_per_pixel": (None, None)}
+    if model.num_classes:
+        variants["class_histogram_bits_per_pixel"] = (
+            inputs["label"],
+            counted["label"],
+        )
+    for name, (labels, counted_labels) in variants.items():
+        figures[name] = bits_per_pixel(
+            histogram_nats(
+                inputs["tokens"],
+                labels,
+                counted["tokens"],
+                counted_labels,
+                model.vocabulary_size,
+            ),
+            size,
+        )
+    if model.num_classes:
+        figures.update(_recognised(model, counted, inputs, seed))
+    return figures
+
+
+def _recognised(model, train, test, seed):
+    def pictures(inputs):
+        return np.asarray(model.tokenizer.decode(inputs["tokens"]))
+
+    judge = Judge(pictures(train), train["label"])
+    labels = np.repeat(
+        np.arange(model.num_classes), -(-GENERATED // model.num_classes)
+    )
+    painted = model.generate(labels, seed=seed)
+    return {
+        "recognised_generated": judge.accuracy(painted, labels),
+        "recognised_real": judge.accuracy(pictures(test), test["label"]),
+    }
+
+
+class Judge:
+    """A classifier trained on real pictures, to recognise painted ones.
+
+    A support vector machine of scikit-learn on raw pixels.
+
+    Args:
+        images: uint8 array of shape `(B, height, width, channels)`.
+        labels: int array of shape `(B,)`.
+        seed: int. Which pictures are taken if there are more than 5,000.
+    """
+
+    def __init__(self, images, labels, seed=0):
+        from sklearn.svm import SVC
+
+        chosen = np.random.default_rng(seed).permutation(len(images))
+        chosen = chosen[:JUDGE_PICTURES]
+        self._classifier = SVC().fit(_flat(images[chosen]), labels[chosen])
+
+    def accuracy(self, images, labels):
+        """Share of pictures recognised as their label."""
+        found = self._classifier.predict(_flat(images))
+        return float(np.mean(found == labels))
+
+
+def _flat(images):
+    return np.asarray(images).reshape(len(images), -1) / 255.0

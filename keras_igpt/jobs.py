@@ -1,0 +1,258 @@
+"""What the commands of `keras-igpt` do, callable from Python too."""
+
+import json
+import pathlib
+import time
+
+import keras
+import numpy as np
+
+from keras_igpt import data as datasets
+from keras_igpt import evaluation
+from keras_igpt.files import load, save_json
+from keras_igpt.model import ImageGPT
+from keras_igpt.palette import PaletteTokenizer
+from keras_igpt.runs import (
+    Checkpoints,
+    ProgressBar,
+    StopOnNaN,
+    read_state,
+)
+from keras_igpt.sheets import contact_sheet, save_png
+from keras_igpt.training import TrainingBudget
+
+# Pictures set aside from the training split to choose the best model by.
+VALIDATION_PICTURES = 256
+
+
+def train(options, folder, resume=False, console=None):
+    """Trains a model on pictures.
+
+    Args:
+        options: dict with the keys that `keras-igpt train` has options for.
+        folder: the run's folder.
+        resume: bool. Go on with the run that the folder holds.
+        console: a `rich.console.Console`, or None.
+
+    Returns:
+        The last checkpoint's row of figures; None if nothing was left to do.
+    """
+    folder = pathlib.Path(folder)
+    if resume:
+        options = {**options, **_read_config(folder)["options"]}
+    elif (folder / "config.json").exists():
+        raise FileExistsError(
+            "`--out` must be a new folder. "
+            f"Received: {folder}, which holds a run. Do add --resume."
+        )
+    state = read_state(folder)
+    if state["spent"] >= 1:
+        return None
+    keras.utils.set_random_seed(options["seed"])
+    pictures = datasets.load(
+        options["data"],
+        split="train",
+        image_size=options["size"],
+        channels=options["channels"],
+    )
+    if resume:
+        model = load(folder / "last.keras")
+    else:
+        model = _new_model(options, pictures)
+        save_json(
+            folder / "config.json",
+            {
+                "options": options,
+                "class_names": pictures.class_names,
+                "versions": _versions(),
+                "started": time.strftime("%Y-%m-%d %H:%M:%S"),
+            },
+        )
+    batches = model.prepare(
+        pictures, options["batch_size"], seed=options["seed"]
+    )
+    aside = min(VALIDATION_PICTURES, max(1, batches.num_images // 10))
+    batches, validation = batches.split(aside)
+    return _fit(model, batches, validation, options, folder, state, console)
+
+
+def _new_model(options, pictures):
+    height, width, channels = pictures.image_shape
+    colors = options["colors"] or (16 if channels == 1 else 512)
+    tokenizer = PaletteTokenizer((height, width), colors, channels)
+    tokenizer.adapt(pictures)
+    model = ImageGPT(
+        tokenizer,
+        **ImageGPT.SIZES[options["model"]],
+        num_classes=len(pictures.class_names),
+        dropout=options["dropout"],
+        dtype=options["precision"],
+    )
+    model.compile()
+    return model
+
+
+def _fit(model, batches, validation, options, folder, state, console):
+    budget = TrainingBudget(
+        options["learning_rate"],
+        epochs=options["epochs"],
+        minutes=options["minutes"],
+        start=state["spent"],
+    )
+    labels = None
+    if model.num_classes:
+        labels = np.arange(min(model.num_classes, 16))
+    checkpoints = Checkpoints(
+        folder,
+        validation.inputs,
+        budget,
+        sample_labels=labels,
+        best=state["best_val_bits_per_pixel"],
+    )
+    bar = ProgressBar(budget, console)
+    try:
+        model.fit(
+            batches,
+            initial_epoch=state["epoch"] if options["epochs"] else 0,
+            epochs=options["epochs"] or 1_000_000,  # the budget ends it
+            callbacks=[budget, StopOnNaN(), bar, checkpoints],
+            verbose=0,
+        )
+    finally:
+        bar.close()
+    return checkpoints.rows[-1]
+
+
+def generate(model, labels, count, sampling, out):
+    """Paints pictures into files.
+
+    Args:
+        model: path as `keras_igpt.load` takes it.
+        labels: list of class names or numbers as str, or None.
+        count: int. Pictures per label; without labels, pictures in all.
+        sampling: dict of `ImageGPT.generate`'s sampling arguments.
+        out: a `.png` path for one sheet, or a folder for single files.
+
+    Returns:
+        The path that was written.
+    """
+    painter = load(model)
+    sampling = _with_seed(sampling)
+    numbers = _label_numbers(labels, _class_names(model))
+    images = painter.generate(numbers, num_images=count, **sampling)
+    parameters = {"model": str(model), "label": labels, **sampling}
+    columns = count if numbers is not None and len(numbers) > 1 else None
+    return _write(images, out, parameters, columns)
+
+
+def complete(file, model, keep_rows, labels, count, sampling, out):
+    """Completes a picture several times, into files.
+
+    Args:
+        file: path of the picture.
+        keep_rows: int, or None for half.
+        model, labels, count, sampling, out: as in `generate`.
+
+    Returns:
+        The path that was written.
+    """
+    painter = load(model)
+    sampling = _with_seed(sampling)
+    height, width, channels = painter.tokenizer.image_shape
+    image = datasets.read_image(file, (height, width), channels)
+    keep_rows = height // 2 if keep_rows is None else keep_rows
+    numbers = _label_numbers(labels, _class_names(model))
+    images = painter.complete(
+        np.repeat(image[None], count, axis=0),
+        keep_rows,
+        labels=numbers,
+        **sampling,
+    )
+    parameters = {
+        "model": str(model),
+        "file": str(file),
+        "keep_rows": keep_rows,
+        "label": labels,
+        **sampling,
+    }
+    return _write(images, out, parameters)
+
+
+def evaluate(model, data, split="test", limit=None, seed=0):
+    """Figures on test pictures; see `keras_igpt.evaluation.report`."""
+    painter = load(model)
+    height, width, channels = painter.tokenizer.image_shape
+
+    def pictures(split):
+        return datasets.load(
+            data, split=split, image_size=(height, width), channels=channels
+        )
+
+    test = pictures(split)
+    if limit is not None:
+        test = test.take(limit)
+    return evaluation.report(painter, pictures("train"), test, seed)
+
+
+def _with_seed(sampling):
+    """Puts a seed in, so that the files can say how to repeat them."""
+    if sampling.get("seed") is not None:
+        return sampling
+    return {**sampling, "seed": int(np.random.default_rng().integers(2**31))}
+
+
+def _class_names(model):
+    config = pathlib.Path(model) / "config.json"
+    if not config.exists():
+        config = pathlib.Path(model).parent / "config.json"
+    if not config.exists():
+        return []
+    return json.loads(config.read_text("utf-8"))["class_names"]
+
+
+def _label_numbers(labels, class_names):
+    """Numbers of classes given by name or number."""
+    if not labels:
+        return None
+    numbers = []
+    for label in labels:
+        if label in class_names:
+            numbers.append(class_names.index(label))
+        elif label.isdecimal():
+            numbers.append(int(label))
+        else:
+            known = ", ".join(class_names) or "numbers only"
+            raise ValueError(
+                f"`--label` must be a class of the model ({known}). "
+                f"Received: --label {label}."
+            )
+    return numbers
+
+
+def _write(images, out, parameters, columns=None):
+    out = pathlib.Path(out)
+    if out.suffix.lower() == ".png":
+        save_png(out, contact_sheet(images, columns), parameters)
+        return out
+    for i, image in enumerate(images):
+        own = {**parameters, "seed": parameters["seed"] + i}
+        save_png(out / f"{i:04d}.png", image, own)
+    return out
+
+
+def _read_config(folder):
+    path = folder / "config.json"
+    if not path.exists() or not (folder / "last.keras").exists():
+        raise FileNotFoundError(
+            "`--resume` must find a run with a saved model. "
+            f"Received: --out {folder}, which has none. "
+            "Do leave --resume out."
+        )
+    return json.loads(path.read_text("utf-8"))
+
+
+def _versions():
+    from importlib.metadata import version
+
+    names = ("keras_igpt", "keras", "tensorflow", "numpy")
+    return {name: version(name) for name in names}

@@ -1,0 +1,380 @@
+"""The Transformer's parts, in the order in which tokens flow through them.
+
+Axes: B batch, T query length, S key length, H heads, D head size.
+
+The block is the pre-norm one of ImageGPT (Chen et al. 2020), with the parts
+that later work settled on as defaults: RMS norm (Zhang & Sennrich 2019,
+https://arxiv.org/abs/1910.07467), rotary positions (Su et al. 2021,
+https://arxiv.org/abs/2104.09864) on rows and columns, SwiGLU (Shazeer 2020,
+https://arxiv.org/abs/2002.05202) and normalised queries and keys (Henry et
+al. 2020, https://arxiv.org/abs/2010.04245).
+"""
+
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+ACTIVATIONS = ("swiglu", "quick_gelu")
+POSITIONS = ("rotary", "learned")
+NORM_EPSILON = 1e-5
+
+
+def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
+    """Angles that turn queries and keys by their cell's row and column.
+
+    The first half of the frequencies turns with the row, the second with the
+    column. Prompt positions are not turned, so that every cell sees the
+    prompt from its own absolute place. `base` is small because a picture's
+    sides are tens of cells long, not thousands.
+
+    Args:
+        grid_size: tuple of two ints, rows and columns.
+        head_dim: int, a multiple of 4.
+        prompt_length: int. Positions in front of the first cell.
+        base: float. The slowest frequency is about `1 / base` per cell.
+
+    Returns:
+        float32 array of shape `(prompt_length + cells, head_dim // 2)`.
+    """
+    rows, columns = np.divmod(np.arange(math.prod(grid_size)), grid_size[1])
+    num_frequencies = head_dim // 4
+    frequencies = base ** (-np.arange(num_frequencies) / num_frequencies)
+    angles = np.concatenate(
+        [np.outer(rows, frequencies), np.outer(columns, frequencies)], axis=1
+    )
+    return np.pad(angles, ((prompt_length, 0), (0, 0))).astype("float32")
+
+
+def rotate(x, angles):
+    """Turns each pair `(x[i], x[i + D/2])` by its angle.
+
+    Args:
+        x: tensor of shape `(B, T, H, D)`.
+        angles: float32 tensor of shape `(T, D // 2)`.
+    """
+    cos = ops.cast(ops.cos(angles), x.dtype)[:, None, :]  # (T, 1, D/2)
+    sin = ops.cast(ops.sin(angles), x.dtype)[:, None, :]
+    first, second = ops.split(x, 2, axis=-1)
+    return ops.concatenate(
+        [first * cos - second * sin, second * cos + first * sin], axis=-1
+    )
+
+
+def prefix_causal_mask(length, prompt_length):
+    """Who may look at whom: all see the prompt, cells see cells before them.
+
+    With a prompt of 2 and 2 cells, rows being the one who looks:
+    `[[1 1 0 0], [1 1 0 0], [1 1 1 0], [1 1 1 1]]`.
+
+    Args:
+        length: int or scalar int32 tensor. Prompt and cells together.
+        prompt_length: int.
+
+    Returns:
+        bool tensor of shape `(length, length)`.
+    """
+    position = ops.arange(length)
+    return ops.logical_or(
+        position[None, :] <= position[:, None],
+        position[None, :] < prompt_length,
+    )
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class CellEmbedding(keras.layers.Layer):
+    """What goes into a cell: the token before it and the cell's own place.
+
+    Token ids are `0 … vocabulary_size - 1`; the id `vocabulary_size` is START,
+    which stands before the first cell.
+    """
+
+    def __init__(self, vocabulary_size, num_cells, hidden_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.vocabulary_size = vocabulary_size
+        self.num_cells = num_cells
+        self.hidden_dim = hidden_dim
+
+        def table(rows, name):
+            return keras.layers.Embedding(
+                rows,
+                hidden_dim,
+                embeddings_initializer=keras.initializers.RandomNormal(
+                    stddev=0.02
+                ),
+                dtype=self.dtype_policy,
+                name=name,
+            )
+
+        self.token_embedding = table(vocabulary_size + 1, "token_embedding")
+        self.position_embedding = table(num_cells, "position_embedding")
+
+    def build(self):
+        self.token_embedding.build((None, None))
+        self.position_embedding.build((None,))
+
+    def call(self, previous, cells):
+        """Embeds the tokens before some cells.
+
+        Args:
+            previous: int32 tensor of shape `(B, T)`.
+            cells: int32 tensor of shape `(T,)`, places in raster order.
+
+        Returns:
+            float tensor of shape `(B, T, hidden_dim)`.
+        """
+        return self.token_embedding(previous) + self.position_embedding(cells)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "vocabulary_size": self.vocabulary_size,
+            "num_cells": self.num_cells,
+            "hidden_dim": self.hidden_dim,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class Attention(keras.layers.Layer):
+    """Multi-head self-attention, over a whole sequence or over its cache.
+
+    Args:
+        hidden_dim: int. Width of the residual stream.
+        num_heads: int. Divides `hidden_dim`.
+        qk_norm: bool. Normalise every head's query and key.
+        use_bias: bool. Biases in both projections.
+        output_scale: float. Standard deviation of the output projection's
+            initial weights, relative to `1 / sqrt(hidden_dim)`.
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        num_heads,
+        qk_norm=True,
+        use_bias=False,
+        output_scale=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.num_heads = num_heads
+        self.head_dim = hidden_dim // num_heads
+        self.qk_norm = qk_norm
+        self.use_bias = use_bias
+        self.output_scale = output_scale
+        self.query_key_value = dense(
+            3 * hidden_dim, use_bias, 1.0, self.dtype_policy, "query_key_value"
+        )
+        self.output_projection = dense(
+            hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
+        )
+        if qk_norm:
+            self.query_norm = norm(self.dtype_policy, "query_norm")
+            self.key_norm = norm(self.dtype_policy, "key_norm")
+
+    def build(self):
+        self.query_key_value.build((None, None, self.hidden_dim))
+        self.output_projection.build((None, None, self.hidden_dim))
+        if self.qk_norm:
+            self.query_norm.build((None, None, None, self.head_dim))
+            self.key_norm.build((None, None, None, self.head_dim))
+
+    def call(self, x, mask, angles=None, cache=None, index=None):
+        """Mixes positions.
+
+        Args:
+            x: float tensor of shape `(B, T, hidden_dim)`.
+            mask: bool tensor of shape `(T, S)`, True where a query may look.
+            angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
+                no rotary positions.
+            cache: None, and the keys are those of `x`; or a pair of float
+                tensors of shape `(B, S, H, D)`, keys and values by position.
+            index: int32 scalar tensor. Where in the cache `x` belongs.
+
+        Returns:
+            Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
+            keys and values that were looked at, `(B, S, H, D)` each.
+        """
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        query, key, value = ops.split(
+            ops.reshape(
+                self.query_key_value(x),
+                (batch, length, 3 * self.num_heads, self.head_dim),
+            ),
+            3,
+            axis=2,
+        )  # (B, T, H, D)
+        if self.qk_norm:
+            query, key = self.query_norm(query), self.key_norm(key)
+        if angles is not None:
+            query, key = rotate(query, angles), rotate(key, angles)
+        if cache is not None:
+            key = ops.slice_update(cache[0], (0, index, 0, 0), key)
+            value = ops.slice_update(cache[1], (0, index, 0, 0), value)
+        x = ops.dot_product_attention(query, key, value, mask=mask[None, None])
+        x = ops.reshape(x, (batch, length, self.hidden_dim))
+        return self.output_projection(x), (key, value)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "num_heads": self.num_heads,
+            "qk_norm": self.qk_norm,
+            "use_bias": self.use_bias,
+            "output_scale": self.output_scale,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class FeedForward(keras.layers.Layer):
+    """The part of a block that treats every position by itself.
+
+    Args:
+        hidden_dim: int. Width of the residual stream.
+        activation: `"swiglu"` (inner width 8/3 of `hidden_dim`, rounded up to
+            a multiple of 16) or `"quick_gelu"` (inner width 4 times), which
+            is `x * sigmoid(1.702 x)`. Both have as many weights.
+        use_bias: bool.
+        output_scale: float, as in `Attention`.
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        activation="swiglu",
+        use_bias=False,
+        output_scale=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.activation = activation
+        self.use_bias = use_bias
+        self.output_scale = output_scale
+        if activation == "swiglu":
+            self.inner_dim = math.ceil(hidden_dim * 8 / 3 / 16) * 16
+            inner_width = 2 * self.inner_dim
+        else:
+            self.inner_dim = inner_width = 4 * hidden_dim
+        self.inner = dense(
+            inner_width, use_bias, 1.0, self.dtype_policy, "inner"
+        )
+        self.output_projection = dense(
+            hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
+        )
+
+    def build(self):
+        self.inner.build((None, None, self.hidden_dim))
+        self.output_projection.build((None, None, self.inner_dim))
+
+    def call(self, x):
+        x = self.inner(x)
+        if self.activation == "swiglu":
+            gate, x = ops.split(x, 2, axis=-1)
+            x = ops.silu(gate) * x
+        else:
+            x = x * ops.sigmoid(1.702 * x)
+        return self.output_projection(x)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "output_scale": self.output_scale,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class TransformerBlock(keras.layers.Layer):
+    """Pre-norm block: attention, then feed-forward, each added to its input."""
+
+    def __init__(
+        self,
+        hidden_dim,
+        num_heads,
+        activation="swiglu",
+        qk_norm=True,
+        use_bias=False,
+        dropout=0.0,
+        output_scale=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.num_heads = num_heads
+        self.activation = activation
+        self.qk_norm = qk_norm
+        self.use_bias = use_bias
+        self.dropout = dropout
+        self.output_scale = output_scale
+        shared = {"output_scale": output_scale, "dtype": self.dtype_policy}
+        self.attention_norm = norm(self.dtype_policy, "attention_norm")
+        self.attention = Attention(
+            hidden_dim,
+            num_heads,
+            qk_norm,
+            use_bias,
+            name="attention",
+            **shared,
+        )
+        self.feed_forward_norm = norm(self.dtype_policy, "feed_forward_norm")
+        self.feed_forward = FeedForward(
+            hidden_dim, activation, use_bias, name="feed_forward", **shared
+        )
+        self.residual_dropout = keras.layers.Dropout(
+            dropout, dtype=self.dtype_policy, name="residual_dropout"
+        )
+
+    def build(self):
+        shape = (None, None, self.hidden_dim)
+        self.attention_norm.build(shape)
+        self.attention.build()
+        self.feed_forward_norm.build(shape)
+        self.feed_forward.build()
+        self.residual_dropout.build(shape)
+
+    def call(self, x, mask, angles=None, cache=None, index=None, training=None):
+        """As `Attention.call`, with the block's output in its place."""
+        mixed, cache = self.attention(
+            self.attention_norm(x), mask, angles, cache=cache, index=index
+        )
+        x = x + self.residual_dropout(mixed, training=training)
+        inner = self.feed_forward(self.feed_forward_norm(x))
+        return x + self.residual_dropout(inner, training=training), cache
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "num_heads": self.num_heads,
+            "activation": self.activation,
+            "qk_norm": self.qk_norm,
+            "use_bias": self.use_bias,
+            "dropout": self.dropout,
+            "output_scale": self.output_scale,
+        }
+
+
+def norm(dtype, name):
+    """RMS norm with the original iGPT's epsilon."""
+    return keras.layers.RMSNormalization(
+        epsilon=NORM_EPSILON, dtype=dtype, name=name
+    )
+
+
+def dense(units, use_bias, scale, dtype, name):
+    """Projection that starts with variance `scale**2 / inputs`."""
+    return keras.layers.Dense(
+        units,
+        use_bias=use_bias,
+        kernel_initializer=keras.initializers.VarianceScaling(
+            scale**2, mode="fan_in", distribution="untruncated_normal"
+        ),
+        dtype=dtype,
+        name=name,
+    )

@@ -1,0 +1,698 @@
+"""`ImageGPT`: where tokenizer, prompt, Transformer and decoding meet.
+
+Axes: B batch, P prompt positions, N cells of the picture, V vocabulary.
+"""
+
+import functools
+import math
+import warnings
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data, generation
+from keras_igpt.compiled import compile_function
+from keras_igpt.layers import (
+    ACTIVATIONS,
+    POSITIONS,
+    CellEmbedding,
+    TransformerBlock,
+    norm,
+    prefix_causal_mask,
+    rotary_angles,
+)
+from keras_igpt.palette import check_images
+from keras_igpt.prompts import ClassPrompt
+from keras_igpt.training import (
+    BitsPerPixel,
+    TokenBatches,
+    TokenCrossentropy,
+    token_nats,
+)
+
+# Pictures painted at a time: bounds the caches' memory.
+MAX_BATCH = 64
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class ImageGPT(keras.Model):
+    """A decoder-only Transformer that paints pictures token by token.
+
+    The input at a cell is the token before it and the cell's place; the
+    output there is the distribution of the cell's own token. A prompt in
+    front, read as a whole, says what to paint. With `positions="learned"`,
+    `activation="quick_gelu"` and `qk_norm=False` this is ImageGPT (Chen et
+    al. 2020, "Generative Pretraining from Pixels").
+
+    Args:
+        tokenizer: a `PaletteTokenizer`, adapted. Saved with the model.
+        num_layers: int. Transformer blocks.
+        num_heads: int. Attention heads; divides `hidden_dim`.
+        hidden_dim: int. Width of the residual stream.
+        num_classes: int. Labels to paint from; 0 for pictures without.
+        positions: `"rotary"` (rows and columns turn queries and keys, beside
+            a learned vector per cell) or `"learned"` (that vector alone).
+        activation: `"swiglu"` or `"quick_gelu"`.
+        qk_norm: bool. Normalise queries and keys.
+        use_bias: bool. Biases in the projections.
+        dropout: float. Rate on the embedding and on what blocks add.
+
+    Call arguments:
+        inputs: dict of `"tokens"`, int32 `(B, N)`, and, if the model has
+            classes, `"label"`, int32 `(B,)`.
+
+    Returns:
+        float32 logits of shape `(B, N, V)`: those at cell i say what the
+        model expects there, having seen the cells before i.
+
+    Example:
+
+    >>> model = keras_igpt.ImageGPT(tokenizer, num_layers=4, num_classes=10)
+    >>> model.compile(keras.optimizers.AdamW(1e-3))
+    >>> model.fit(model.prepare(train, batch_size=64), epochs=5)
+    >>> images = model.generate(labels=[3, 7], seed=0)
+    """
+
+    SIZES = {
+        "tiny": {"num_layers": 4, "num_heads": 4, "hidden_dim": 96},
+        "small": {"num_layers": 6, "num_heads": 6, "hidden_dim": 192},
+        "base": {"num_layers": 8, "num_heads": 8, "hidden_dim": 256},
+        "large": {"num_layers": 12, "num_heads": 8, "hidden_dim": 512},
+    }
+
+    def __init__(
+        self,
+        tokenizer,
+        num_layers=8,
+        num_heads=8,
+        hidden_dim=256,
+        num_classes=0,
+        positions="rotary",
+        activation="swiglu",
+        qk_norm=True,
+        use_bias=False,
+        dropout=0.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        _check_one_of("positions", positions, POSITIONS)
+        _check_one_of("activation", activation, ACTIVATIONS)
+        _check_positive("num_layers", num_layers)
+        _check_width(hidden_dim, num_heads, positions)
+        self.config = {
+            "num_layers": num_layers,
+            "num_heads": num_heads,
+            "hidden_dim": hidden_dim,
+            "num_classes": num_classes,
+            "positions": positions,
+            "activation": activation,
+            "qk_norm": qk_norm,
+            "use_bias": use_bias,
+            "dropout": dropout,
+        }
+        self.quantization = None
+        self._compiled = {}
+
+        # === Tokens ===
+        self.tokenizer = tokenizer
+        self.vocabulary_size = tokenizer.vocabulary_size
+        self.start_token = self.vocabulary_size
+        self.num_cells = math.prod(tokenizer.grid_size)
+        self.num_classes = num_classes
+
+        # === Layers ===
+        dtype = self.dtype_policy
+        self.prompt = None
+        if num_classes:
+            self.prompt = ClassPrompt(
+                num_classes, hidden_dim, dtype=dtype, name="prompt"
+            )
+        self.prompt_length = self.prompt.length if self.prompt else 0
+        self.embedding = CellEmbedding(
+            self.vocabulary_size,
+            self.num_cells,
+            hidden_dim,
+            dtype=dtype,
+            name="embedding",
+        )
+        self.embedding_dropout = keras.layers.Dropout(
+            dropout, dtype=dtype, name="embedding_dropout"
+        )
+        self.blocks = [
+            TransformerBlock(
+                hidden_dim,
+                num_heads,
+                activation,
+                qk_norm,
+                use_bias,
+                dropout,
+                # 2 L parts are added to the residual stream: each starts
+                # small enough for their sum to keep its variance.
+                output_scale=1 / math.sqrt(2 * num_layers),
+                dtype=dtype,
+                name=f"block_{i}",
+            )
+            for i in range(num_layers)
+        ]
+        self.final_norm = norm(dtype, "final_norm")
+        self.head = keras.layers.Dense(
+            self.vocabulary_size,
+            use_bias=False,
+            kernel_initializer="zeros",
+            dtype=dtype,
+            name="head",
+        )
+        self.angles = None
+        if positions == "rotary":
+            self.angles = rotary_angles(
+                tokenizer.grid_size,
+                hidden_dim // num_heads,
+                self.prompt_length,
+            )
+        self.build()
+
+    def build(self, input_shape=None):
+        width = self.config["hidden_dim"]
+        if self.prompt:
+            self.prompt.build()
+        self.embedding.build()
+        for block in self.blocks:
+            block.build()
+        self.final_norm.build((None, None, width))
+        self.head.build((None, None, width))
+        self.built = True
+
+    # === The network ===
+
+    def call(self, inputs, training=None):
+        tokens = inputs["tokens"]
+        prompt = None
+        if self.prompt:
+            prompt = self.prompt(inputs["label"], training=training)
+        hidden, _ = self._read(prompt, tokens, training)
+        return self._logits(hidden)
+
+    def prefill(self, conditions, prefix):
+        """Reads the prompt and the first cells, all known, in one pass.
+
+        Args:
+            conditions: dict of tensors with B rows, `"label"` if the model
+                has classes.
+            prefix: int32 tensor of shape `(B, n)`. Tokens of the first cells.
+
+        Returns:
+            Tuple with a `(keys, values)` pair per block, each of shape
+            `(B, P + N, H, D)`, zero where nothing is written yet.
+        """
+        prompt = self.prompt(conditions["label"]) if self.prompt else None
+        _, caches = self._read(prompt, prefix)
+        length = self.prompt_length + self.num_cells
+        return tuple(
+            tuple(_pad_to(tensor, length) for tensor in cache)
+            for cache in caches
+        )
+
+    def step(self, previous, cell, caches):
+        """Reads one cell, given the caches of all before it.
+
+        Args:
+            previous: int32 tensor of shape `(B,)`, the token before the cell.
+            cell: int32 scalar tensor.
+            caches: as `prefill` returns them.
+
+        Returns:
+            Tuple of float32 logits `(B, V)` and the caches with the cell.
+        """
+        x = self.embedding(previous[:, None], cell[None])
+        index = self.prompt_length + cell
+        mask = ops.arange(self.prompt_length + self.num_cells) <= index
+        hidden, caches = self._transform(
+            x, mask[None, :], index[None], caches=caches
+        )
+        return self._logits(hidden)[:, 0], caches
+
+    def _read(self, prompt, tokens, training=None):
+        """Hidden states of cells `(B, T, d)`, and all keys and values."""
+        batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
+        start = ops.full((batch, 1), self.start_token, dtype="int32")
+        tokens = ops.cast(tokens, "int32")
+        previous = ops.concatenate([start, tokens], axis=1)[:, :length]
+        x = self.embedding(previous, ops.arange(length))
+        x = self.embedding_dropout(x, training=training)
+        if prompt is not None:
+            x = ops.concatenate([prompt, x], axis=1)
+        length = length + self.prompt_length
+        mask = prefix_causal_mask(length, self.prompt_length)
+        x, caches = self._transform(
+            x, mask, ops.arange(length), training=training
+        )
+        return x[:, self.prompt_length :], caches
+
+    def _transform(self, x, mask, places, caches=None, training=None):
+        angles = None
+        if self.angles is not None:
+            angles = ops.take(self.angles, places, axis=0)
+        index = None if caches is None else places[0]
+        written = []
+        for i, block in enumerate(self.blocks):
+            x, cache = block(
+                x,
+                mask,
+                angles,
+                cache=None if caches is None else caches[i],
+                index=index,
+                training=training,
+            )
+            written.append(cache)
+        return x, tuple(written)
+
+    def _logits(self, hidden):
+        return ops.cast(self.head(self.final_norm(hidden)), "float32")
+
+    # === Training ===
+
+    def prepare(self, dataset, batch_size=64, shuffle=True, seed=0):
+        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
+
+        Args:
+            dataset: what `keras_igpt.data.load` returns, or arrays as
+                `keras_igpt.data.batches` takes them.
+            batch_size: int.
+            shuffle: bool. A new order every epoch.
+            seed: int. Decides the orders.
+
+        Returns:
+            A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
+        """
+        _check_positive("batch_size", batch_size)
+        columns = {"tokens": []}
+        if self.num_classes:
+            columns["label"] = []
+        for batch in data.batches(dataset, batch_size=256):
+            tokens = self.tokenizer.encode(batch["image"])
+            narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
+            tokens = ops.convert_to_numpy(tokens).astype(narrow)
+            columns["tokens"].append(tokens)
+            if self.num_classes:
+                columns["label"].append(self._labels(batch.get("label")))
+        # Tokens stay in memory for the whole of `fit`: two bytes, not four.
+        inputs = {k: np.concatenate(parts) for k, parts in columns.items()}
+        return TokenBatches(inputs, batch_size, shuffle, seed)
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """As `keras.Model.compile`, with defaults for all arguments.
+
+        Args:
+            optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
+            loss: default `TokenCrossentropy()`.
+            metrics: default `[BitsPerPixel(…)]`.
+            kwargs: passed on.
+        """
+        if optimizer is None:
+            optimizer = keras.optimizers.AdamW(
+                1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0
+            )
+        if loss is None:
+            loss = TokenCrossentropy()
+        if metrics is None:
+            pixels = math.prod(self.tokenizer.image_size)
+            metrics = [BitsPerPixel(pixels / self.num_cells)]
+        super().compile(
+            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
+        )
+
+    def compile_from_config(self, config):
+        # Keras leaves this to classes with a `compile` of their own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        _check_prepared(x)
+        return super().predict(x, *args, **kwargs)
+
+    # === Pictures ===
+
+    def generate(
+        self,
+        labels=None,
+        num_images=1,
+        guidance_scale=1.0,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        seed=None,
+        sampler=None,
+        jit_compile=True,
+    ):
+        """Paints pictures.
+
+        Every sampling argument is one value or one per picture, and a
+        picture depends on its own values alone, not on the batch it shares.
+
+        Args:
+            labels: int or ints from 0 to `num_classes - 1`, or None to paint
+                without saying what.
+            num_images: int. Pictures per label.
+            guidance_scale: float. 1 is off; above 1 the picture follows the
+                label more closely, at twice the cost.
+            temperature: float. 0 always takes the likeliest token.
+            top_k: int. Draw from the k likeliest tokens only.
+            top_p: float in (0, 1]. Draw from the likeliest tokens that hold
+                this share of the probability.
+            seed: int, or one per picture. Same seed, same picture. Picture i
+                of a batch gets `seed + i`.
+            sampler: a `keras_nlp.samplers` object or name instead of the
+                arguments from `temperature` to `seed`.
+            jit_compile: bool. Compile with XLA: faster, after some seconds
+                for the first picture of a batch size.
+
+        Returns:
+            uint8 array of shape `(pictures, height, width, channels)`.
+        """
+        _check_positive("num_images", num_images)
+        labels = np.repeat(self._labels(labels, optional=True), num_images)
+        tokens = np.zeros((len(labels), self.num_cells), "int32")
+        return self._paint(
+            labels,
+            tokens,
+            0,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            sampler=sampler,
+            jit_compile=jit_compile,
+        )
+
+    def complete(self, images, keep_rows, labels=None, **sampling):
+        """Keeps the upper rows of pictures and paints the rest.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`.
+            keep_rows: int. Pixel rows to keep; they come back unchanged.
+            labels: as in `generate`, one for all or one per picture.
+            sampling: the sampling arguments of `generate`.
+
+        Returns:
+            uint8 array of the shape of `images`.
+        """
+        images = self._images(images)
+        height = self.tokenizer.image_size[0]
+        if not isinstance(keep_rows, int) or not 0 <= keep_rows < height:
+            raise ValueError(
+                "`keep_rows` must be an int from 0 to the picture's height "
+                f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
+            )
+        labels = self._labels(labels, optional=True)
+        if len(labels) not in (1, len(images)):
+            raise ValueError(
+                "`labels` must be one label or one per picture "
+                f"({len(images)}). Received: {len(labels)} labels."
+            )
+        labels = np.broadcast_to(labels, (len(images),))
+        tokens = ops.convert_to_numpy(self.tokenizer.encode(images))
+        rows, columns = self.tokenizer.grid_size
+        prefix_length = keep_rows * rows // height * columns
+        painted = self._paint(labels, tokens, prefix_length, **sampling)
+        painted[:, :keep_rows] = images[:, :keep_rows]
+        return painted
+
+    def score(self, images, labels=None, batch_size=64):
+        """Says how likely pictures are, under their labels if given.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`.
+            labels: ints of shape `(batch,)`, or None for "whatever it is".
+            batch_size: int.
+
+        Returns:
+            float64 array of shape `(batch,)`: negative log-likelihood of
+            each picture's tokens, in nats. Lower is likelier.
+        """
+        images = self._images(images)
+        labels = self._labels(labels, optional=True)
+        labels = np.broadcast_to(labels, (len(images),))
+        tokens = [
+            ops.convert_to_numpy(self.tokenizer.encode(images[i:j]))
+            for i, j in _chunks(len(images), batch_size)
+        ]
+        inputs = {"tokens": np.concatenate(tokens), **self._conditions(labels)}
+        return self.score_tokens(inputs, batch_size)
+
+    def score_tokens(self, inputs, batch_size=64):
+        """As `score`, for tokens as `prepare` makes them.
+
+        Args:
+            inputs: dict of int arrays, `"tokens"` and, if the model has
+                classes, `"label"`.
+            batch_size: int.
+        """
+        if "score" not in self._compiled:
+
+            def score(inputs):
+                return token_nats(inputs["tokens"], self(inputs))
+
+            self._compiled["score"] = compile_function(self, score)
+        parts = []
+        for i, j in _chunks(len(inputs["tokens"]), batch_size):
+            chunk = {k: v[i:j].astype("int32") for k, v in inputs.items()}
+            nats = ops.convert_to_numpy(self._compiled["score"](chunk))
+            parts.append(nats.astype("float64").sum(axis=1))
+        return np.concatenate(parts)
+
+    def _paint(
+        self,
+        labels,
+        tokens,
+        prefix_length,
+        sampler=None,
+        jit_compile=True,
+        **settings,
+    ):
+        """Pictures from labels `(B,)` and tokens `(B, N)`, known in front."""
+        count = len(tokens)
+        if sampler is not None:
+            _check_sampler_alone(settings)
+        settings = generation.check_settings(
+            count, self.vocabulary_size, **settings
+        )
+        known = np.arange(self.num_cells) < prefix_length
+        rows = {
+            "conditions": self._conditions(labels),
+            "tokens": tokens,
+            "known": np.broadcast_to(known, tokens.shape),
+            "prefix": tokens[:, :prefix_length],
+            "settings": settings,
+        }
+        decode = self._decoder(settings, sampler, jit_compile)
+        parts = []
+        for start, stop in _chunks(count, MAX_BATCH):
+            # XLA compiles once per batch size: few sizes, few compilations.
+            width = 1 << (stop - start - 1).bit_length()
+            chosen = np.minimum(np.arange(start, start + width), stop - 1)
+            chunk = keras.tree.map_structure(
+                functools.partial(np.take, indices=chosen, axis=0), rows
+            )
+            painted = decode(
+                chunk["conditions"],
+                chunk["tokens"],
+                chunk["known"],
+                chunk["prefix"],
+                np.int32(self.num_cells),
+                chunk["settings"],
+            )
+            images = self.tokenizer.decode(painted[: stop - start])
+            parts.append(ops.convert_to_numpy(images))
+        return np.concatenate(parts)
+
+    def _decoder(self, settings, sampler, jit_compile):
+        """The compiled decoding function, kept for the next call."""
+        guided = bool(np.any(settings["guidance_scale"] != 1))
+        truncated = bool(
+            np.any(settings["top_k"] < self.vocabulary_size)
+            or np.any(settings["top_p"] < 1)
+        )
+        key = (guided, truncated, jit_compile, sampler)
+        if key not in self._compiled:
+            if sampler is None:
+                decode = functools.partial(
+                    generation.decode,
+                    self,
+                    guided=guided,
+                    truncated=truncated,
+                    jit_compile=jit_compile,
+                )
+            else:
+                decode = functools.partial(
+                    generation.decode_with_sampler,
+                    self,
+                    _get_sampler(sampler),
+                    guided=guided,
+                )
+            self._compiled[key] = compile_function(self, decode)
+        return self._compiled[key]
+
+    # === Conditions ===
+
+    def _conditions(self, labels):
+        if not self.num_classes:
+            return {}
+        return {"label": np.asarray(labels, "int32")}
+
+    def null_conditions(self, batch):
+        """Conditions that ask for nothing, for `batch` rows."""
+        if not self.num_classes:
+            return {}
+        return {"label": ops.full((batch,), self.num_classes, dtype="int32")}
+
+    def _labels(self, labels, optional=False):
+        """Checked int32 labels of shape `(B,)`; the null label for None."""
+        if labels is None and (optional or not self.num_classes):
+            return np.array([self.num_classes], "int32")
+        if not self.num_classes:
+            raise ValueError(
+                "`labels` must be None: this model was made without classes "
+                f"(num_classes=0). Received: labels={labels!r}."
+            )
+        if labels is None:
+            raise ValueError(
+                "The pictures must come with labels: this model was made "
+                f"with num_classes={self.num_classes}. Received: no `label` "
+                "in the data. Do make the model with num_classes=0."
+            )
+        array = np.atleast_1d(np.asarray(labels))
+        if (
+            array.ndim != 1
+            or array.size == 0
+            or not np.issubdtype(array.dtype, np.integer)
+            or array.min() < 0
+            or array.max() >= self.num_classes
+        ):
+            raise ValueError(
+                "`labels` must be ints from 0 to num_classes - 1 = "
+                f"{self.num_classes - 1}. Received: labels={labels!r}."
+            )
+        return array.astype("int32")
+
+    def _images(self, images):
+        images = np.asarray(images)
+        if images.ndim == 3:
+            images = images[None]
+        check_images(images, self.tokenizer.image_shape)
+        return images
+
+    # === Saving ===
+
+    def quantize(self, mode="int8", **kwargs):
+        """As `keras.Model.quantize`; remembered, so that saved files load."""
+        with warnings.catch_warnings():
+            # Keras names every norm and dropout that has nothing to quantise.
+            warnings.filterwarnings("ignore", "Layer .* does not have")
+            super().quantize(mode, **kwargs)
+        self.quantization = mode
+        self._compiled = {}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            **self.config,
+            "tokenizer": keras.saving.serialize_keras_object(self.tokenizer),
+            "quantization": self.quantization,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        quantization = config.pop("quantization", None)
+        config["tokenizer"] = keras.saving.deserialize_keras_object(
+            config["tokenizer"]
+        )
+        model = cls(**config)
+        if quantization:
+            model.quantize(quantization)
+        return model
+
+
+def _chunks(count, size):
+    """Begin and end of each batch."""
+    return [(i, min(i + size, count)) for i in range(0, count, size)]
+
+
+def _pad_to(tensor, length):
+    """Appends zeros along axis 1."""
+    batch, written, *rest = ops.shape(tensor)
+    zeros = ops.zeros((batch, length - written, *rest), tensor.dtype)
+    tensor = ops.concatenate([tensor, zeros], axis=1)
+    return ops.reshape(tensor, (-1, length, *rest))
+
+
+def _get_sampler(sampler):
+    import keras_nlp
+
+    return keras_nlp.samplers.get(sampler)
+
+
+def _check_sampler_alone(settings):
+    given = [
+        name
+        for name, off in (
+            ("temperature", 1.0),
+            ("top_k", None),
+            ("top_p", None),
+            ("seed", None),
+        )
+        if settings.get(name, off) != off
+    ]
+    if given:
+        raise ValueError(
+            "`sampler` must come without arguments that it decides itself. "
+            f"Received: sampler and {', '.join(given)}. "
+            "Do give them to the sampler, or leave `sampler` out."
+        )
+
+
+def _check_prepared(x):
+    spec = getattr(x, "element_spec", x)
+    raw = isinstance(spec, dict) and "image" in spec
+    raw = raw or getattr(x, "dtype", None) == np.uint8
+    if raw:
+        raise ValueError(
+            "`x` must be tokens. Received: pictures. "
+            "Do call `model.fit(model.prepare(pictures))`."
+        )
+
+
+def _check_one_of(name, value, allowed):
+    if value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
+        )
+
+
+def _check_positive(name, value):
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive int. Received: {name}={value!r}."
+        )
+
+
+def _check_width(hidden_dim, num_heads, positions):
+    _check_positive("num_heads", num_heads)
+    _check_positive("hidden_dim", hidden_dim)
+    unit = num_heads * (4 if positions == "rotary" else 1)
+    if hidden_dim % unit:
+        raise ValueError(
+            f"`hidden_dim` must be a multiple of {unit} (num_heads"
+            f"{' x 4 for rotary positions' if unit != num_heads else ''}). "
+            f"Received: hidden_dim={hidden_dim}, num_heads={num_heads}."
+        )

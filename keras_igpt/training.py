@@ -1,0 +1,200 @@
+"""What `fit` is fed with, what it lowers, and how long it runs."""
+
+import math
+import time
+
+import keras
+import numpy as np
+from keras import ops
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class TokenCrossentropy(keras.losses.Loss):
+    """Cross-entropy of the picture's tokens, in nats per token.
+
+    A small penalty on the logarithm of the softmax's normaliser ("z-loss",
+    Chowdhery et al. 2022, https://arxiv.org/abs/2204.02311, section 5) keeps
+    logits from drifting.
+
+    Args:
+        z_loss: float. Weight of the penalty.
+    """
+
+    def __init__(self, z_loss=1e-4, name="token_crossentropy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.z_loss = z_loss
+
+    def call(self, y_true, y_pred):
+        """Args: int32 tokens `(B, N)`; float32 logits `(B, N, V)`."""
+        nats = token_nats(y_true, y_pred)
+        if not self.z_loss:
+            return nats
+        return nats + self.z_loss * ops.logsumexp(y_pred, axis=-1) ** 2
+
+    def get_config(self):
+        return {**super().get_config(), "z_loss": self.z_loss}
+
+
+def token_nats(tokens, logits):
+    """Negative log-likelihood, float32 `(B, N)`, of tokens under logits."""
+    return keras.losses.sparse_categorical_crossentropy(
+        tokens, logits, from_logits=True
+    )
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class BitsPerPixel(keras.metrics.Mean):
+    """Mean code length of a picture, in bits per pixel.
+
+    The bits that an arithmetic coder driven by the model would spend on a
+    picture's tokens, divided by its pixels (not by its channels).
+
+    Args:
+        pixels_per_token: float. 1 for a palette of pixel colours.
+    """
+
+    def __init__(self, pixels_per_token=1.0, name="bits_per_pixel", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.pixels_per_token = pixels_per_token
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        bits = token_nats(y_true, y_pred) / math.log(2)
+        super().update_state(bits / self.pixels_per_token, sample_weight)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "pixels_per_token": self.pixels_per_token,
+        }
+
+
+class TokenBatches(keras.utils.PyDataset):
+    """Tokenised pictures in memory, in batches for `fit` or `evaluate`.
+
+    Each batch is `({"tokens", "label"…}, tokens)`: the model is given the
+    tokens it should paint, and shifts them itself so that no cell sees its
+    own.
+
+    Args:
+        inputs: dict of int arrays of one length, `"tokens"` among them.
+        batch_size: int.
+        shuffle: bool. A new order every epoch.
+        seed: int. Decides the orders.
+    """
+
+    def __init__(self, inputs, batch_size=64, shuffle=True, seed=0, **kwargs):
+        super().__init__(**kwargs)
+        self.inputs = inputs
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        self.seed = seed
+        self.generator = np.random.default_rng(seed)
+        self.order = np.arange(self.num_images)
+        self.on_epoch_end()
+
+    @property
+    def num_images(self):
+        return len(self.inputs["tokens"])
+
+    def __len__(self):
+        return math.ceil(self.num_images / self.batch_size)
+
+    def __getitem__(self, index):
+        start = index * self.batch_size
+        chosen = self.order[start : start + self.batch_size]
+        inputs = {
+            name: array[chosen].astype("int32")
+            for name, array in self.inputs.items()
+        }
+        return inputs, inputs["tokens"]
+
+    def split(self, count):
+        """Sets `count` pictures, chosen at random, aside.
+
+        Returns:
+            Tuple of two `TokenBatches`: the rest, and those set aside, which
+            are not shuffled.
+        """
+        chosen = np.random.default_rng(0).permutation(self.num_images)
+
+        def part(indices, shuffle):
+            inputs = {k: array[indices] for k, array in self.inputs.items()}
+            return TokenBatches(inputs, self.batch_size, shuffle, self.seed)
+
+        return part(chosen[count:], self.shuffle), part(chosen[:count], False)
+
+    def on_epoch_end(self):
+        if self.shuffle:
+            self.generator.shuffle(self.order)
+
+
+class TrainingBudget(keras.callbacks.Callback):
+    """Spends a budget of epochs or minutes: warm-up, cosine, then stop.
+
+    The learning rate rises linearly over the first `warmup` share of the
+    budget and falls along a half cosine to 5 % of its peak at the end
+    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983). Give `fit`
+    a large number of epochs with a budget in minutes: it stops by itself.
+
+    Args:
+        peak: float. The highest learning rate.
+        epochs: int, or None. The budget in epochs.
+        minutes: float, or None. The budget in minutes of `fit`.
+        warmup: float. Share of the budget spent on the rise.
+        start: float. Share of a budget in minutes that an earlier run spent.
+    """
+
+    def __init__(
+        self,
+        peak=1e-3,
+        epochs=None,
+        minutes=None,
+        warmup=0.03,
+        start=0.0,
+    ):
+        super().__init__()
+        if (epochs is None) == (minutes is None):
+            raise ValueError(
+                "Exactly one of `epochs` and `minutes` must be given. "
+                f"Received: epochs={epochs}, minutes={minutes}."
+            )
+        if not (epochs or minutes) > 0:
+            raise ValueError(
+                "The budget must be positive. "
+                f"Received: epochs={epochs}, minutes={minutes}."
+            )
+        self.peak = peak
+        self.epochs = epochs
+        self.minutes = minutes
+        self.warmup = warmup
+        self.start = start
+        self.epoch = 0
+
+    def on_train_begin(self, logs=None):
+        self.begin = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.spent(batch))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.minutes and self.spent(batch) >= 1:
+            self.model.stop_training = True
+
+    def spent(self, batch):
+        """Share of the budget that is spent, from 0 to 1 (or beyond)."""
+        if self.minutes:
+            elapsed = time.monotonic() - self.begin
+            return self.start + elapsed / 60 / self.minutes
+        steps = self.params["steps"] or 1
+        return (self.epoch + batch / steps) / self.epochs
+
+    def rate(self, spent):
+        """Learning rate after a share of the budget."""
+        if spent < self.warmup:
+            # Not from 0: the first batch should teach something too.
+            return self.peak * (0.05 + 0.95 * spent / self.warmup)
+        fall = min((spent - self.warmup) / (1 - self.warmup), 1.0)
+        return self.peak * (0.525 + 0.475 * math.cos(math.pi * fall))
