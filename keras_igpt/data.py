@@ -269,10 +269,15 @@ def _open_folder(folder, split, image_size):
 
     if not folder.is_dir():
         raise ValueError(
-            "`source` must be the path of an existing folder, or a known "
-            f"name. Received: source={str(folder)!r}.{_suggest(str(folder))}"
+            "`source` must be the path of an existing folder, 'digits', or "
+            "the name of a TFDS data set. Received: "
+            f"source={str(folder)!r}.{_suggest(str(folder))}"
         )
-    fit = functools.partial(resize, image_size=image_size)
+    # Resized where they are decoded: only small pictures wait in memory.
+    fit = tf.function(
+        functools.partial(resize, image_size=image_size),
+        input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
+    )
     pictures = image_files.PictureFolder(folder, split, image_size, fit)
     spec = {"image": tf.TensorSpec(pictures.image_shape, tf.uint8)}
     if pictures.has_label:
@@ -429,13 +434,10 @@ def _crop_to_aspect(pictures, height, width):
     # Integers, rounded to nearest; at most one of the two sides is cut.
     keep_rows = tf.minimum(rows, (columns * height + width // 2) // width)
     keep_columns = tf.minimum(columns, (rows * width + height // 2) // height)
-    keep_rows, keep_columns = (
-        tf.maximum(keep_rows, 1),
-        tf.maximum(keep_columns, 1),
-    )
-    top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
-    pictures = pictures[..., top : top + keep_rows, :, :]
-    return pictures[..., left : left + keep_columns, :]
+    sizes = tf.maximum([keep_rows, keep_columns], 1)
+    top, left = tf.unstack(([rows, columns] - sizes) // 2)
+    pictures = pictures[..., top : top + sizes[0], :, :]
+    return pictures[..., left : left + sizes[1], :]
 
 
 def _is_whole(value):
@@ -471,6 +473,12 @@ def _check_spec(dataset, argument):
         if key in spec:
             name = f"{argument}[{key!r}]"
             _check_pictures(spec[key].dtype, spec[key].shape, (3, 4), name)
+    if "label" in spec and not spec["label"].dtype.is_integer:
+        raise ValueError(
+            f"`{argument}['label']` must be integers. Received: "
+            f"dtype={spec['label'].dtype.name}. Do turn one-hot labels into "
+            "numbers with `tf.argmax(label, -1)`."
+        )
     return len(spec["image"].shape)
 
 

@@ -21,6 +21,8 @@ SPLIT_FOLDERS = ("train", "test", "validation")
 METADATA = ("metadata.csv", "metadata.jsonl")
 NUM_WORKERS = 4
 LOOK_AHEAD = 16
+OVERSAMPLING = 4
+LARGE = 2**22
 MAX_NAMED = 10
 MAX_CLASSES = 65536
 
@@ -41,8 +43,8 @@ class PictureFolder:
         root: pathlib.Path of an existing folder.
         split: str. "train", "test", "validation" or "all".
         image_size: tuple `(height, width)`, or None to keep the files' size.
-        resize: function from a uint8 array `(height, width, 3)` to one of
-            `image_size`. Only called when `image_size` is given.
+        resize: function from a uint8 array `(height, width, 3)` to an array
+            or tensor of `image_size`. Not called if `image_size` is None.
 
     Attributes:
         class_names: list of str, the same for every split.
@@ -53,6 +55,7 @@ class PictureFolder:
     def __init__(self, root, split, image_size, resize):
         self.image_size = image_size
         self.resize = resize
+        self.image_shape = None
         self.skipped = []
         self.num_reported = 0
         splits = _find_splits(root)
@@ -125,7 +128,11 @@ class PictureFolder:
         """uint8 array `(height, width, 3)`, or a str: why it is skipped."""
         try:
             image = decode(record.path, self.image_size)
-            return image if self.image_size is None else self.resize(image)
+            if self.image_size is not None:
+                image = np.asarray(self.resize(image))
+            if self.image_shape not in (None, image.shape):
+                return f"of shape {image.shape}, not {self.image_shape}"
+            return image
         # Pillow's readers raise nearly anything on a damaged file.
         except Exception as error:
             return _reason(record.path, error)
@@ -152,7 +159,8 @@ def decode(path, image_size=None):
     Args:
         path: str or pathlib.Path.
         image_size: tuple `(height, width)` that the picture will be resized
-            to. Lets a JPEG file be decoded at 1/2, 1/4 or 1/8 of its size.
+            to. JPEG files, and pictures of over 4 million pixels, are then
+            reduced to no less than four times that size.
 
     Returns:
         uint8 array of shape `(height, width, 3)`.
@@ -162,17 +170,32 @@ def decode(path, image_size=None):
     with Image.open(path) as picture:
         _check_not_a_bomb(picture)
         if image_size is not None:
-            # Square, because EXIF may swap the sides; twice the size, so
-            # that the area resize still has pixels to average.
-            picture.draft(None, (2 * max(image_size), 2 * max(image_size)))
-        picture = ImageOps.exif_transpose(picture)
-        if picture.mode.startswith("I") or picture.mode == "F":
-            picture = _scale_deep_grey(picture)
-        if picture.has_transparency_data:
-            picture = picture.convert("RGBA")
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture)
-        return np.array(picture.convert("RGB"))
+            # Square, because EXIF may swap the sides.
+            side = OVERSAMPLING * max(image_size)
+            picture.draft(None, (side, side))
+        ImageOps.exif_transpose(picture, in_place=True)
+        picture = _to_rgb(picture)
+        if image_size is not None and _num_pixels(picture) > LARGE:
+            rows, columns = image_size
+            times = min(picture.height // rows, picture.width // columns)
+            picture = picture.reduce(max(1, times // OVERSAMPLING))
+        return np.array(picture)
+
+
+def _num_pixels(picture):
+    return picture.width * picture.height
+
+
+def _to_rgb(picture):
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _scale_deep_grey(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
 def _check_not_a_bomb(picture):
@@ -180,7 +203,7 @@ def _check_not_a_bomb(picture):
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and picture.width * picture.height > limit:
+    if limit is not None and _num_pixels(picture) > limit:
         raise Image.DecompressionBombError
 
 
@@ -228,8 +251,8 @@ def _find_splits(root):
 
 
 def _check_only_splits(root, names):
-    folders = {name.split("/")[0] for name in _picture_names(root)
-               if "/" in name}  # fmt: skip
+    inside = [name for name in _picture_names(root) if "/" in name]
+    folders = {name.split("/")[0] for name in inside}
     if not folders <= set(names):
         raise ValueError(
             "`source` must have either splits or classes as its subfolders. "
@@ -301,9 +324,13 @@ def _picture_names(folder):
 
     formats = Image.registered_extensions().items()
     suffixes = {suffix for suffix, kind in formats if kind in Image.OPEN}
-    names = []
-    for parent, subfolders, files in os.walk(folder):
+    names, visited = [], set()
+    for parent, subfolders, files in os.walk(folder, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
+        if os.path.realpath(parent) in visited:  # links may run in circles
+            subfolders.clear()
+            continue
+        visited.add(os.path.realpath(parent))
         for name in filter(_is_visible, files):
             if os.path.splitext(name)[1].lower() in suffixes:
                 path = pathlib.Path(parent, name)
@@ -361,13 +388,17 @@ def _table_records(path, root, rows, columns):
         labels = [int(x) for x in labels]
     records = []
     for number, (row, label) in enumerate(zip(rows, labels), start=1):
-        name, text = row.get("file_name"), row.get("text") or ""
-        no_label = "label" in columns and label in (None, "")
-        if not name or not isinstance(text, str) or no_label:
+        name, text = row.get("file_name") or 0, row.get("text") or ""
+        is_label = isinstance(label, (str, int)) and label != ""
+        if (
+            not (isinstance(name, str) and isinstance(text, str))
+            or "label" in columns
+            and not is_label
+        ):
             raise ValueError(
                 f"`{path.name}` must give every picture its file name, text "
-                f"as a string, and label. Received: {row} in row {number} "
-                f"of {str(path)!r}. Complete that row."
+                "as a string, and label as a string or int. Received: "
+                f"{row} in row {number} of {str(path)!r}. Complete that row."
             )
         file = path.parent / name
         relative = pathlib.Path(os.path.relpath(file, root)).as_posix()
@@ -391,6 +422,13 @@ def _name_classes(records):
     )
 
 
+def _upright_size(picture):
+    # Pillow decodes a whole PNG file to look for late EXIF.
+    is_quick = picture.format != "PNG" or "exif" in picture.info
+    orientation = picture.getexif().get(0x0112, 1) if is_quick else 1
+    return picture.size[::-1] if orientation >= 5 else picture.size
+
+
 def _check_one_size(records):
     from PIL import Image
 
@@ -399,9 +437,7 @@ def _check_one_size(records):
         try:
             with Image.open(record.path) as picture:
                 _check_not_a_bomb(picture)
-                size = picture.size
-                if picture.getexif().get(0x0112, 1) >= 5:  # on its side
-                    size = size[::-1]
+                size = _upright_size(picture)
         except Exception:  # will be skipped with its reason when decoded
             continue
         first = first or (record.name, size)

@@ -96,6 +96,21 @@ class ImageGPT(keras.Model):
         **kwargs,
     ):
         super().__init__(**kwargs)
+        if not hasattr(tokenizer, "vocabulary_size"):
+            raise ValueError(
+                "`tokenizer` must be a tokenizer object, such as a "
+                f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
+            )
+        if not isinstance(num_classes, int) or num_classes < 0:
+            raise ValueError(
+                "`num_classes` must be 0 or a positive int. "
+                f"Received: num_classes={num_classes!r}."
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(
+                "`dropout` must be at least 0 and below 1. "
+                f"Received: dropout={dropout!r}."
+            )
         _check_one_of("positions", positions, POSITIONS)
         _check_one_of("activation", activation, ACTIVATIONS)
         _check_positive("num_layers", num_layers)
@@ -413,13 +428,7 @@ class ImageGPT(keras.Model):
                 "`keep_rows` must be an int from 0 to the picture's height "
                 f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
             )
-        labels = self._labels(labels, optional=True)
-        if len(labels) not in (1, len(images)):
-            raise ValueError(
-                "`labels` must be one label or one per picture "
-                f"({len(images)}). Received: {len(labels)} labels."
-            )
-        labels = np.broadcast_to(labels, (len(images),))
+        labels = self._label_each(labels, len(images))
         tokens = ops.convert_to_numpy(self.tokenizer.encode(images))
         rows, columns = self.tokenizer.grid_size
         prefix_length = keep_rows * rows // height * columns
@@ -440,8 +449,7 @@ class ImageGPT(keras.Model):
             each picture's tokens, in nats. Lower is likelier.
         """
         images = self._images(images)
-        labels = self._labels(labels, optional=True)
-        labels = np.broadcast_to(labels, (len(images),))
+        labels = self._label_each(labels, len(images))
         tokens = [
             ops.convert_to_numpy(self.tokenizer.encode(images[i:j]))
             for i, j in _chunks(len(images), batch_size)
@@ -584,6 +592,16 @@ class ImageGPT(keras.Model):
             )
         return array.astype("int32")
 
+    def _label_each(self, labels, count):
+        """One label for each of `count` pictures."""
+        labels = self._labels(labels, optional=True)
+        if len(labels) not in (1, count):
+            raise ValueError(
+                "`labels` must be one label or one per picture "
+                f"({count}). Received: {len(labels)} labels."
+            )
+        return np.broadcast_to(labels, (count,))
+
     def _images(self, images):
         images = np.asarray(images)
         if images.ndim == 3:
@@ -601,6 +619,9 @@ class ImageGPT(keras.Model):
             super().quantize(mode, **kwargs)
         self.quantization = mode
         self._compiled = {}
+        if self.compiled:
+            # The optimizer's state is of weights that are no more.
+            self.compile_from_config(self.get_compile_config())
 
     def get_config(self):
         return {

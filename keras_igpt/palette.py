@@ -145,7 +145,7 @@ class PaletteTokenizer(keras.layers.Layer):
         """
         colors = ops.round(127.5 * (ops.convert_to_tensor(self.codebook) + 1))
         colors = ops.cast(ops.clip(colors, 0, 255), "uint8")
-        images = ops.take(colors, tokens, axis=0)
+        images = ops.take(colors, ops.cast(tokens, "int32"), axis=0)
         return ops.reshape(images, (-1, *self.image_shape))
 
     def load_own_variables(self, store):

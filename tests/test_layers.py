@@ -1,0 +1,147 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_igpt import layers
+
+
+def run_attention(attention, x, mask):
+    return np.asarray(attention(x, mask)[0])
+
+
+@pytest.fixture
+def x():
+    return np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
+
+
+@pytest.fixture
+def causal():
+    return layers.prefix_causal_mask(5, 0)
+
+
+def test_rotary_angles_turn_with_row_and_column():
+    angles = layers.rotary_angles((2, 3), head_dim=4)
+    np.testing.assert_allclose(
+        angles, [[0, 0], [0, 1], [0, 2], [1, 0], [1, 1], [1, 2]]
+    )
+
+
+def test_rotary_angles_leave_the_prompt_alone():
+    angles = layers.rotary_angles((2, 2), head_dim=8, prompt_length=3)
+    assert not angles[:3].any() and angles.shape == (7, 4)
+
+
+def test_rotate_keeps_products_of_equal_distance():
+    angles = layers.rotary_angles((1, 4), head_dim=8)
+    generator = np.random.default_rng(0)
+    query, key = generator.normal(size=(2, 1, 1, 1, 8)).astype("float32")
+    rows = [np.asarray(layers.rotate(query, a[None])) for a in angles]
+    keys = [np.asarray(layers.rotate(key, a[None])) for a in angles]
+    np.testing.assert_allclose(
+        (rows[1] * keys[0]).sum(), (rows[3] * keys[2]).sum(), rtol=1e-5
+    )
+
+
+def test_mask_shows_prompt_to_all_and_cells_to_later_ones():
+    mask = np.asarray(layers.prefix_causal_mask(4, 2)).astype(int)
+    assert mask.tolist() == [
+        [1, 1, 0, 0],
+        [1, 1, 0, 0],
+        [1, 1, 1, 0],
+        [1, 1, 1, 1],
+    ]
+
+
+def test_attention_matches_formula(x, causal):
+    attention = layers.Attention(8, 2, qk_norm=False)
+    attention.build()
+    found = run_attention(attention, x, causal)
+    qkv = x @ np.asarray(attention.query_key_value.kernel)
+    query, key, value = (
+        part.reshape(2, 5, 2, 4).transpose(0, 2, 1, 3)
+        for part in np.split(qkv, 3, axis=-1)
+    )  # (B, H, T, D)
+    scores = query @ key.swapaxes(-1, -2) / 2.0
+    scores = np.where(np.asarray(causal), scores, -np.inf)
+    weights = np.exp(scores - scores.max(-1, keepdims=True))
+    weights /= weights.sum(-1, keepdims=True)
+    mixed = (weights @ value).transpose(0, 2, 1, 3).reshape(2, 5, 8)
+    expected = mixed @ np.asarray(attention.output_projection.kernel)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_attention_cache_matches_full_pass(x, causal):
+    attention = layers.Attention(8, 2)
+    attention.build()
+    angles = layers.rotary_angles((1, 5), head_dim=4)
+    full = np.asarray(attention(x, causal, angles)[0])
+    cache = (ops.zeros((2, 5, 2, 4)), ops.zeros((2, 5, 2, 4)))
+    for i in range(5):
+        out, cache = attention(
+            x[:, i : i + 1],
+            causal[i : i + 1],
+            angles[i : i + 1],
+            cache=cache,
+            index=ops.convert_to_tensor(i),
+        )
+        np.testing.assert_allclose(np.asarray(out)[:, 0], full[:, i], atol=1e-5)
+
+
+def test_qk_norm_ignores_the_scale_of_queries(x, causal):
+    attention = layers.Attention(8, 2)
+    attention.build()
+    before = run_attention(attention, x, causal)
+    kernel = np.asarray(attention.query_key_value.kernel).copy()
+    kernel[:, :16] *= 100  # queries and keys
+    attention.query_key_value.kernel.assign(kernel)
+    np.testing.assert_allclose(
+        run_attention(attention, x, causal), before, atol=1e-3
+    )
+
+
+def test_quick_gelu_matches_formula():
+    layer = layers.FeedForward(4, "quick_gelu")
+    layer.build()
+    x = np.random.default_rng(0).normal(size=(1, 2, 4)).astype("float32")
+    inner = x @ np.asarray(layer.inner.kernel)
+    inner = inner / (1 + np.exp(-1.702 * inner))
+    expected = inner @ np.asarray(layer.output_projection.kernel)
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-5)
+
+
+def test_swiglu_matches_formula():
+    layer = layers.FeedForward(4, "swiglu")
+    layer.build()
+    x = np.random.default_rng(0).normal(size=(1, 2, 4)).astype("float32")
+    gate, inner = np.split(x @ np.asarray(layer.inner.kernel), 2, axis=-1)
+    inner = inner * gate / (1 + np.exp(-gate))
+    expected = inner @ np.asarray(layer.output_projection.kernel)
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-5)
+
+
+def test_cell_embedding_adds_token_and_place():
+    layer = layers.CellEmbedding(vocabulary_size=3, num_cells=4, hidden_dim=2)
+    layer.build()
+    tokens = np.asarray(layer.token_embedding.embeddings)
+    places = np.asarray(layer.position_embedding.embeddings)
+    out = layer(np.array([[3, 1]]), np.array([0, 1]))
+    np.testing.assert_allclose(
+        np.asarray(out)[0], [tokens[3] + places[0], tokens[1] + places[1]]
+    )
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        layers.CellEmbedding(3, 4, 2),
+        layers.Attention(8, 2, qk_norm=False, use_bias=True),
+        layers.FeedForward(8, "quick_gelu", use_bias=True),
+        layers.TransformerBlock(8, 2, "quick_gelu", dropout=0.1),
+    ],
+    ids=lambda layer: layer.name,
+)
+def test_layer_config_makes_the_same_layer(layer):
+    config = keras.saving.serialize_keras_object(layer)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config() == layer.get_config()

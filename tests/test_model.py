@@ -1,0 +1,611 @@
+import json
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+from conftest import make_model
+from keras import ops
+
+import keras_igpt
+from keras_igpt.training import TokenBatches
+
+VARIANTS = {
+    "default": {},
+    "original": {
+        "positions": "learned",
+        "activation": "quick_gelu",
+        "qk_norm": False,
+        "use_bias": True,
+    },
+    "unconditional": {"num_classes": 0},
+    "oblong": {"image_size": (3, 5)},
+}
+
+GOLDEN_LOGITS = [
+    [3.6626200675964355, 1.3340799808502197, 0.6275299787521362],
+    [3.095319986343384, -0.8568900227546692, 0.2070399969816208],
+    [0.9259700179100037, -0.4305799901485443, -2.5995700359344482],
+]
+
+
+def some_inputs(model, count=3, seed=0):
+    generator = np.random.default_rng(seed)
+    shape = (count, model.num_cells)
+    inputs = {
+        "tokens": generator.integers(0, model.vocabulary_size, shape, "int32")
+    }
+    if model.num_classes:
+        inputs["label"] = generator.integers(
+            0, model.num_classes, count, "int32"
+        )
+    return inputs
+
+
+def logits_of(model, inputs):
+    return np.asarray(model(inputs))
+
+
+# === The network ===
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_logits_have_a_row_per_cell(variant):
+    model = make_model(**VARIANTS[variant])
+    logits = logits_of(model, some_inputs(model))
+    assert logits.shape == (3, model.num_cells, model.vocabulary_size)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_cached_steps_match_the_full_pass(variant):
+    model = make_model(**VARIANTS[variant])
+    inputs = some_inputs(model)
+    tokens = inputs["tokens"]
+    expected = logits_of(model, inputs)
+    caches = model.prefill(inputs, tokens[:, :0])
+    previous = np.full(3, model.start_token, "int32")
+    for cell in range(model.num_cells):
+        index = ops.convert_to_tensor(cell, "int32")
+        logits, caches = model.step(previous, index, caches)
+        np.testing.assert_allclose(
+            np.asarray(logits), expected[:, cell], atol=1e-5
+        )
+        previous = tokens[:, cell]
+
+
+@pytest.mark.parametrize("length", [1, 4, 9, 15])
+def test_prefill_stands_for_that_many_steps(tiny_model, length):
+    inputs = some_inputs(tiny_model)
+    tokens = inputs["tokens"]
+    caches = tiny_model.prefill(inputs, tokens[:, :length])
+    logits, _ = tiny_model.step(
+        tokens[:, length - 1],
+        ops.convert_to_tensor(length, "int32"),
+        caches,
+    )
+    expected = logits_of(tiny_model, inputs)[:, length]
+    np.testing.assert_allclose(np.asarray(logits), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_token_changes_only_later_cells(variant):
+    model = make_model(**VARIANTS[variant])
+    inputs = some_inputs(model, count=1)
+    before = logits_of(model, inputs)[0]
+    changed = {**inputs, "tokens": inputs["tokens"].copy()}
+    changed["tokens"][0, 7] = (changed["tokens"][0, 7] + 1) % 5
+    moved = np.abs(logits_of(model, changed)[0] - before).max(axis=1) > 1e-6
+    assert moved.tolist() == [False] * 8 + [True] * (model.num_cells - 8)
+
+
+def test_the_label_changes_every_cell(tiny_model):
+    inputs = some_inputs(tiny_model, count=1)
+    before = logits_of(tiny_model, inputs)
+    changed = {**inputs, "label": (inputs["label"] + 1) % 3}
+    moved = np.abs(logits_of(tiny_model, changed) - before).max(axis=(0, 2))
+    assert (moved > 1e-6).all()
+
+
+def test_a_new_model_knows_nothing(tiny_images):
+    model = make_model(trained=False)
+    nats = model.score(tiny_images, labels=[0] * 8)
+    np.testing.assert_allclose(nats, 16 * np.log(5), rtol=1e-6)
+
+
+def test_logits_of_a_seed_are_stable():
+    model = make_model()
+    inputs = {
+        "tokens": np.arange(16)[None] % 5,
+        "label": np.array([1]),
+    }
+    found = logits_of(model, inputs)[0, [0, 7, 15], :3]
+    np.testing.assert_allclose(found, GOLDEN_LOGITS, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "size, millions",
+    [("tiny", 0.57), ("small", 2.9), ("base", 6.9)],
+)
+def test_sizes_have_the_weights_they_say(size, millions):
+    tokenizer = keras_igpt.PaletteTokenizer((16, 16), 512, channels=1)
+    model = keras_igpt.ImageGPT(tokenizer, **keras_igpt.ImageGPT.SIZES[size])
+    assert model.count_params() / 1e6 == pytest.approx(millions, rel=0.1)
+
+
+# === Training ===
+
+
+def test_model_learns_eight_pictures_by_heart(tiny_images):
+    model = make_model(trained=False, hidden_dim=32)
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
+    before = model.evaluate(batches, verbose=0, return_dict=True)
+    model.fit(batches, epochs=60, verbose=0)
+    after = model.evaluate(batches, verbose=0, return_dict=True)
+    assert before["bits_per_pixel"] == pytest.approx(np.log2(5), rel=1e-5)
+    assert after["bits_per_pixel"] < 0.4
+
+
+def test_mixed_bfloat16_trains(tiny_images):
+    model = make_model(trained=False, hidden_dim=32, dtype="mixed_bfloat16")
+    model.compile(keras.optimizers.Adam(1e-2))
+    batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
+    history = model.fit(batches, epochs=30, verbose=0).history
+    assert history["bits_per_pixel"][-1] < 0.6 * history["bits_per_pixel"][0]
+
+
+def test_mixed_bfloat16_computes_in_bfloat16():
+    model = make_model(dtype="mixed_bfloat16")
+    caches = model.prefill(some_inputs(model), np.zeros((3, 2), "int32"))
+    dtypes = {str(ops.dtype(x)) for cache in caches for x in cache}
+    assert dtypes == {"bfloat16"}
+
+
+def test_prepare_tokenises_every_picture_once(fresh_model, tiny_images):
+    batches = fresh_model.prepare(
+        (tiny_images, np.arange(8) % 3), batch_size=3, shuffle=False
+    )
+    inputs = [batches[i][0] for i in range(len(batches))]
+    tokens = np.concatenate([part["tokens"] for part in inputs])
+    np.testing.assert_array_equal(
+        tokens, np.asarray(fresh_model.tokenizer.encode(tiny_images))
+    )
+    labels = np.concatenate([part["label"] for part in inputs])
+    np.testing.assert_array_equal(labels, np.arange(8) % 3)
+
+
+def test_training_on_tokens_needs_no_pictures(fresh_model):
+    fresh_model.compile()
+    inputs = some_inputs(fresh_model, count=4)
+    history = fresh_model.fit(inputs, inputs["tokens"], verbose=0).history
+    assert np.isfinite(history["loss"][0])
+
+
+def test_evaluate_agrees_with_score(fresh_model, tiny_images):
+    labels = np.arange(8) % 3
+    fresh_model.compile(loss=keras_igpt.TokenCrossentropy(z_loss=0.0))
+    batches = fresh_model.prepare((tiny_images, labels), batch_size=4)
+    found = fresh_model.evaluate(batches, verbose=0, return_dict=True)
+    nats = fresh_model.score(tiny_images, labels=labels)
+    assert found["loss"] == pytest.approx(nats.mean() / 16, rel=1e-5)
+
+
+# === Pictures ===
+
+
+def test_generate_returns_uint8_pictures(tiny_model):
+    images = tiny_model.generate(labels=[0, 1], num_images=3, seed=0)
+    assert images.dtype == np.uint8 and images.shape == (6, 4, 4, 1)
+
+
+def test_generate_repeats_with_its_seed(tiny_model):
+    first, second = (
+        tiny_model.generate(labels=[0, 1], seed=5) for _ in range(2)
+    )
+    np.testing.assert_array_equal(first, second)
+
+
+def test_generate_differs_with_the_seed(tiny_model):
+    first, second = (tiny_model.generate(labels=0, seed=s) for s in (5, 6))
+    assert (first != second).any()
+
+
+def test_a_picture_does_not_depend_on_its_batch(tiny_model):
+    batch = tiny_model.generate(labels=[0, 1, 2, 0, 1], seed=5)
+    for i, label in enumerate([0, 1, 2, 0, 1]):
+        alone = tiny_model.generate(labels=label, seed=5 + i)
+        np.testing.assert_array_equal(batch[i], alone[0])
+
+
+def test_pictures_do_not_depend_on_chunks(tiny_model, monkeypatch):
+    together = tiny_model.generate(labels=[0, 1, 2], seed=5)
+    monkeypatch.setattr(keras_igpt.model, "MAX_BATCH", 2)
+    np.testing.assert_array_equal(
+        tiny_model.generate(labels=[0, 1, 2], seed=5), together
+    )
+
+
+@pytest.mark.parametrize(
+    "sampling",
+    [{}, {"top_k": 3}, {"top_p": 0.8}, {"guidance_scale": 2.0}],
+    ids=str,
+)
+def test_same_pictures_with_and_without_xla(tiny_model, sampling):
+    labels = np.arange(30) % 3
+    with_xla, without = (
+        tiny_model.generate(labels, seed=5, jit_compile=jit, **sampling)
+        for jit in (True, False)
+    )
+    # One flipped float tie changes the rest of its picture, no more.
+    same = (with_xla == without).all(axis=(1, 2, 3))
+    assert same.mean() >= 29 / 30
+
+
+def test_generate_samples_the_model_distribution(tiny_unconditional):
+    images = tiny_unconditional.generate(num_images=2000, seed=0)
+    first = np.asarray(tiny_unconditional.tokenizer.encode(images))[:, 0]
+    found = np.bincount(first, minlength=5) / len(first)
+    logits = logits_of(tiny_unconditional, {"tokens": np.zeros((1, 16), int)})
+    expected = np.exp(logits[0, 0]) / np.exp(logits[0, 0]).sum()
+    np.testing.assert_allclose(found, expected, atol=0.04)
+
+
+def test_greedy_takes_the_likeliest_token_each_time(tiny_model):
+    images = tiny_model.generate(labels=1, temperature=0.0, seed=0)
+    tokens = np.asarray(tiny_model.tokenizer.encode(images))
+    logits = logits_of(tiny_model, {"tokens": tokens, "label": np.array([1])})
+    np.testing.assert_array_equal(logits.argmax(-1), tokens)
+
+
+def test_top_k_one_is_greedy(tiny_model):
+    np.testing.assert_array_equal(
+        tiny_model.generate(labels=[0, 1], top_k=1, seed=0),
+        tiny_model.generate(labels=[0, 1], temperature=0.0, seed=9),
+    )
+
+
+def test_guidance_one_is_plain(tiny_model):
+    np.testing.assert_array_equal(
+        tiny_model.generate(labels=[0, 1, 2], guidance_scale=[1, 1, 2], seed=0)[
+            :2
+        ],
+        tiny_model.generate(labels=[0, 1, 2], seed=0)[:2],
+    )
+
+
+def test_guidance_zero_ignores_the_label(tiny_model):
+    np.testing.assert_array_equal(
+        tiny_model.generate(labels=2, guidance_scale=0.0, seed=0),
+        tiny_model.generate(seed=0),
+    )
+
+
+def test_sampling_may_differ_by_picture(tiny_model):
+    together = tiny_model.generate(
+        labels=[0, 0], temperature=[0.5, 2.0], top_k=[2, 5], seed=[3, 3]
+    )
+    for i, (temperature, top_k) in enumerate([(0.5, 2), (2.0, 5)]):
+        alone = tiny_model.generate(
+            labels=0, temperature=temperature, top_k=top_k, seed=3
+        )
+        np.testing.assert_array_equal(together[i], alone[0])
+
+
+def test_generate_traces_once(fresh_model, monkeypatch):
+    traces = []
+    step = keras_igpt.ImageGPT.step
+
+    def counting(self, *args):
+        traces.append(1)
+        return step(self, *args)
+
+    monkeypatch.setattr(keras_igpt.ImageGPT, "step", counting)
+    fresh_model.generate(labels=[0], seed=0)
+    after_first = len(traces)
+    fresh_model.generate(labels=[0, 1, 2], seed=3)
+    fresh_model.generate(labels=[0, 1], temperature=0.3)
+    fresh_model.complete(fresh_model.generate(labels=[1] * 5), 2, seed=1)
+    assert after_first >= 1 and len(traces) == after_first
+
+
+def test_generate_traces_once_for_all_k_and_p(fresh_model, monkeypatch):
+    traces = []
+    step = keras_igpt.ImageGPT.step
+
+    def counting(self, *args):
+        traces.append(1)
+        return step(self, *args)
+
+    monkeypatch.setattr(keras_igpt.ImageGPT, "step", counting)
+    fresh_model.generate(labels=0, top_k=2, guidance_scale=2.0)
+    after_first = len(traces)
+    fresh_model.generate(labels=[0, 1], top_p=0.5, guidance_scale=1.5)
+    fresh_model.generate(labels=0, top_k=3, top_p=0.9, guidance_scale=3.0)
+    assert len(traces) == after_first
+
+
+def test_generate_sees_new_weights(fresh_model):
+    before = fresh_model.generate(labels=0, temperature=0.0)
+    fresh_model.head.kernel.assign(-fresh_model.head.kernel)
+    after = fresh_model.generate(labels=0, temperature=0.0)
+    assert (before != after).any()
+
+
+@pytest.mark.parametrize("sampler", ["greedy", "random", "top_k", "top_p"])
+def test_keras_nlp_samplers_plug_in(tiny_model, sampler):
+    images = tiny_model.generate(labels=[0, 1], sampler=sampler)
+    assert images.shape == (2, 4, 4, 1)
+
+
+def test_keras_nlp_greedy_sampler_equals_temperature_zero(tiny_model):
+    np.testing.assert_array_equal(
+        tiny_model.generate(labels=[0, 1], sampler="greedy"),
+        tiny_model.generate(labels=[0, 1], temperature=0.0),
+    )
+
+
+def test_keras_nlp_sampler_object_keeps_the_known_rows(tiny_model, tiny_images):
+    import keras_nlp
+
+    sampler = keras_nlp.samplers.TopKSampler(k=2, seed=0)
+    painted = tiny_model.complete(tiny_images, 2, sampler=sampler)
+    np.testing.assert_array_equal(painted[:, :2], tiny_images[:, :2])
+
+
+def test_complete_keeps_the_rows_bit_exact(tiny_model, tiny_images):
+    painted = tiny_model.complete(tiny_images, 3, seed=0)
+    np.testing.assert_array_equal(painted[:, :3], tiny_images[:, :3])
+
+
+def test_complete_continues_as_generate_would(tiny_model):
+    whole = tiny_model.generate(labels=[0, 1], seed=5)
+    again = tiny_model.complete(whole, 2, labels=[0, 1], seed=5)
+    np.testing.assert_array_equal(again, whole)
+
+
+def test_complete_of_nothing_is_generate(tiny_model, tiny_images):
+    np.testing.assert_array_equal(
+        tiny_model.complete(tiny_images, 0, labels=1, seed=5),
+        tiny_model.generate(labels=[1] * 8, seed=5),
+    )
+
+
+def test_complete_takes_a_single_picture(tiny_model, tiny_images):
+    assert tiny_model.complete(tiny_images[0], 2).shape == (1, 4, 4, 1)
+
+
+def test_score_is_the_likelihood_of_the_tokens(tiny_model, tiny_images):
+    tokens = np.asarray(tiny_model.tokenizer.encode(tiny_images))
+    labels = np.arange(8, dtype="int32") % 3
+    logits = logits_of(tiny_model, {"tokens": tokens, "label": labels})
+    logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+    expected = -np.take_along_axis(logs, tokens[..., None], -1).sum((1, 2))
+    found = tiny_model.score(tiny_images, labels=labels, batch_size=3)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_scores_of_all_pictures_sum_to_one():
+    # 2 colours in 2x2 cells: 16 pictures are all there are.
+    model = make_model(image_size=(2, 2), num_colors=2, num_classes=0)
+    bits = (np.arange(16)[:, None] >> np.arange(4)) & 1
+    images = np.asarray(model.tokenizer.decode(bits))
+    assert np.exp(-model.score(images)).sum() == pytest.approx(1, rel=1e-5)
+
+
+# === Saving ===
+
+READ = """
+import os, sys, json
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import numpy as np, keras, keras_igpt
+model = keras.saving.load_model(sys.argv[1])
+data = np.load(sys.argv[2])
+inputs = {"tokens": data["tokens"], "label": data["label"]}
+np.testing.assert_allclose(
+    np.asarray(model(inputs)), data["logits"], atol=1e-6)
+np.testing.assert_array_equal(
+    model.generate(labels=[0, 1, 2], seed=5), data["images"])
+print(json.dumps(model.count_params()))
+"""
+
+
+@pytest.fixture
+def read_elsewhere(tmp_path):
+    """Saves a model, and compares logits and pictures in a new process."""
+
+    def read(model):
+        inputs = some_inputs(model)
+        model.save(tmp_path / "model.keras")
+        np.savez(
+            tmp_path / "data.npz",
+            logits=logits_of(model, inputs),
+            images=model.generate(labels=[0, 1, 2], seed=5),
+            **inputs,
+        )
+        done = subprocess.run(
+            [
+                sys.executable,
+                "-c",
+                textwrap.dedent(READ),
+                tmp_path / "model.keras",
+                tmp_path / "data.npz",
+            ],
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr[-2000:]
+        assert json.loads(done.stdout) == model.count_params() > 0
+
+    return read
+
+
+@pytest.mark.slow
+def test_fresh_model_loads_in_a_new_process(read_elsewhere):
+    read_elsewhere(make_model())
+
+
+@pytest.mark.slow
+def test_trained_model_loads_in_a_new_process(read_elsewhere, tiny_images):
+    model = make_model()
+    model.compile()
+    model.fit(model.prepare((tiny_images, np.arange(8) % 3)), verbose=0)
+    read_elsewhere(model)
+
+
+@pytest.mark.slow
+def test_int8_model_loads_in_a_new_process(read_elsewhere, tiny_images):
+    model = make_model()
+    model.compile()
+    model.fit(model.prepare((tiny_images, np.arange(8) % 3)), verbose=0)
+    model.quantize("int8")
+    read_elsewhere(model)
+
+
+@pytest.mark.slow
+def test_bfloat16_model_loads_in_a_new_process(read_elsewhere):
+    read_elsewhere(make_model(dtype="mixed_bfloat16"))
+
+
+def test_loaded_model_goes_on_training(tmp_path, tiny_images):
+    model = make_model()
+    model.compile()
+    batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
+    model.fit(batches, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    first, second = (
+        m.fit(batches, shuffle=False, verbose=0).history["loss"][0]
+        for m in (model, loaded)
+    )
+    assert int(loaded.optimizer.iterations) == 2
+    # The nulls are drawn anew; the loss moves by no more than that.
+    assert first == pytest.approx(second, rel=0.1)
+
+
+def test_int8_stays_close_to_float(tiny_images):
+    model = make_model()
+    before = model.score(tiny_images)
+    model.quantize("int8")
+    np.testing.assert_allclose(model.score(tiny_images), before, rtol=0.05)
+
+
+def test_config_makes_the_same_model(tiny_model):
+    copy = keras_igpt.ImageGPT.from_config(tiny_model.get_config())
+    shapes = [tuple(w.shape) for w in copy.weights]
+    assert shapes == [tuple(w.shape) for w in tiny_model.weights]
+
+
+# === Bad input ===
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"positions": "sine"}, "`positions` must be one of"),
+        ({"activation": "relu"}, "`activation` must be one of"),
+        ({"num_layers": 0}, "`num_layers` must be a positive int"),
+        ({"num_heads": 3}, "`hidden_dim` must be a multiple of 12"),
+        (
+            {"num_heads": 3, "positions": "learned"},
+            "`hidden_dim` must be a multiple of 3",
+        ),
+        ({"num_classes": -1}, "`num_classes` must be"),
+        ({"dropout": 1.5}, "`dropout` must be"),
+        ({"tokenizer": "palette"}, "`tokenizer` must be"),
+    ],
+)
+def test_bad_arguments_are_named(kwargs, message):
+    tokenizer = keras_igpt.PaletteTokenizer((4, 4), 5, channels=1)
+    arguments = {"tokenizer": tokenizer, "hidden_dim": 16, "num_heads": 2}
+    with pytest.raises(ValueError, match=message):
+        keras_igpt.ImageGPT(**{**arguments, **kwargs})
+
+
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        ({"labels": 3}, r"ints from 0 to num_classes - 1 = 2.*labels=3"),
+        ({"labels": -1}, "`labels` must be ints"),
+        ({"labels": 0.5}, "`labels` must be ints"),
+        ({"labels": "goal"}, "`labels` must be ints"),
+        ({"labels": []}, "`labels` must be ints"),
+        ({"labels": [[1, 2]]}, "`labels` must be ints"),
+        ({"num_images": 0}, "`num_images` must be a positive int"),
+        ({"num_images": "4"}, "`num_images` must be a positive int"),
+        ({"temperature": -1}, "`temperature` must be 0"),
+        ({"top_k": 0}, "`top_k` must be a positive int"),
+        ({"top_p": 0}, "`top_p` must be above 0"),
+        ({"seed": -1}, "`seed` must be from 0"),
+        ({"seed": 1, "sampler": "top_k"}, "`sampler` must come without"),
+    ],
+)
+def test_bad_generate_is_named(tiny_model, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        tiny_model.generate(**kwargs)
+
+
+def test_labels_of_a_model_without_classes_are_named(tiny_unconditional):
+    with pytest.raises(ValueError, match="made without classes"):
+        tiny_unconditional.generate(labels=1)
+
+
+@pytest.mark.parametrize("keep_rows", [-1, 4, 2.0, None])
+def test_bad_keep_rows_are_named(tiny_model, tiny_images, keep_rows):
+    with pytest.raises(ValueError, match="`keep_rows` must be an int"):
+        tiny_model.complete(tiny_images, keep_rows)
+
+
+def test_wrong_number_of_labels_is_named(tiny_model, tiny_images):
+    with pytest.raises(ValueError, match="one per picture"):
+        tiny_model.complete(tiny_images, 2, labels=[0, 1])
+
+
+def test_wrong_number_of_score_labels_is_named(tiny_model, tiny_images):
+    with pytest.raises(ValueError, match="one per picture"):
+        tiny_model.score(tiny_images, labels=[0, 1])
+
+
+def test_wrong_size_of_pictures_is_named(tiny_model):
+    with pytest.raises(ValueError, match="Do resize them"):
+        tiny_model.score(np.zeros((1, 5, 5, 1), "uint8"))
+
+
+def test_float_pictures_are_named(tiny_model):
+    with pytest.raises(ValueError, match="must be uint8"):
+        tiny_model.score(np.zeros((1, 4, 4, 1), "float32"))
+
+
+def test_raw_pictures_in_fit_are_named(fresh_model, tiny_images):
+    fresh_model.compile()
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
+        fresh_model.fit(tiny_images)
+
+
+def test_raw_dataset_in_fit_is_named(fresh_model, tiny_images):
+    fresh_model.compile()
+    pictures = keras_igpt.data.load((tiny_images, np.zeros(8, int)))
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
+        fresh_model.fit(pictures)
+
+
+def test_pictures_without_labels_are_named(fresh_model, tiny_images):
+    with pytest.raises(ValueError, match="no `label` in the data"):
+        fresh_model.prepare(tiny_images)
+
+
+def test_labels_beyond_the_classes_are_named(fresh_model, tiny_images):
+    with pytest.raises(ValueError, match="`labels` must be ints"):
+        fresh_model.prepare((tiny_images, np.arange(8)))
+
+
+def test_empty_dataset_is_named(fresh_model):
+    with pytest.raises(ValueError, match="Received"):
+        fresh_model.prepare((np.zeros((0, 4, 4, 1), "uint8"), np.zeros(0, int)))
+
+
+def test_token_batches_are_what_fit_takes(fresh_model):
+    fresh_model.compile()
+    batches = TokenBatches(some_inputs(fresh_model, 5), batch_size=2)
+    assert np.isfinite(fresh_model.evaluate(batches, verbose=0)[0])
