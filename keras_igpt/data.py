@@ -6,30 +6,12 @@ dictionaries with TFDS's keys: "image" uint8 `(height, width, channels)`,
 picture. Then one function fits the pictures to the size and channels wanted.
 """
 
-import contextlib
-import difflib
 import functools
 import numbers
-import os
-import pathlib
-import re
-import typing
 
 import numpy as np
 
-from keras_igpt import image_files
-
-BUILT_IN = ("digits",)
-PICTURES = ("image", "source")
-KEYS = ("image", "source", "label", "text")
-
-
-class _Source(typing.NamedTuple):
-    """Pictures as they came: not yet of the wanted size and channels."""
-
-    dataset: typing.Any
-    class_names: list
-    skipped: list
+from keras_igpt import image_files, sources
 
 
 def load(source, split="train", image_size=None, channels=None):
@@ -79,8 +61,8 @@ def load(source, split="train", image_size=None, channels=None):
             "`split` must be a string such as 'train'. "
             f"Received: split={split!r}. Do call `load` once per split."
         )
-    raw = _open(source, split, image_size)
-    _check_spec(raw.dataset, "source")
+    raw = sources.open_source(source, split, image_size, resize)
+    sources.check_spec(raw.dataset, "source")
     fit = functools.partial(_fit, image_size=image_size, channels=channels)
     dataset = raw.dataset.map(fit, num_parallel_calls=-1)  # AUTOTUNE
     dataset.class_names = list(raw.class_names)
@@ -147,6 +129,28 @@ def set_channels(images, channels):
     return pictures if tf.is_tensor(images) else pictures.numpy()
 
 
+def read_image(path, image_size, channels=3):
+    """Reads one picture file, as `load` would read it from a folder.
+
+    Args:
+        path: str or pathlib.Path.
+        image_size: int, or tuple `(height, width)`, for `resize`.
+        channels: 1 (grey) or 3 (RGB).
+
+    Returns:
+        uint8 array of shape `(height, width, channels)`.
+    """
+    image_size = _checked_size(image_size, optional=False)
+    try:
+        image = image_files.decode(path, image_size)
+    except Exception as error:  # Pillow raises all kinds for broken files
+        raise ValueError(
+            "`path` must be a picture that Pillow can read. "
+            f"Received: {path}: {type(error).__name__}: {error}."
+        ) from error
+    return set_channels(resize(image, image_size), channels)
+
+
 def batches(dataset, batch_size):
     """Walks once over pictures, whatever holds them, as NumPy batches.
 
@@ -169,8 +173,9 @@ def batches(dataset, batch_size):
             f"Received: batch_size={batch_size!r}."
         )
     if not hasattr(dataset, "as_numpy_iterator"):
-        return _array_batches(_checked_arrays(dataset, "dataset"), batch_size)
-    is_batched = _check_spec(dataset, "dataset") == 4
+        arrays = sources.checked_arrays(dataset, "dataset")
+        return _array_batches(arrays, batch_size)
+    is_batched = sources.check_spec(dataset, "dataset") == 4
     rebatch = dataset.rebatch if is_batched else dataset.batch
     return _dataset_batches(rebatch(batch_size))
 
@@ -189,7 +194,7 @@ def _dataset_batches(dataset):
         if "label" in batch:
             batch["label"] = batch["label"].astype("int32")
         if "text" in batch:
-            batch["text"] = _as_texts(batch["text"])
+            batch["text"] = sources.as_texts(batch["text"])
         yield batch
     if num_batches == 0:
         raise ValueError(
@@ -210,205 +215,12 @@ def _next_batch(iterator):
         ) from error
 
 
-def _as_texts(values):
-    texts = [x.decode() if isinstance(x, bytes) else x for x in values]
-    return np.array(texts, dtype=object)
-
-
-def _open(source, split, image_size):
-    if isinstance(source, os.PathLike):
-        return _open_folder(pathlib.Path(source), split, image_size)
-    if isinstance(source, str):
-        return _open_named(source, split, image_size)
-    if split not in ("train", "all"):
-        raise ValueError(
-            "`split` must be 'train' or 'all', which both mean everything, "
-            "when `source` is not a name or a folder. "
-            f"Received: split={split!r}."
-        )
-    if hasattr(source, "element_spec"):
-        return _open_dataset(source)
-    return _open_arrays(_checked_arrays(source, "source"))
-
-
-def _open_named(source, split, image_size):
-    if source == "digits":
-        return _open_digits(split)
-    if source.startswith("tfds:"):
-        return _open_tfds(source.removeprefix("tfds:"), split)
-    folder = pathlib.Path(source).expanduser()
-    # "cifar10/config:1.0.0" is also a name.
-    if not folder.exists() and re.split("[/:]", source)[0] in _tfds_names():
-        return _open_tfds(source, split)
-    return _open_folder(folder, split, image_size)
-
-
-def _open_digits(split):
-    from sklearn import datasets, model_selection
-
-    digits = datasets.load_digits()
-    images = np.round(digits.images * 255 / 16).astype("uint8")[..., None]
-    rows = np.arange(len(images))
-    train, test = model_selection.train_test_split(
-        rows, test_size=360, stratify=digits.target, random_state=0
-    )
-    splits = {"train": train, "test": test, "all": rows}
-    if split not in splits:
-        raise ValueError(
-            f"`split` must be one of {list(splits)} for 'digits'. "
-            f"Received: split={split!r}."
-        )
-    rows = splits[split]
-    return _open_arrays(
-        {"image": images[rows], "label": digits.target[rows].astype("int32")}
-    )
-
-
-def _open_folder(folder, split, image_size):
-    import tensorflow as tf
-
-    if not folder.is_dir():
-        raise ValueError(
-            "`source` must be the path of an existing folder, 'digits', or "
-            "the name of a TFDS data set. Received: "
-            f"source={str(folder)!r}.{_suggest(str(folder))}"
-        )
-    # Resized where they are decoded: only small pictures wait in memory.
-    fit = tf.function(
-        functools.partial(resize, image_size=image_size),
-        input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
-    )
-    pictures = image_files.PictureFolder(folder, split, image_size, fit)
-    spec = {"image": tf.TensorSpec(pictures.image_shape, tf.uint8)}
-    if pictures.has_label:
-        spec["label"] = tf.TensorSpec((), tf.int32)
-    if pictures.has_text:
-        spec["text"] = tf.TensorSpec((), tf.string)
-    dataset = tf.data.Dataset.from_generator(
-        pictures.examples, output_signature=spec
-    )
-    return _Source(dataset, pictures.class_names, pictures.skipped)
-
-
-def _suggest(name):
-    names = [*BUILT_IN, *_tfds_names()]
-    name = name.removeprefix("tfds:")
-    close = difflib.get_close_matches(name, names, n=1)
-    return f" Did you mean {close[0]!r}?" if close and name not in names else ""
-
-
-def _tfds_names():
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError:
-        return []
-    return tfds.list_builders(with_community_datasets=False)
-
-
-def _open_tfds(name, split):
-    import tensorflow_datasets as tfds
-
-    hint = (
-        "Do check the name, or prepare the data set where there is a network "
-        "and set TFDS_DATA_DIR to its folder."
-    )
-    with _tfds_errors("source", f"tfds:{name}", hint):
-        builder = tfds.builder(name)
-    features = _picture_features(name, builder.info.features)
-    with _tfds_errors("source", f"tfds:{name}", hint):
-        builder.download_and_prepare()
-    hint = f"Do choose from {[*builder.info.splits, 'all']} and parts of them."
-    with _tfds_errors("split", split, hint):
-        dataset = builder.as_dataset(split=split)
-    label = features.get("label")
-    has_label = isinstance(label, tfds.features.ClassLabel)
-    keep = functools.partial(
-        _keep_features, has_label=has_label, text_key=_text_key(features)
-    )
-    names = (label.names or []) if has_label else []
-    return _Source(dataset.map(keep, num_parallel_calls=-1), names, [])
-
-
-@contextlib.contextmanager
-def _tfds_errors(argument, value, hint):
-    try:
-        yield
-    except Exception as error:
-        message = (str(error) or type(error).__name__).splitlines()[0]
-        raise ValueError(
-            f"`{argument}` must be one that TFDS can load. Received: "
-            f"{argument}={value!r}, to which TFDS says: {message} {hint}"
-            f"{_suggest(value) if argument == 'source' else ''}"
-        ) from error
-
-
-def _picture_features(name, features):
-    """Dictionary of the features, "image" among them."""
-    import tensorflow_datasets as tfds
-
-    named = dict(features) if hasattr(features, "keys") else {}
-    image = named.get("image")
-    if isinstance(image, tfds.features.Image) and image.np_dtype == np.uint8:
-        return named
-    kinds = {key: type(value).__name__ for key, value in named.items()}
-    raise ValueError(
-        "`source` must be a data set of uint8 pictures, with a feature "
-        f"'image'. Received: source='tfds:{name}' with features={kinds}. "
-        "Do choose an image data set."
-    )
-
-
-def _text_key(features):
-    import tensorflow_datasets as tfds
-
-    for key in ("text", "caption", "captions"):
-        feature = features.get(key)
-        feature = getattr(feature, "feature", feature)  # of a sequence
-        if isinstance(feature, tfds.features.FeaturesDict):
-            feature = dict(feature).get("text")
-        is_text = getattr(feature, "tf_dtype", None) == "string"
-        if is_text and feature.shape == ():
-            return key
-    return None
-
-
-def _keep_features(example, has_label, text_key):
-    import tensorflow as tf
-
-    kept = {"image": example["image"]}
-    if has_label:
-        kept["label"] = example["label"]
-    if text_key:
-        texts = example[text_key]
-        texts = texts["text"] if isinstance(texts, dict) else texts
-        # The first one, or "" if there is none.
-        kept["text"] = tf.concat([tf.reshape(texts, [-1]), [""]], 0)[0]
-    return kept
-
-
-def _open_dataset(dataset):
-    names = getattr(dataset, "class_names", [])
-    skipped = getattr(dataset, "skipped", [])
-    if _check_spec(dataset, "source") == 4:
-        dataset = dataset.unbatch()
-    return _Source(dataset, names, skipped)
-
-
-def _open_arrays(arrays):
-    import tensorflow as tf
-
-    labels = arrays.get("label")
-    names = [] if labels is None else map(str, range(labels.max() + 1))
-    dataset = tf.data.Dataset.from_tensor_slices(arrays)
-    return _Source(dataset, list(names), [])
-
-
 def _fit(example, image_size, channels):
     """The one place where all sources become what `load` promises."""
     import tensorflow as tf
 
     fitted = dict(example)
-    for key in PICTURES:
+    for key in sources.PICTURES:
         if key in example and image_size is not None:
             fitted[key] = resize(fitted[key], image_size)
         if key in example and channels is not None:
@@ -423,7 +235,7 @@ def _picture_tensor(images):
 
     if not tf.is_tensor(images):
         images = np.asarray(images)
-    _check_pictures(images.dtype, images.shape, (3, 4), "images")
+    sources.check_pictures(images.dtype, images.shape, (3, 4), "images")
     return tf.convert_to_tensor(images)
 
 
@@ -458,115 +270,3 @@ def _checked_size(image_size, optional=True):
             f"`(height, width)`. Received: image_size={image_size!r}."
         )
     return int(size[0]), int(size[1])
-
-
-def _check_spec(dataset, argument):
-    """Rank of the images of a `tf.data.Dataset`: 3, or 4 if batched."""
-    spec = dataset.element_spec
-    if not isinstance(spec, dict) or "image" not in spec:
-        raise ValueError(
-            f"`{argument}` must yield dictionaries with 'image'. Received: "
-            f"elements of {spec}. Do map them, as with `dataset.map(lambda "
-            "image, label: {'image': image, 'label': label})`."
-        )
-    for key in PICTURES:
-        if key in spec:
-            name = f"{argument}[{key!r}]"
-            _check_pictures(spec[key].dtype, spec[key].shape, (3, 4), name)
-    if "label" in spec and not spec["label"].dtype.is_integer:
-        raise ValueError(
-            f"`{argument}['label']` must be integers. Received: "
-            f"dtype={spec['label'].dtype.name}. Do turn one-hot labels into "
-            "numbers with `tf.argmax(label, -1)`."
-        )
-    return len(spec["image"].shape)
-
-
-def _check_pictures(dtype, shape, ranks, argument):
-    """Raises unless it is uint8 with 1 or 3 channels at the end."""
-    dtype = getattr(dtype, "as_numpy_dtype", dtype)
-    if dtype != np.uint8:
-        raise ValueError(
-            f"`{argument}` must be uint8 with values 0 to 255. Received: "
-            f"dtype={np.dtype(dtype).name}. Do scale the values to 0..255, "
-            'round them and call `.astype("uint8")`.'
-        )
-    rank = shape.rank if hasattr(shape, "rank") else len(shape)
-    if rank not in ranks or shape[-1] not in (1, 3):
-        raise ValueError(
-            f"`{argument}` must have shape `(height, width, channels)`, or "
-            "`(batch, height, width, channels)`, with 1 or 3 channels. "
-            f"Received: shape={shape}. Do reshape or convert the pictures."
-        )
-
-
-def _checked_arrays(arrays, argument):
-    """Dictionary of arrays of one length, ready for `batches` and `load`."""
-    arrays = _as_dictionary(arrays, argument)
-    checks = {"label": _checked_labels, "text": _checked_texts}
-    arrays = {
-        key: checks.get(key, _checked_images)(values, f"{argument}[{key!r}]")
-        for key, values in arrays.items()
-    }
-    lengths = {key: len(values) for key, values in arrays.items()}
-    if len(set(lengths.values())) > 1 or lengths["image"] == 0:
-        raise ValueError(
-            f"`{argument}` must have arrays of one length, at least 1. "
-            f"Received: lengths={lengths}."
-        )
-    return arrays
-
-
-def _as_dictionary(arrays, argument):
-    if isinstance(arrays, tuple) and len(arrays) == 2:
-        arrays = dict(zip(("image", "label"), arrays))
-    elif hasattr(arrays, "__array__"):
-        arrays = {"image": arrays}
-    if not isinstance(arrays, dict):
-        raise ValueError(
-            f"`{argument}` must be a `tf.data.Dataset` of dictionaries, a "
-            "dictionary of arrays, an array of images, or a tuple `(images, "
-            f"labels)`. Received: {argument} of type {type(arrays).__name__}."
-        )
-    if "image" not in arrays or not set(arrays) <= set(KEYS):
-        raise ValueError(
-            f"`{argument}` must have the key 'image', and no others than "
-            f"{list(KEYS)}. Received: keys={list(arrays)}."
-        )
-    return arrays
-
-
-def _checked_images(images, argument):
-    images = np.asarray(images)
-    if images.ndim == 3:
-        images = images[..., None]
-    _check_pictures(images.dtype, images.shape, (4,), argument)
-    return images
-
-
-def _checked_labels(labels, argument):
-    labels = np.asarray(labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:  # as keras.datasets gives
-        labels = labels[:, 0]
-    if (
-        labels.ndim != 1
-        or labels.dtype.kind not in "iu"
-        or labels.size
-        and not 0 <= labels.min() <= labels.max() < image_files.MAX_CLASSES
-    ):
-        raise ValueError(
-            f"`{argument}` must be whole numbers of shape `(num,)`, from 0. "
-            f"Received: shape={labels.shape}, dtype={labels.dtype}. Do turn "
-            "one-hot labels into numbers with `np.argmax(labels, -1)`."
-        )
-    return labels.astype("int32")
-
-
-def _checked_texts(texts, argument):
-    is_one = isinstance(texts, (str, bytes))
-    if is_one or not all(isinstance(x, (str, bytes)) for x in texts):
-        raise ValueError(
-            f"`{argument}` must be a list or array of strings. "
-            f"Received: {argument}={texts!r:.100}."
-        )
-    return _as_texts(texts)

@@ -3,7 +3,6 @@ import pytest
 
 from keras_igpt import generation
 
-
 GOLDEN_UNIFORMS = [
     [0.40275639, 0.17951357, 0.72977966],
     [0.75010514, 0.22285098, 0.81516176],
@@ -159,7 +158,9 @@ def test_settings_give_picture_i_the_seed_plus_i():
 
 
 def test_settings_take_one_value_per_picture():
-    settings = generation.check_settings(2, 5, temperature=[0.5, 1], seed=[9, 9])
+    settings = generation.check_settings(
+        2, 5, temperature=[0.5, 1], seed=[9, 9]
+    )
     assert settings["temperature"].tolist() == [0.5, 1.0]
     assert settings["seed"].tolist() == [9, 9]
 

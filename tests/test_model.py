@@ -10,6 +10,7 @@ from conftest import make_model
 from keras import ops
 
 import keras_igpt
+from keras_igpt import painting
 from keras_igpt.training import TokenBatches
 
 VARIANTS = {
@@ -221,7 +222,7 @@ def test_a_picture_does_not_depend_on_its_batch(tiny_model):
 
 def test_pictures_do_not_depend_on_chunks(tiny_model, monkeypatch):
     together = tiny_model.generate(labels=[0, 1, 2], seed=5)
-    monkeypatch.setattr(keras_igpt.model, "MAX_BATCH", 2)
+    monkeypatch.setattr(painting, "MAX_BATCH", 2)
     np.testing.assert_array_equal(
         tiny_model.generate(labels=[0, 1, 2], seed=5), together
     )
