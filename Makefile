@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 .PHONY: quickstart test lint format clean
 
 quickstart: $(VENV)/.installed
-	$(BIN)/keras-igpt quickstart
+	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
 
 test: $(VENV)/.installed-test lint
 	$(BIN)/python -m pytest -m "" -n 2 --durations=10

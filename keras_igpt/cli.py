@@ -4,7 +4,6 @@ Heavy imports happen inside the commands, so that `--help` answers at once.
 """
 
 import enum
-import os
 import pathlib
 import sys
 from typing import Annotated
@@ -275,8 +274,6 @@ def _print_figures(figures):
 
 def main():
     """Runs the command; a user's mistake ends in one line, not in a trace."""
-    # TensorFlow would fill the screen; set the variable to see its messages.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except (ValueError, OSError, FloatingPointError) as error:

@@ -212,7 +212,7 @@ def _scale_deep_grey(picture):
 
     values = np.array(picture)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise ValueError(f"pixels of unknown range (mode {picture.mode})")
+        raise OSError(f"pixels of unknown range (mode {picture.mode})")
     # 65535 = 257 * 255, so this rounds exactly.
     grey = (values.astype("int64") + 128) // 257
     return Image.fromarray(grey.astype("uint8"))

@@ -78,7 +78,8 @@ class TokenBatches(keras.utils.PyDataset):
     Args:
         inputs: dict of int arrays of one length, `"tokens"` among them.
         batch_size: int.
-        shuffle: bool. A new order every epoch.
+        shuffle: bool. A new order every epoch. Batches then have one size,
+            which compilers like; the few pictures left over differ by epoch.
         seed: int. Decides the orders.
     """
 
@@ -97,6 +98,8 @@ class TokenBatches(keras.utils.PyDataset):
         return len(self.inputs["tokens"])
 
     def __len__(self):
+        if self.shuffle and self.num_images >= self.batch_size:
+            return self.num_images // self.batch_size
         return math.ceil(self.num_images / self.batch_size)
 
     def __getitem__(self, index):
@@ -158,7 +161,7 @@ class TrainingBudget(keras.callbacks.Callback):
                 "Exactly one of `epochs` and `minutes` must be given. "
                 f"Received: epochs={epochs}, minutes={minutes}."
             )
-        if not (epochs or minutes) > 0:
+        if (epochs if minutes is None else minutes) <= 0:
             raise ValueError(
                 "The budget must be positive. "
                 f"Received: epochs={epochs}, minutes={minutes}."

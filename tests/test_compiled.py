@@ -1,0 +1,51 @@
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from keras_igpt.compiled import compile_function
+
+
+@pytest.fixture
+def layer():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    return layer
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_compiled_equals_plain(layer, jit_compile):
+    x = np.ones((4, 3), "float32")
+    run = compile_function(layer, lambda x: layer(x), jit_compile)
+    np.testing.assert_allclose(np.asarray(run(x)), layer(x), rtol=1e-6)
+
+
+def test_one_trace_serves_all_sizes(layer):
+    traces = []
+
+    def function(x, scales):
+        traces.append(1)
+        return layer(x) * scales["a"][:, None]
+
+    run = compile_function(layer, function)
+    for size in (1, 5, 2):
+        scales = {"a": np.ones(size, "float32")}
+        assert run(np.ones((size, 3), "float32"), scales).shape == (size, 2)
+    assert len(traces) == 1
+
+
+def test_compiled_inside_compiled_keeps_its_result(layer):
+    inner = compile_function(layer, lambda x: layer(x) + 1, jit_compile=True)
+    outer = compile_function(layer, lambda x: ops.sum(inner(x), axis=0))
+    x = np.ones((4, 3), "float32")
+    np.testing.assert_allclose(
+        np.asarray(outer(x)), ops.sum(layer(x) + 1, axis=0), rtol=1e-5
+    )
+
+
+def test_compiled_sees_new_weights(layer):
+    run = compile_function(layer, lambda x: layer(x))
+    x = np.ones((1, 3), "float32")
+    before = np.asarray(run(x))
+    layer.kernel.assign(layer.kernel * 2)
+    np.testing.assert_allclose(np.asarray(run(x)), 2 * before, rtol=1e-6)

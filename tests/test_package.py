@@ -1,0 +1,131 @@
+"""Rules about the package as a whole."""
+
+import ast
+import pathlib
+import re
+import subprocess
+import sys
+
+import pytest
+
+import keras_igpt
+
+ROOT = pathlib.Path(keras_igpt.__file__).parent
+
+# What each file may import of the package: the way of the data.
+MAY_IMPORT = {
+    "version": set(),
+    "compiled": set(),
+    "layers": set(),
+    "training": set(),
+    "prompts": set(),
+    "image_files": set(),
+    "files": set(),
+    "sources": {"image_files"},
+    "data": {"image_files", "sources"},
+    "palette": {"data"},
+    "generation": {"compiled"},
+    "painting": {"compiled", "generation", "palette", "training"},
+    "model": {"data", "layers", "painting", "prompts", "training"},
+    "sheets": {"files"},
+    "evaluation": set(),
+    "runs": {"evaluation", "files", "sheets"},
+    "quickstart": {
+        "data",
+        "evaluation",
+        "files",
+        "model",
+        "palette",
+        "runs",
+        "sheets",
+        "training",
+    },
+    "jobs": {
+        "data",
+        "evaluation",
+        "files",
+        "model",
+        "palette",
+        "runs",
+        "sheets",
+        "training",
+    },
+    "cli": {"jobs", "quickstart"},
+}
+
+
+def imported(path):
+    """Names of the package's files that a file imports anywhere."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            if node.module == "keras_igpt":
+                names |= {alias.name for alias in node.names}
+            elif node.module and node.module.startswith("keras_igpt."):
+                names.add(node.module.split(".")[1])
+    return names
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("[!_]*.py")), ids=lambda path: path.stem
+)
+def test_file_imports_only_what_its_row_allows(path):
+    assert imported(path) <= MAY_IMPORT[path.stem]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["compiled", "layers", "prompts", "palette", "generation", "model"],
+)
+def test_layers_and_model_name_no_backend(name):
+    tree = ast.parse((ROOT / f"{name}.py").read_text("utf-8"))
+    at_import = {
+        alias.name.split(".")[0]
+        for node in tree.body
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+    assert not at_import & {"tensorflow", "torch", "jax"}
+
+
+def test_no_file_is_called_utils():
+    assert not [p for p in ROOT.glob("*.py") if "util" in p.stem]
+
+
+@pytest.mark.slow
+def test_import_is_as_light_as_keras():
+    program = (
+        "import keras_igpt, sys; heavy = ['tensorflow_datasets', 'keras_nlp',"
+        " 'keras_hub', 'matplotlib', 'PIL', 'sklearn', 'typer', 'rich'];"
+        "import keras; print([m for m in heavy if m in sys.modules])"
+    )
+    shown = subprocess.check_output([sys.executable, "-c", program], text=True)
+    baseline = subprocess.check_output(
+        [sys.executable, "-c", program.replace("keras_igpt, ", "")], text=True
+    )
+    assert shown == baseline
+
+
+def test_version_is_that_of_the_installed_package():
+    from importlib.metadata import version
+
+    assert keras_igpt.__version__ == version("keras_igpt")
+
+
+def test_public_names_have_docstrings():
+    for name in keras_igpt.__all__:
+        if name != "__version__":
+            assert getattr(keras_igpt, name).__doc__, name
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOT.glob("*.py")), ids=lambda path: path.stem
+)
+def test_errors_say_what_was_received(path):
+    text = path.read_text("utf-8")
+    for found in re.finditer(
+        r"raise (ValueError|FileNotFoundError|FileExistsError)\(", text
+    ):
+        assert "Received" in text[found.start() : found.start() + 800], text[
+            found.start() : found.start() + 80
+        ]
