@@ -17,7 +17,6 @@ from keras_igpt.layers import (
     CellEmbedding,
     TransformerBlock,
     norm,
-    prefix_causal_mask,
     rotary_angles,
 )
 from keras_igpt.painting import Painting, check_positive
@@ -152,6 +151,7 @@ class ImageGPT(Painting, keras.Model):
             TransformerBlock(
                 hidden_dim,
                 num_heads,
+                self.prompt_length,
                 activation,
                 qk_norm,
                 use_bias,
@@ -234,11 +234,8 @@ class ImageGPT(Painting, keras.Model):
             Tuple of float32 logits `(B, V)` and the caches with the cell.
         """
         x = self.embedding(previous[:, None], cell[None])
-        index = self.prompt_length + cell
-        mask = ops.arange(self.prompt_length + self.num_cells) <= index
-        hidden, caches = self._transform(
-            x, mask[None, :], index[None], caches=caches
-        )
+        place = self.prompt_length + cell
+        hidden, caches = self._transform(x, place[None], caches=caches)
         return self._logits(hidden)[:, 0], caches
 
     def _read(self, prompt, tokens, training=None):
@@ -252,13 +249,10 @@ class ImageGPT(Painting, keras.Model):
         if prompt is not None:
             x = ops.concatenate([prompt, x], axis=1)
         length = length + self.prompt_length
-        mask = prefix_causal_mask(length, self.prompt_length)
-        x, caches = self._transform(
-            x, mask, ops.arange(length), training=training
-        )
+        x, caches = self._transform(x, ops.arange(length), training=training)
         return x[:, self.prompt_length :], caches
 
-    def _transform(self, x, mask, places, caches=None, training=None):
+    def _transform(self, x, places, caches=None, training=None):
         angles = None
         if self.angles is not None:
             angles = ops.take(self.angles, places, axis=0)
@@ -267,7 +261,6 @@ class ImageGPT(Painting, keras.Model):
         for i, block in enumerate(self.blocks):
             x, cache = block(
                 x,
-                mask,
                 angles,
                 cache=None if caches is None else caches[i],
                 index=index,

@@ -6,18 +6,13 @@ from keras import ops
 from keras_igpt import layers
 
 
-def run_attention(attention, x, mask):
-    return np.asarray(attention(x, mask)[0])
+def run_attention(attention, x):
+    return np.asarray(attention(x)[0])
 
 
 @pytest.fixture
 def x():
     return np.random.default_rng(0).normal(size=(2, 5, 8)).astype("float32")
-
-
-@pytest.fixture
-def causal():
-    return layers.prefix_causal_mask(5, 0)
 
 
 def test_rotary_angles_turn_with_row_and_column():
@@ -44,7 +39,8 @@ def test_rotate_keeps_products_of_equal_distance():
 
 
 def test_mask_shows_prompt_to_all_and_cells_to_later_ones():
-    mask = np.asarray(layers.prefix_causal_mask(4, 2)).astype(int)
+    places = np.arange(4)
+    mask = np.asarray(layers.prefix_causal_mask(places, places, 2)).astype(int)
     assert mask.tolist() == [
         [1, 1, 0, 0],
         [1, 1, 0, 0],
@@ -53,17 +49,17 @@ def test_mask_shows_prompt_to_all_and_cells_to_later_ones():
     ]
 
 
-def test_attention_matches_formula(x, causal):
+def test_attention_matches_formula(x):
     attention = layers.Attention(8, 2, qk_norm=False)
     attention.build()
-    found = run_attention(attention, x, causal)
+    found = run_attention(attention, x)
     qkv = x @ np.asarray(attention.query_key_value.kernel)
     query, key, value = (
         part.reshape(2, 5, 2, 4).transpose(0, 2, 1, 3)
         for part in np.split(qkv, 3, axis=-1)
     )  # (B, H, T, D)
     scores = query @ key.swapaxes(-1, -2) / 2.0
-    scores = np.where(np.asarray(causal), scores, -np.inf)
+    scores = np.where(np.tri(5, dtype=bool), scores, -np.inf)
     weights = np.exp(scores - scores.max(-1, keepdims=True))
     weights /= weights.sum(-1, keepdims=True)
     mixed = (weights @ value).transpose(0, 2, 1, 3).reshape(2, 5, 8)
@@ -71,16 +67,15 @@ def test_attention_matches_formula(x, causal):
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_attention_cache_matches_full_pass(x, causal):
+def test_attention_cache_matches_full_pass(x):
     attention = layers.Attention(8, 2)
     attention.build()
     angles = layers.rotary_angles((1, 5), head_dim=4)
-    full = np.asarray(attention(x, causal, angles)[0])
+    full = np.asarray(attention(x, angles)[0])
     cache = (ops.zeros((2, 5, 2, 4)), ops.zeros((2, 5, 2, 4)))
     for i in range(5):
         out, cache = attention(
             x[:, i : i + 1],
-            causal[i : i + 1],
             angles[i : i + 1],
             cache=cache,
             index=ops.convert_to_tensor(i),
@@ -88,16 +83,25 @@ def test_attention_cache_matches_full_pass(x, causal):
         np.testing.assert_allclose(np.asarray(out)[:, 0], full[:, i], atol=1e-5)
 
 
-def test_qk_norm_ignores_the_scale_of_queries(x, causal):
+@pytest.mark.parametrize("prompt_length", [0, 1, 3, 5])
+def test_attention_in_chunks_equals_attention_at_once(
+    x, prompt_length, monkeypatch
+):
+    attention = layers.Attention(8, 2, prompt_length=prompt_length)
+    attention.build()
+    at_once = run_attention(attention, x)
+    monkeypatch.setattr(layers, "CHUNK", 2)
+    np.testing.assert_allclose(run_attention(attention, x), at_once, atol=1e-6)
+
+
+def test_qk_norm_ignores_the_scale_of_queries(x):
     attention = layers.Attention(8, 2)
     attention.build()
-    before = run_attention(attention, x, causal)
+    before = run_attention(attention, x)
     kernel = np.asarray(attention.query_key_value.kernel).copy()
     kernel[:, :16] *= 100  # queries and keys
     attention.query_key_value.kernel.assign(kernel)
-    np.testing.assert_allclose(
-        run_attention(attention, x, causal), before, atol=1e-3
-    )
+    np.testing.assert_allclose(run_attention(attention, x), before, atol=1e-3)
 
 
 def test_quick_gelu_matches_formula():
