@@ -1,6 +1,8 @@
 """The one place that knows how each Keras backend compiles a function."""
 
 import functools
+import os
+import threading
 
 import keras
 
@@ -8,14 +10,14 @@ import keras
 def compile_function(model, function, jit_compile=False):
     """Compiles a function of tensors that reads a model's variables.
 
-    On TensorFlow there is one trace for all sizes of the arguments; inside
-    another compiled function the sizes known there are kept, and XLA, which
-    `jit_compile` asks for, translates once per size. On JAX the variables
-    travel as arguments, so that weights loaded later are seen.
+    On TensorFlow there is one trace for all sizes of the arguments' first two
+    axes; XLA, which `jit_compile` asks for, translates it once per size. On
+    JAX the variables travel as arguments, so that weights loaded later are
+    seen. The result may be called from several threads.
 
     Args:
         model: a Keras model whose variables the function reads.
-        function: callable on nested tensors, positional arguments only.
+        function: callable on nested tensors and arrays, by position only.
         jit_compile: bool. Use XLA on TensorFlow; JAX always does.
 
     Returns:
@@ -37,26 +39,27 @@ def _compile_tensorflow(function, jit_compile):
     import tensorflow as tf
 
     compiled = None
+    lock = threading.Lock()
 
     def any_size(tensor):
-        tensor = tf.convert_to_tensor(tensor)
-        return tf.TensorSpec([None] * len(tensor.shape), tensor.dtype)
+        shape = tf.convert_to_tensor(tensor).shape
+        free = [None] * min(len(shape), 2)
+        return tf.TensorSpec(free + shape[2:], tensor.dtype)
+
+    def compile_for(args):
+        return tf.function(
+            # TensorFlow counts traces per line of code and warns; these are
+            # different functions, which `partial` lets it see.
+            functools.partial(lambda *args: function(*args)),
+            input_signature=tf.nest.map_structure(any_size, args),
+            autograph=False,
+            jit_compile=jit_compile,
+        )
 
     def call(*args):
         nonlocal compiled
-        if compiled is None:
-            # Traced inside another function: that trace is the only one.
-            signature = None
-            if tf.executing_eagerly():
-                signature = tf.nest.map_structure(any_size, args)
-            compiled = tf.function(
-                # TensorFlow counts traces per line of code and warns; these
-                # are different functions, which `partial` lets it see.
-                functools.partial(lambda *args: function(*args)),
-                input_signature=signature,
-                autograph=False,
-                jit_compile=jit_compile,
-            )
+        with lock:
+            compiled = compiled or compile_for(args)
         return compiled(*args)
 
     return call
@@ -74,3 +77,23 @@ def _compile_jax(model, function):
     return lambda *args: stateless(
         [variable.value for variable in model.variables], *args
     )
+
+
+def num_workers():
+    """How many batches are best painted side by side.
+
+    On processors one each: compiled loops use little more than one. An
+    accelerator takes one batch after the other.
+    """
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        accelerators = tf.config.list_physical_devices("GPU")
+    elif backend == "jax":
+        import jax
+
+        accelerators = jax.default_backend() != "cpu"
+    else:
+        return 1
+    return 1 if accelerators else os.cpu_count() or 1

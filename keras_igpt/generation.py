@@ -8,12 +8,21 @@ picture does not depend on the batch it shares.
 Axes: B batch, N cells, V vocabulary.
 """
 
+import functools
+
+import keras
 import numpy as np
 from keras import ops
 
 from keras_igpt.compiled import compile_function
 
 MAX_SEED = 2**31 - 1
+# Numbers added up at once in a cumulative sum.
+GROUP = 32
+# At most so many stretches of cells, each with caches of its own length, and
+# none shorter than that: every length is compiled once.
+STRETCHES = 4
+SHORTEST_STRETCH = 64
 
 
 def uniforms(seeds, count):
@@ -67,16 +76,35 @@ def truncate(probabilities, top_k, top_p):
     Returns:
         float32 tensor of shape `(B, V)`, not normalised.
     """
-    descending = -ops.sort(-probabilities, axis=-1)
-    ranks = ops.arange(ops.shape(probabilities)[-1])
-    descending = ops.where(ranks < top_k[:, None], descending, 0.0)
-    cumulative = ops.cumsum(descending, axis=-1)
-    before = cumulative - descending
-    kept = before < top_p[:, None] * cumulative[:, -1:]
-    kept = ops.logical_and(kept, ranks < top_k[:, None])
-    kept = ops.logical_or(kept, ranks == 0)
-    least = ops.min(ops.where(kept, descending, 1.0), axis=-1, keepdims=True)
-    return ops.where(probabilities >= least, probabilities, 0.0)
+    ones = ops.ones_like(probabilities)
+    kept = _keep_largest(probabilities, ones, ops.cast(top_k, "float32"))
+    target = top_p * ops.sum(kept, axis=-1)
+    nucleus = _keep_largest(kept, kept, target)
+    # Summed in another order, all might fall short of 1 by a rounding.
+    return ops.where(top_p[:, None] < 1, nucleus, kept)
+
+
+def _keep_largest(probabilities, weights, target):
+    """Keeps the largest entries until their weights reach the target.
+
+    Sorting a whole vocabulary costs more than finding the one threshold. The
+    bits of floats that are not negative, read as an integer, are ordered as
+    the floats are: the threshold is found bit by bit, exactly.
+    """
+    bits = ops.view(probabilities, "int32")  # (B, V)
+
+    def try_bit(shift, threshold):
+        higher = threshold + ops.left_shift(1, shift)
+        reached = bits >= higher[:, None]
+        weight = ops.sum(ops.where(reached, weights, 0.0), axis=-1)
+        return shift - 1, ops.where(weight >= target, higher, threshold)
+
+    _, threshold = ops.while_loop(
+        lambda shift, _: shift >= 0,
+        try_bit,
+        (ops.convert_to_tensor(30, "int32"), ops.zeros_like(bits[:, 0])),
+    )
+    return ops.where(bits >= threshold[:, None], probabilities, 0.0)
 
 
 def sample(logits, uniform, temperature, top_k=None, top_p=None):
@@ -98,13 +126,30 @@ def sample(logits, uniform, temperature, top_k=None, top_p=None):
     )
     if top_k is not None:
         probabilities = truncate(probabilities, top_k, top_p)
-    cumulative = ops.cumsum(probabilities, axis=-1)
+    cumulative = _cumulative_sum(probabilities)
     reached = cumulative <= uniform[:, None] * cumulative[:, -1:]
     token = ops.sum(ops.cast(reached, "int32"), axis=-1)
     likeliest = ops.cast(ops.argmax(logits, axis=-1), "int32")
     # Rounding may place the last step above the number it should reach.
     token = ops.minimum(token, ops.shape(logits)[-1] - 1)
     return ops.where(greedy, likeliest, token)
+
+
+def _cumulative_sum(x):
+    """Cumulative sum along the last axis, as products with triangles.
+
+    Compilers turn those into fast code, which they do not with `cumsum`: a
+    sum within groups of 32, then over the groups before.
+    """
+    count = x.shape[-1]
+    groups = -(-count // GROUP)
+    x = ops.pad(x, [(0, 0), (0, groups * GROUP - count)])
+    x = ops.reshape(x, (-1, groups, GROUP))
+    within = ops.matmul(x, np.triu(np.ones((GROUP, GROUP), "float32")))
+    before = np.triu(np.ones((groups, groups), "float32"), k=1)
+    before = ops.matmul(within[:, :, -1], before)  # (B, groups)
+    total = ops.reshape(within + before[:, :, None], (-1, groups * GROUP))
+    return total[:, :count]
 
 
 def guide(logits, guidance_scale):
@@ -122,95 +167,81 @@ def guide(logits, guidance_scale):
     return unconditional + scale * (conditional - unconditional)
 
 
-def decode(
-    model,
-    conditions,
-    tokens,
-    known,
-    prefix,
-    last,
-    settings,
-    guided=False,
-    truncated=False,
-    jit_compile=False,
-):
-    """Writes the cells that are not known, from the prefix up to `last`.
+class Decoder:
+    """Compiled decoding for one way of sampling.
+
+    The cells are written in a few stretches. In each the caches are only as
+    long as its end needs, for attention reads them whole.
 
     Args:
-        model: has `prefill`, `step`, `null_conditions` and `num_cells`.
-        conditions: dict of tensors with B rows, what the prompt is made of.
-        tokens: int32 tensor of shape `(B, N)`. Known tokens in their cells.
-        known: bool tensor of shape `(B, N)`, True where `tokens` stays.
-        prefix: int32 tensor of shape `(B, n)`, the tokens of the first n
-            cells, known in all rows. They cost one pass in all.
-        last: int32 scalar tensor. No cell from here on is visited.
-        settings: dict of tensors of shape `(B,)`, as `check_settings` makes.
+        model: has `prefill`, `step`, `null_conditions`, `prompt_length` and
+            `num_cells`.
         guided: bool. Whether any guidance scale differs from 1.
         truncated: bool. Whether any `top_k` or `top_p` is on.
         jit_compile: bool. Run the loop under XLA.
-
-    Returns:
-        int32 tensor of shape `(B, N)`.
     """
-    caches = prefill(model, conditions, prefix, guided)
-    draws = uniforms(settings["seed"], model.num_cells)
 
-    def loop(first, last, tokens, known, draws, caches, settings):
-        scale = settings["guidance_scale"] if guided else None
+    def __init__(self, model, guided, truncated, jit_compile):
+        self.model = model
+        self.prefill = compile_function(
+            model, functools.partial(prefill, model, guided=guided)
+        )
+        self.write = compile_function(
+            model,
+            functools.partial(write, model, guided=guided, truncated=truncated),
+            jit_compile,
+        )
 
-        def write(cell, tokens, caches):
-            logits, caches = next_logits(model, tokens, cell, caches, scale)
-            token = sample(
-                logits,
-                ops.take(draws, cell, axis=1),
-                settings["temperature"],
-                settings["top_k"] if truncated else None,
-                settings["top_p"] if truncated else None,
+    def __call__(self, conditions, tokens, known, prefix, last, settings):
+        """Writes the cells that are not known, from the prefix to `last`.
+
+        Args:
+            conditions: dict of arrays with B rows, the prompt's contents.
+            tokens: int32 array `(B, N)`. Known tokens in their cells.
+            known: bool array `(B, N)`, True where `tokens` stays.
+            prefix: int32 array `(B, n)`, the tokens of the first n cells,
+                known in all rows. They cost one pass in all.
+            last: int. No cell from here on is visited.
+            settings: dict of `(B,)` arrays, as `check_settings` makes them.
+
+        Returns:
+            int32 tensor of shape `(B, N)`.
+        """
+        cell = prefix.shape[1]
+        caches = self.prefill(conditions, prefix)
+        draws = uniforms(settings["seed"], self.model.num_cells)
+        for stop in stretches(cell, last, self.model.num_cells):
+            caches = grow(caches, self.model.prompt_length + stop)
+            tokens, caches = self.write(
+                np.int32(cell),
+                np.int32(min(stop, last)),
+                tokens,
+                known,
+                draws,
+                caches,
+                settings,
             )
-            here = ops.arange(model.num_cells) == cell
-            unknown = ops.logical_and(here, ops.logical_not(known))
-            return cell + 1, ops.where(unknown, token[:, None], tokens), caches
-
-        return ops.while_loop(
-            lambda cell, *_: cell < last, write, (first, tokens, caches)
-        )[1]
-
-    if jit_compile:
-        loop = compile_function(model, loop, jit_compile=True)
-    first = ops.convert_to_tensor(ops.shape(prefix)[1], "int32")
-    return loop(first, last, tokens, known, draws, caches, settings)
+            cell = stop
+        return tokens
 
 
-def decode_with_sampler(
-    model,
-    sampler,
-    conditions,
-    tokens,
-    known,
-    prefix,
-    last,
-    settings,
-    guided=False,
-):
-    """As `decode`, with a `keras_nlp` sampler choosing the tokens.
+def stretches(first, last, num_cells):
+    """Where the stretches end that lead from cell `first` to `last`."""
+    step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)
+    ends = [min(end, num_cells) for end in range(step, num_cells + step, step)]
+    return [end for end in ends if first < end and end - step < last]
 
-    The sampler draws from a generator of its own, one for the whole batch,
-    and always goes on to the end of the picture.
-    """
-    del last
-    scale = settings["guidance_scale"] if guided else None
 
-    def next_step(tokens, caches, cell):
-        logits, caches = next_logits(model, tokens, cell, caches, scale)
-        return logits, None, caches
+def grow(caches, length):
+    """Appends zeros to caches `(B, S, H, D)` until S is `length`."""
 
-    return sampler(
-        next_step,
-        prompt=tokens,
-        cache=prefill(model, conditions, prefix, guided),
-        index=ops.convert_to_tensor(ops.shape(prefix)[1], "int32"),
-        mask=known,
-    )
+    def pad(tensor):
+        batch, written, heads, width = ops.shape(tensor)
+        zeros = ops.zeros((batch, length - written, heads, width), tensor.dtype)
+        tensor = ops.concatenate([tensor, zeros], axis=1)
+        return ops.reshape(tensor, (-1, length, heads, width))
+
+    return keras.tree.map_structure(pad, caches)
 
 
 def prefill(model, conditions, prefix, guided):
@@ -225,6 +256,52 @@ def prefill(model, conditions, prefix, guided):
     return model.prefill(conditions, prefix)
 
 
+def write(
+    model,
+    first,
+    last,
+    tokens,
+    known,
+    draws,
+    caches,
+    settings,
+    guided=False,
+    truncated=False,
+):
+    """The loop: cell by cell from `first` up to `last`, its end left out.
+
+    Args:
+        first, last: int32 scalar tensors.
+        tokens: int32 tensor of shape `(B, N)`.
+        known: bool tensor of shape `(B, N)`.
+        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+        caches: of all positions before `first`, with room up to `last`.
+        settings: dict of tensors of shape `(B,)`.
+
+    Returns:
+        Tuple of the tokens and the caches with these cells written.
+    """
+    scale = settings["guidance_scale"] if guided else None
+
+    def write_cell(cell, tokens, caches):
+        logits, caches = next_logits(model, tokens, cell, caches, scale)
+        token = sample(
+            logits,
+            ops.take(draws, cell, axis=1),
+            settings["temperature"],
+            settings["top_k"] if truncated else None,
+            settings["top_p"] if truncated else None,
+        )
+        here = ops.arange(model.num_cells) == cell
+        unknown = ops.logical_and(here, ops.logical_not(known))
+        return cell + 1, ops.where(unknown, token[:, None], tokens), caches
+
+    _, tokens, caches = ops.while_loop(
+        lambda cell, *_: cell < last, write_cell, (first, tokens, caches)
+    )
+    return tokens, caches
+
+
 def next_logits(model, tokens, cell, caches, guidance_scale):
     """Logits `(B, V)` of one cell, and the caches with that cell in them."""
     before = ops.take(tokens, ops.maximum(cell - 1, 0), axis=1)
@@ -235,6 +312,42 @@ def next_logits(model, tokens, cell, caches, guidance_scale):
         ops.concatenate([previous, previous]), cell, caches
     )
     return guide(logits, guidance_scale), caches
+
+
+class SamplerDecoder:
+    """As `Decoder`, with a `keras_nlp` sampler choosing the tokens.
+
+    The sampler draws from a generator of its own, one for the whole batch,
+    and always goes on to the end of the picture.
+    """
+
+    def __init__(self, model, guided, sampler):
+        self.model = model
+        self.guided = guided
+        self.sampler = sampler
+        self.decode = compile_function(model, self._decode)
+
+    def __call__(self, conditions, tokens, known, prefix, last, settings):
+        del last
+        scale = settings["guidance_scale"]
+        return self.decode(conditions, tokens, known, prefix, scale)
+
+    def _decode(self, conditions, tokens, known, prefix, guidance_scale):
+        model = self.model
+        caches = prefill(model, conditions, prefix, self.guided)
+        scale = guidance_scale if self.guided else None
+
+        def next_step(tokens, caches, cell):
+            logits, caches = next_logits(model, tokens, cell, caches, scale)
+            return logits, None, caches
+
+        return self.sampler(
+            next_step,
+            prompt=tokens,
+            cache=grow(caches, model.prompt_length + model.num_cells),
+            index=ops.convert_to_tensor(ops.shape(prefix)[1], "int32"),
+            mask=known,
+        )
 
 
 def check_settings(

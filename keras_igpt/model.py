@@ -212,15 +212,10 @@ class ImageGPT(Painting, keras.Model):
 
         Returns:
             Tuple with a `(keys, values)` pair per block, each of shape
-            `(B, P + N, H, D)`, zero where nothing is written yet.
+            `(B, P + n, H, D)`.
         """
         prompt = self.prompt(conditions["label"]) if self.prompt else None
-        _, caches = self._read(prompt, prefix)
-        length = self.prompt_length + self.num_cells
-        return tuple(
-            tuple(_pad_to(tensor, length) for tensor in cache)
-            for cache in caches
-        )
+        return self._read(prompt, prefix)[1]
 
     def step(self, previous, cell, caches):
         """Reads one cell, given the caches of all before it.
@@ -228,7 +223,7 @@ class ImageGPT(Painting, keras.Model):
         Args:
             previous: int32 tensor of shape `(B,)`, the token before the cell.
             cell: int32 scalar tensor.
-            caches: as `prefill` returns them.
+            caches: as `prefill` returns them, grown to have room for more.
 
         Returns:
             Tuple of float32 logits `(B, V)` and the caches with the cell.
@@ -374,14 +369,6 @@ class ImageGPT(Painting, keras.Model):
         if quantization:
             model.quantize(quantization)
         return model
-
-
-def _pad_to(tensor, length):
-    """Appends zeros along axis 1."""
-    batch, written, *rest = ops.shape(tensor)
-    zeros = ops.zeros((batch, length - written, *rest), tensor.dtype)
-    tensor = ops.concatenate([tensor, zeros], axis=1)
-    return ops.reshape(tensor, (-1, length, *rest))
 
 
 def _check_prepared(x):

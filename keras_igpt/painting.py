@@ -6,18 +6,21 @@ Axes: B pictures, N cells.
 """
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_igpt import generation
-from keras_igpt.compiled import compile_function
+from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.palette import check_images
 from keras_igpt.training import token_nats
 
-# Pictures painted at a time: bounds the caches' memory.
+# Pictures painted at a time: the largest bounds the caches' memory, below the
+# smallest a second processor would only read the same weights again.
 MAX_BATCH = 64
+MIN_BATCH = 8
 
 
 class Painting:
@@ -174,25 +177,23 @@ class Painting:
             "settings": settings,
         }
         decode = self._decoder(settings, sampler, jit_compile)
-        parts = []
-        for start, stop in _chunks(count, MAX_BATCH):
+
+        def paint(begin, end):
             # XLA compiles once per batch size: few sizes, few compilations.
-            width = 1 << (stop - start - 1).bit_length()
-            chosen = np.minimum(np.arange(start, start + width), stop - 1)
+            width = 1 << (end - begin - 1).bit_length()
+            chosen = np.minimum(np.arange(begin, begin + width), end - 1)
             chunk = keras.tree.map_structure(
                 functools.partial(np.take, indices=chosen, axis=0), rows
             )
-            painted = decode(
-                chunk["conditions"],
-                chunk["tokens"],
-                chunk["known"],
-                chunk["prefix"],
-                np.int32(self.num_cells),
-                chunk["settings"],
-            )
-            images = self.tokenizer.decode(painted[: stop - start])
-            parts.append(ops.convert_to_numpy(images))
-        return np.concatenate(parts)
+            painted = decode(**chunk, last=self.num_cells)
+            images = self.tokenizer.decode(painted[: end - begin])
+            return ops.convert_to_numpy(images)
+
+        workers = num_workers()
+        size = -(-count // workers)
+        chunks = _chunks(count, min(max(size, MIN_BATCH), MAX_BATCH))
+        with ThreadPoolExecutor(workers) as pool:
+            return np.concatenate(list(pool.map(paint, *zip(*chunks))))
 
     def _decoder(self, settings, sampler, jit_compile):
         """The compiled decoding function, kept for the next call."""
@@ -204,21 +205,14 @@ class Painting:
         key = (guided, truncated, jit_compile, sampler)
         if key not in self._compiled:
             if sampler is None:
-                decode = functools.partial(
-                    generation.decode,
-                    self,
-                    guided=guided,
-                    truncated=truncated,
-                    jit_compile=jit_compile,
+                decoder = generation.Decoder(
+                    self, guided, truncated, jit_compile
                 )
             else:
-                decode = functools.partial(
-                    generation.decode_with_sampler,
-                    self,
-                    _get_sampler(sampler),
-                    guided=guided,
+                decoder = generation.SamplerDecoder(
+                    self, guided, _get_sampler(sampler)
                 )
-            self._compiled[key] = compile_function(self, decode)
+            self._compiled[key] = decoder
         return self._compiled[key]
 
     def _conditions(self, labels):

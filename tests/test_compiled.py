@@ -1,7 +1,8 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import keras
 import numpy as np
 import pytest
-from keras import ops
 
 from keras_igpt.compiled import compile_function
 
@@ -34,13 +35,20 @@ def test_one_trace_serves_all_sizes(layer):
     assert len(traces) == 1
 
 
-def test_compiled_inside_compiled_keeps_its_result(layer):
-    inner = compile_function(layer, lambda x: layer(x) + 1, jit_compile=True)
-    outer = compile_function(layer, lambda x: ops.sum(inner(x), axis=0))
-    x = np.ones((4, 3), "float32")
-    np.testing.assert_allclose(
-        np.asarray(outer(x)), ops.sum(layer(x) + 1, axis=0), rtol=1e-5
-    )
+def test_threads_share_one_trace(layer):
+    traces = []
+
+    def function(x):
+        traces.append(1)
+        return layer(x)
+
+    run = compile_function(layer, function)
+    inputs = [np.full((i + 1, 3), i, "float32") for i in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        outputs = list(pool.map(run, inputs))
+    assert len(traces) == 1
+    for x, y in zip(inputs, outputs, strict=True):
+        np.testing.assert_allclose(np.asarray(y), layer(x), rtol=1e-6)
 
 
 def test_compiled_sees_new_weights(layer):

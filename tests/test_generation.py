@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from keras import ops
 
 from keras_igpt import generation
 
@@ -138,6 +139,42 @@ def test_truncation_may_differ_by_row():
         p, np.array([1, 3], "int32"), np.array([1.0, 1.0], "float32")
     )
     assert (np.asarray(kept) > 0).sum(axis=1).tolist() == [1, 3]
+
+
+def test_truncate_equals_sorting():
+    generator = np.random.default_rng(0)
+    p = generator.dirichlet(np.ones(300) * 0.1, size=50).astype("float32")
+    k = generator.integers(1, 300, 50)
+    kept = generation.truncate(p, k.astype("int32"), np.ones(50, "float32"))
+    least = np.sort(p, axis=1)[np.arange(50), 300 - k]
+    np.testing.assert_array_equal(
+        np.asarray(kept) > 0, (p >= least[:, None]) & (p > 0)
+    )
+
+
+@pytest.mark.parametrize("size", [1, 17, 32, 33, 1000])
+def test_cumulative_sum_equals_cumsum(size):
+    x = np.random.default_rng(0).random((3, size), "float32")
+    found = generation._cumulative_sum(ops.convert_to_tensor(x))
+    np.testing.assert_allclose(np.asarray(found), x.cumsum(axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "first, last, ends",
+    [
+        (0, 256, [64, 128, 192, 256]),
+        (64, 256, [128, 192, 256]),
+        (100, 130, [128, 192]),
+        (0, 0, []),
+        (255, 256, [256]),
+    ],
+)
+def test_stretches_lead_from_first_to_last(first, last, ends):
+    assert generation.stretches(first, last, 256) == ends
+
+
+def test_stretches_of_a_small_grid_are_one():
+    assert generation.stretches(0, 49, 49) == [49]
 
 
 def test_guidance_of_one_is_the_conditional():

@@ -10,7 +10,8 @@ from conftest import make_model
 from keras import ops
 
 import keras_igpt
-from keras_igpt import painting
+from keras_igpt import generation, painting
+from keras_igpt.generation import grow
 from keras_igpt.training import TokenBatches
 
 VARIANTS = {
@@ -66,6 +67,7 @@ def test_cached_steps_match_the_full_pass(variant):
     tokens = inputs["tokens"]
     expected = logits_of(model, inputs)
     caches = model.prefill(inputs, tokens[:, :0])
+    caches = grow(caches, model.prompt_length + model.num_cells)
     previous = np.full(3, model.start_token, "int32")
     for cell in range(model.num_cells):
         index = ops.convert_to_tensor(cell, "int32")
@@ -81,6 +83,7 @@ def test_prefill_stands_for_that_many_steps(tiny_model, length):
     inputs = some_inputs(tiny_model)
     tokens = inputs["tokens"]
     caches = tiny_model.prefill(inputs, tokens[:, :length])
+    caches = grow(caches, tiny_model.prompt_length + length + 1)
     logits, _ = tiny_model.step(
         tokens[:, length - 1],
         ops.convert_to_tensor(length, "int32"),
@@ -226,6 +229,23 @@ def test_pictures_do_not_depend_on_chunks(tiny_model, monkeypatch):
     np.testing.assert_array_equal(
         tiny_model.generate(labels=[0, 1, 2], seed=5), together
     )
+
+
+def test_pictures_do_not_depend_on_stretches(monkeypatch):
+    model = make_model()
+    at_once = model.generate(labels=[0, 1], seed=5)
+    monkeypatch.setattr(generation, "SHORTEST_STRETCH", 3)
+    np.testing.assert_array_equal(
+        model.generate(labels=[0, 1], seed=5), at_once
+    )
+
+
+def test_pictures_do_not_depend_on_workers(tiny_model, monkeypatch):
+    labels = np.arange(20) % 3
+    monkeypatch.setattr(painting, "num_workers", lambda: 1)
+    alone = tiny_model.generate(labels, seed=5)
+    monkeypatch.setattr(painting, "num_workers", lambda: 3)
+    np.testing.assert_array_equal(tiny_model.generate(labels, seed=5), alone)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""keras_igpt's side of the comparison, set up as the original ImageGPT."""
+
+import keras
+import numpy as np
+
+import keras_igpt
+from benchmarks.serve import serve
+from keras_igpt import generation
+from keras_igpt.training import TokenBatches
+
+
+def prepare(case):
+    model = build(case)
+    run = {"decode": decoder, "fit": fitter, "losses": losses}[case["job"]]
+    weights = sum(w.value.numpy().nbytes for w in model.weights)
+    table = sum(w.value.numpy().nbytes for w in model.embedding.weights)
+    facts = {
+        "parameters": model.count_params(),
+        # One row of the embedding is read per token, all else is whole.
+        "bytes_per_token": weights - table,
+    }
+    return run(model, case), facts
+
+
+def build(case, seed=0):
+    keras.utils.set_random_seed(seed)
+    tokenizer = keras_igpt.PaletteTokenizer(
+        tuple(case["grid"]), case["vocabulary"], channels=1
+    )
+    return keras_igpt.ImageGPT(
+        tokenizer,
+        num_layers=case["layers"],
+        num_heads=case["heads"],
+        hidden_dim=case["width"],
+        positions="learned",
+        activation="quick_gelu",
+        qk_norm=False,
+        use_bias=True,
+        dtype=case["precision"],
+    )
+
+
+def decoder(model, case):
+    """Paints whole pictures, or `tokens` cells after `prefix` known ones."""
+    shape = model.head.kernel.shape
+    # A new model's head is zero: nothing to choose the top k by.
+    noise = np.random.default_rng(0).normal(size=shape)
+    model.head.kernel.assign(0.02 * noise)
+    batch, cells = case["batch"], model.num_cells
+    known = np.random.default_rng(0).integers(
+        case["vocabulary"], size=(batch, cells), dtype="int32"
+    )
+
+    def run(request):
+        settings = {"top_k": case["top_k"], "seed": request["seed"]}
+        if request["tokens"] == cells:
+            model.generate(num_images=batch, **settings)
+            return
+        first, last = request["prefix"], request["prefix"] + request["tokens"]
+        np.asarray(paint_part(model, known, first, last, **settings))
+
+    return run
+
+
+def paint_part(model, tokens, first, last, **settings):
+    """As `model.complete`, tokens in and out, stopping at cell `last`."""
+    settings = generation.check_settings(
+        len(tokens), model.vocabulary_size, **settings
+    )
+    known = np.arange(model.num_cells) < first
+    decode = model._decoder(settings, sampler=None, jit_compile=True)
+    return decode(
+        {},
+        tokens,
+        np.broadcast_to(known, tokens.shape),
+        tokens[:, :first],
+        np.int32(last),
+        settings,
+    )
+
+
+def fitter(model, case):
+    """Fits `steps` batches of random tokens with the default settings."""
+    count = case["batch"] * case["steps"]
+    tokens = np.random.default_rng(0).integers(
+        case["vocabulary"], size=(count, model.num_cells), dtype="uint16"
+    )
+    batches = TokenBatches({"tokens": tokens}, case["batch"])
+    model.compile(optimizer=keras.optimizers.AdamW(1e-3))
+
+    def run(request):
+        model.fit(batches, verbose=0)
+
+    return run
+
+
+def losses(model, case):
+    """Losses per epoch on ramps of tokens, in fixed order, from a seed."""
+    generator = np.random.default_rng(0)
+    count = case["batch"] * case["steps"]
+    start = generator.integers(case["vocabulary"], size=(count, 1))
+    slope = generator.integers(1, 8, size=(count, 1))
+    ramps = start + slope * np.arange(model.num_cells)
+    tokens = (ramps % case["vocabulary"]).astype("uint16")
+
+    def run(request):
+        model = build({**case, **request}, request["seed"])
+        model.compile(optimizer=keras.optimizers.AdamW(1e-3))
+        batches = TokenBatches({"tokens": tokens}, case["batch"])
+        history = model.fit(batches, epochs=case["epochs"], verbose=0)
+        return {"losses": history.history["loss"]}
+
+    return run
+
+
+if __name__ == "__main__":
+    serve(prepare)
