@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: quickstart test lint format clean
+.PHONY: quickstart test lint format benchmark clean
 
 quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
@@ -14,6 +14,11 @@ test: $(VENV)/.installed-test lint
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# Compares with Hugging Face and KerasHub, each in an environment of its own;
+# takes a quiet machine about an hour.
+benchmark: $(VENV)/.installed
+	$(BIN)/python -m benchmarks --markdown
 
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .

@@ -10,7 +10,7 @@ import keras
 def compile_function(model, function, jit_compile=False):
     """Compiles a function of tensors that reads a model's variables.
 
-    On TensorFlow there is one trace for all sizes of the arguments' first two
+    On TensorFlow there is one trace for all sizes of the arguments' first three
     axes; XLA, which `jit_compile` asks for, translates it once per size. On
     JAX the variables travel as arguments, so that weights loaded later are
     seen. The result may be called from several threads.
@@ -43,8 +43,8 @@ def _compile_tensorflow(function, jit_compile):
 
     def any_size(tensor):
         shape = tf.convert_to_tensor(tensor).shape
-        free = [None] * min(len(shape), 2)
-        return tf.TensorSpec(free + shape[2:], tensor.dtype)
+        free = [None] * min(len(shape), 3)
+        return tf.TensorSpec(free + shape[3:], tensor.dtype)
 
     def compile_for(args):
         return tf.function(

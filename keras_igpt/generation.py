@@ -233,13 +233,13 @@ def stretches(first, last, num_cells):
 
 
 def grow(caches, length):
-    """Appends zeros to caches `(B, S, H, D)` until S is `length`."""
+    """Appends zeros to caches `(B, H, S, D)` until S is `length`."""
 
     def pad(tensor):
-        batch, written, heads, width = ops.shape(tensor)
-        zeros = ops.zeros((batch, length - written, heads, width), tensor.dtype)
-        tensor = ops.concatenate([tensor, zeros], axis=1)
-        return ops.reshape(tensor, (-1, length, heads, width))
+        batch, heads, written, width = ops.shape(tensor)
+        zeros = ops.zeros((batch, heads, length - written, width), tensor.dtype)
+        tensor = ops.concatenate([tensor, zeros], axis=2)
+        return ops.reshape(tensor, (-1, heads, length, width))
 
     return keras.tree.map_structure(pad, caches)
 

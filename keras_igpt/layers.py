@@ -193,12 +193,12 @@ class Attention(keras.layers.Layer):
             angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
                 no rotary positions.
             cache: None, and the keys are those of `x`; or a pair of float
-                tensors of shape `(B, S, H, D)`, keys and values by position.
+                tensors of shape `(B, H, S, D)`, keys and values by position.
             index: int32 scalar tensor. Where in the cache `x` belongs.
 
         Returns:
             Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
-            keys and values that were looked at, `(B, S, H, D)` each.
+            keys and values that were looked at, `(B, H, S, D)` each.
         """
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         query, key, value = ops.split(
@@ -213,17 +213,18 @@ class Attention(keras.layers.Layer):
             query, key = self.query_norm(query), self.key_norm(key)
         if angles is not None:
             query, key = rotate(query, angles), rotate(key, angles)
-        if cache is not None:
-            key = ops.slice_update(cache[0], (0, index, 0, 0), key)
-            value = ops.slice_update(cache[1], (0, index, 0, 0), value)
-            written = ops.arange(ops.shape(key)[1]) <= index
-            x = ops.dot_product_attention(
-                query, key, value, mask=written[None, None, None, :]
-            )
-        else:
+        if cache is None:
             x = prefix_causal_attention(query, key, value, self.prompt_length)
+            cache = heads_first(key), heads_first(value)
+        else:
+            at = (0, 0, index, 0)
+            cache = (
+                ops.slice_update(cache[0], at, heads_first(key)),
+                ops.slice_update(cache[1], at, heads_first(value)),
+            )
+            x = cached_attention(query, *cache, index)
         x = ops.reshape(x, (batch, length, self.hidden_dim))
-        return self.output_projection(x), (key, value)
+        return self.output_projection(x), cache
 
     def get_config(self):
         return {
@@ -235,6 +236,31 @@ class Attention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "output_scale": self.output_scale,
         }
+
+
+def heads_first(x):
+    """`(B, T, H, D)` to `(B, H, T, D)`: each head's keys side by side."""
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def cached_attention(query, keys, values, index):
+    """Attention of one position over those written so far.
+
+    Args:
+        query: float tensor of shape `(B, 1, H, D)`.
+        keys, values: float tensors of shape `(B, H, S, D)`.
+        index: int32 scalar tensor. The query's own position, the last one
+            that is written.
+
+    Returns:
+        float tensor of shape `(B, 1, H, D)`.
+    """
+    query = query * query.shape[-1] ** -0.5
+    scores = ops.einsum("bthd,bhsd->bhts", query, keys)
+    written = ops.arange(ops.shape(keys)[2]) <= index
+    scores = ops.where(written, ops.cast(scores, "float32"), -1e30)
+    weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
+    return ops.einsum("bhts,bhsd->bthd", weights, values)
 
 
 def prefix_causal_attention(query, key, value, prompt_length):

@@ -212,7 +212,7 @@ class ImageGPT(Painting, keras.Model):
 
         Returns:
             Tuple with a `(keys, values)` pair per block, each of shape
-            `(B, P + n, H, D)`.
+            `(B, H, P + n, D)`.
         """
         prompt = self.prompt(conditions["label"]) if self.prompt else None
         return self._read(prompt, prefix)[1]

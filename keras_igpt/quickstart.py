@@ -110,7 +110,7 @@ def draw(model, test, path, seed=0, num_generated=8, num_completed=3):
     ):
         _show(axes, images, columns, title)
     with replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110)
+        figure.savefig(temporary, dpi=110, bbox_inches="tight")
 
 
 def _some_per_class(test, classes, count):
