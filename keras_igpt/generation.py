@@ -76,20 +76,24 @@ def truncate(probabilities, top_k, top_p):
     Returns:
         float32 tensor of shape `(B, V)`, not normalised.
     """
-    ones = ops.ones_like(probabilities)
-    kept = _keep_largest(probabilities, ones, ops.cast(top_k, "float32"))
+    vocabulary_size = ops.shape(probabilities)[-1]
+    kept = _keep_largest(
+        probabilities,
+        ops.ones_like(probabilities),
+        ops.cast(top_k, "float32"),
+        top_k < vocabulary_size,
+    )
     target = top_p * ops.sum(kept, axis=-1)
-    nucleus = _keep_largest(kept, kept, target)
-    # Summed in another order, all might fall short of 1 by a rounding.
-    return ops.where(top_p[:, None] < 1, nucleus, kept)
+    return _keep_largest(kept, kept, target, top_p < 1)
 
 
-def _keep_largest(probabilities, weights, target):
+def _keep_largest(probabilities, weights, target, rows):
     """Keeps the largest entries until their weights reach the target.
 
     Sorting a whole vocabulary costs more than finding the one threshold. The
     bits of floats that are not negative, read as an integer, are ordered as
-    the floats are: the threshold is found bit by bit, exactly.
+    the floats are: the threshold is found bit by bit, exactly. Where no row
+    of `rows` is True the search is left out.
     """
     bits = ops.view(probabilities, "int32")  # (B, V)
 
@@ -102,20 +106,21 @@ def _keep_largest(probabilities, weights, target):
     _, threshold = ops.while_loop(
         lambda shift, _: shift >= 0,
         try_bit,
-        (ops.convert_to_tensor(30, "int32"), ops.zeros_like(bits[:, 0])),
+        (ops.where(ops.any(rows), 30, -1), ops.zeros_like(bits[:, 0])),
     )
-    return ops.where(bits >= threshold[:, None], probabilities, 0.0)
+    dropped = ops.logical_and(rows[:, None], bits < threshold[:, None])
+    return ops.where(dropped, 0.0, probabilities)
 
 
-def sample(logits, uniform, temperature, top_k=None, top_p=None):
+def sample(logits, uniform, temperature, top_k, top_p):
     """Turns one uniform number into one token per row.
 
     Args:
         logits: float32 tensor of shape `(B, V)`.
         uniform: float32 tensor of shape `(B,)` in [0, 1).
         temperature: float32 tensor of shape `(B,)`. 0 is greedy.
-        top_k: int32 tensor of shape `(B,)`, or None together with `top_p`.
-        top_p: float32 tensor of shape `(B,)`, or None.
+        top_k: int32 tensor of shape `(B,)`, V for all.
+        top_p: float32 tensor of shape `(B,)`, 1 for all.
 
     Returns:
         int32 tensor of shape `(B,)`.
@@ -124,8 +129,7 @@ def sample(logits, uniform, temperature, top_k=None, top_p=None):
     probabilities = ops.softmax(
         logits / ops.where(greedy, 1.0, temperature)[:, None]
     )
-    if top_k is not None:
-        probabilities = truncate(probabilities, top_k, top_p)
+    probabilities = truncate(probabilities, top_k, top_p)
     cumulative = _cumulative_sum(probabilities)
     reached = cumulative <= uniform[:, None] * cumulative[:, -1:]
     token = ops.sum(ops.cast(reached, "int32"), axis=-1)
@@ -177,18 +181,17 @@ class Decoder:
         model: has `prefill`, `step`, `null_conditions`, `prompt_length` and
             `num_cells`.
         guided: bool. Whether any guidance scale differs from 1.
-        truncated: bool. Whether any `top_k` or `top_p` is on.
         jit_compile: bool. Run the loop under XLA.
     """
 
-    def __init__(self, model, guided, truncated, jit_compile):
+    def __init__(self, model, guided, jit_compile):
         self.model = model
         self.prefill = compile_function(
             model, functools.partial(prefill, model, guided=guided)
         )
         self.write = compile_function(
             model,
-            functools.partial(write, model, guided=guided, truncated=truncated),
+            functools.partial(write, model, guided=guided),
             jit_compile,
         )
 
@@ -266,7 +269,6 @@ def write(
     caches,
     settings,
     guided=False,
-    truncated=False,
 ):
     """The loop: cell by cell from `first` up to `last`, its end left out.
 
@@ -289,8 +291,8 @@ def write(
             logits,
             ops.take(draws, cell, axis=1),
             settings["temperature"],
-            settings["top_k"] if truncated else None,
-            settings["top_p"] if truncated else None,
+            settings["top_k"],
+            settings["top_p"],
         )
         here = ops.arange(model.num_cells) == cell
         unknown = ops.logical_and(here, ops.logical_not(known))

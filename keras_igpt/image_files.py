@@ -367,7 +367,7 @@ def _read_csv(path):
         rows = list(reader)
     for number, row in enumerate(rows, start=1):
         if None in row:
-            raise ValueError(
+            raise csv.Error(
                 f"row {number} has more cells than the header (a text with "
                 "a comma needs quotes)"
             )

@@ -198,16 +198,10 @@ class Painting:
     def _decoder(self, settings, sampler, jit_compile):
         """The compiled decoding function, kept for the next call."""
         guided = bool(np.any(settings["guidance_scale"] != 1))
-        truncated = bool(
-            np.any(settings["top_k"] < self.vocabulary_size)
-            or np.any(settings["top_p"] < 1)
-        )
-        key = (guided, truncated, jit_compile, sampler)
+        key = (guided, jit_compile, sampler)
         if key not in self._compiled:
             if sampler is None:
-                decoder = generation.Decoder(
-                    self, guided, truncated, jit_compile
-                )
+                decoder = generation.Decoder(self, guided, jit_compile)
             else:
                 decoder = generation.SamplerDecoder(
                     self, guided, _get_sampler(sampler)

@@ -13,17 +13,14 @@ GOLDEN_UNIFORMS = [
 
 def draw(logits, uniform, temperature=1.0, top_k=None, top_p=None):
     logits = np.asarray(logits, "float32")
-    count = len(logits)
-    if top_k is not None or top_p is not None:
-        top_k = np.full(count, top_k or logits.shape[1], "int32")
-        top_p = np.full(count, top_p or 1.0, "float32")
+    count, size = logits.shape
     return np.asarray(
         generation.sample(
             logits,
             np.full(count, uniform, "float32"),
             np.full(count, temperature, "float32"),
-            top_k,
-            top_p,
+            np.full(count, top_k or size, "int32"),
+            np.full(count, top_p or 1.0, "float32"),
         )
     )
 

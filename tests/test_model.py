@@ -326,12 +326,12 @@ def test_generate_traces_once(fresh_model, monkeypatch):
     fresh_model.generate(labels=[0], seed=0)
     after_first = len(traces)
     fresh_model.generate(labels=[0, 1, 2], seed=3)
-    fresh_model.generate(labels=[0, 1], temperature=0.3)
+    fresh_model.generate(labels=[0, 1], temperature=0.3, top_k=2, top_p=0.5)
     fresh_model.complete(fresh_model.generate(labels=[1] * 5), 2, seed=1)
     assert after_first >= 1 and len(traces) == after_first
 
 
-def test_generate_traces_once_for_all_k_and_p(fresh_model, monkeypatch):
+def test_generate_traces_once_for_all_guidance_scales(fresh_model, monkeypatch):
     traces = []
     step = keras_igpt.ImageGPT.step
 
@@ -340,10 +340,10 @@ def test_generate_traces_once_for_all_k_and_p(fresh_model, monkeypatch):
         return step(self, *args)
 
     monkeypatch.setattr(keras_igpt.ImageGPT, "step", counting)
-    fresh_model.generate(labels=0, top_k=2, guidance_scale=2.0)
+    fresh_model.generate(labels=0, guidance_scale=2.0)
     after_first = len(traces)
-    fresh_model.generate(labels=[0, 1], top_p=0.5, guidance_scale=1.5)
-    fresh_model.generate(labels=0, top_k=3, top_p=0.9, guidance_scale=3.0)
+    fresh_model.generate(labels=[0, 1], guidance_scale=1.5)
+    fresh_model.generate(labels=0, guidance_scale=[3.0], top_k=3)
     assert len(traces) == after_first
 
 
@@ -395,6 +395,13 @@ def test_complete_of_nothing_is_generate(tiny_model, tiny_images):
 
 def test_complete_takes_a_single_picture(tiny_model, tiny_images):
     assert tiny_model.complete(tiny_images[0], 2).shape == (1, 4, 4, 1)
+
+
+def test_pictures_of_one_pixel_work():
+    model = make_model(image_size=(1, 1))
+    images = model.generate(labels=[0, 1], seed=0)
+    assert images.shape == (2, 1, 1, 1)
+    assert np.isfinite(model.score(images)).all()
 
 
 def test_score_is_the_likelihood_of_the_tokens(tiny_model, tiny_images):
