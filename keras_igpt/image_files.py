@@ -346,7 +346,7 @@ def _read_metadata(root, path):
     read = _read_csv if path.suffix == ".csv" else _read_jsonl
     try:
         rows = read(path)
-    except (ValueError, csv.Error) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise ValueError(
             f"`{path.name}` must be a readable UTF-8 table. Received: "
             f"{str(path)!r}, which fails with: {error}. Repair the file."
@@ -378,7 +378,7 @@ def _read_jsonl(path):
     with open(path, encoding="utf-8-sig") as file:
         rows = [json.loads(line) for line in file if line.strip()]
     if not all(isinstance(row, dict) for row in rows):
-        raise ValueError("every line must be a JSON object")
+        raise TypeError("every line must be a JSON object")
     return rows
 
 
