@@ -22,7 +22,7 @@ GROUP = 32
 # At most so many stretches of cells, each with caches of its own length, and
 # none shorter than that: every length is compiled once.
 STRETCHES = 4
-SHORTEST_STRETCH = 64
+SHORTEST_STRETCH = 128
 
 
 def uniforms(seeds, count):

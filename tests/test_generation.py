@@ -159,15 +159,15 @@ def test_cumulative_sum_equals_cumsum(size):
 @pytest.mark.parametrize(
     "first, last, ends",
     [
-        (0, 256, [64, 128, 192, 256]),
-        (64, 256, [128, 192, 256]),
-        (100, 130, [128, 192]),
+        (0, 512, [128, 256, 384, 512]),
+        (128, 512, [256, 384, 512]),
+        (100, 130, [128, 256]),
         (0, 0, []),
-        (255, 256, [256]),
+        (511, 512, [512]),
     ],
 )
 def test_stretches_lead_from_first_to_last(first, last, ends):
-    assert generation.stretches(first, last, 256) == ends
+    assert generation.stretches(first, last, 512) == ends
 
 
 def test_stretches_of_a_small_grid_are_one():
