@@ -16,7 +16,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 # Compares with Hugging Face and KerasHub, each in an environment of its own;
-# takes a quiet machine about an hour.
+# takes long, and a machine that does nothing else.
 benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --markdown
 

@@ -231,8 +231,9 @@ class Decoder:
 def stretches(first, last, num_cells):
     """Where the stretches end that lead from cell `first` to `last`."""
     step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)
-    ends = [min(end, num_cells) for end in range(step, num_cells + step, step)]
-    return [end for end in ends if first < end and end - step < last]
+    begins = range(0, min(last, num_cells), step)
+    ends = [min(begin + step, num_cells) for begin in begins]
+    return [end for end in ends if first < end]
 
 
 def grow(caches, length):

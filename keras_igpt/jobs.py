@@ -198,7 +198,8 @@ def _with_seed(sampling):
     """Puts a seed in, so that the files can say how to repeat them."""
     if sampling.get("seed") is not None:
         return sampling
-    return {**sampling, "seed": int(np.random.default_rng().integers(2**31))}
+    # Room above, for picture i takes `seed + i`.
+    return {**sampling, "seed": int(np.random.default_rng().integers(2**30))}
 
 
 def _class_names(model):
