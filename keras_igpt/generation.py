@@ -237,15 +237,14 @@ def stretches(first, last, num_cells):
 
 
 def grow(caches, length):
-    """Appends zeros to caches `(B, H, S, D)` until S is `length`."""
+    """Appends zeros to caches of S positions until S is `length`."""
 
-    def pad(tensor):
-        batch, heads, written, width = ops.shape(tensor)
-        zeros = ops.zeros((batch, heads, length - written, width), tensor.dtype)
-        tensor = ops.concatenate([tensor, zeros], axis=2)
-        return ops.reshape(tensor, (-1, heads, length, width))
+    def pad(tensor, axis):
+        padding = [(0, 0)] * 3
+        padding[axis] = (0, length - ops.shape(tensor)[axis])
+        return ops.pad(tensor, padding)
 
-    return keras.tree.map_structure(pad, caches)
+    return tuple((pad(keys, 2), pad(values, 1)) for keys, values in caches)
 
 
 def prefill(model, conditions, prefix, guided):

@@ -193,12 +193,12 @@ class Attention(keras.layers.Layer):
             angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
                 no rotary positions.
             cache: None, and the keys are those of `x`; or a pair of float
-                tensors of shape `(B, H, S, D)`, keys and values by position.
+                tensors, keys `(B H, D, S)` and values `(B H, S, D)`.
             index: int32 scalar tensor. Where in the cache `x` belongs.
 
         Returns:
             Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
-            keys and values that were looked at, `(B, H, S, D)` each.
+            keys and values that were looked at, shaped as a cache.
         """
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
         query, key, value = ops.split(
@@ -215,12 +215,12 @@ class Attention(keras.layers.Layer):
             query, key = rotate(query, angles), rotate(key, angles)
         if cache is None:
             x = prefix_causal_attention(query, key, value, self.prompt_length)
-            cache = heads_first(key), heads_first(value)
+            cache = cache_layout(key, value)
         else:
-            at = (0, 0, index, 0)
+            key, value = cache_layout(key, value)
             cache = (
-                ops.slice_update(cache[0], at, heads_first(key)),
-                ops.slice_update(cache[1], at, heads_first(value)),
+                ops.slice_update(cache[0], (0, 0, index), key),
+                ops.slice_update(cache[1], (0, index, 0), value),
             )
             x = cached_attention(query, *cache, index)
         x = ops.reshape(x, (batch, length, self.hidden_dim))
@@ -238,9 +238,19 @@ class Attention(keras.layers.Layer):
         }
 
 
-def heads_first(x):
-    """`(B, T, H, D)` to `(B, H, T, D)`: each head's keys side by side."""
-    return ops.transpose(x, (0, 2, 1, 3))
+def cache_layout(key, value):
+    """Two `(B, T, H, D)` to `(B H, D, T)` and `(B H, T, D)`.
+
+    A step multiplies caches in these layouts as they are. In any other XLA
+    copies each of them whole, once or more, in every step.
+    """
+    batch, length, heads, width = ops.shape(key)
+    key = ops.transpose(key, (0, 2, 3, 1))
+    value = ops.transpose(value, (0, 2, 1, 3))
+    return (
+        ops.reshape(key, (batch * heads, width, length)),
+        ops.reshape(value, (batch * heads, length, width)),
+    )
 
 
 def cached_attention(query, keys, values, index):
@@ -248,19 +258,21 @@ def cached_attention(query, keys, values, index):
 
     Args:
         query: float tensor of shape `(B, 1, H, D)`.
-        keys, values: float tensors of shape `(B, H, S, D)`.
+        keys: float tensor of shape `(B H, D, S)`.
+        values: float tensor of shape `(B H, S, D)`.
         index: int32 scalar tensor. The query's own position, the last one
             that is written.
 
     Returns:
         float tensor of shape `(B, 1, H, D)`.
     """
-    query = query * query.shape[-1] ** -0.5
-    scores = ops.einsum("bthd,bhsd->bhts", query, keys)
+    batch, _, heads, width = ops.shape(query)
+    query = ops.reshape(query * width**-0.5, (batch * heads, 1, width))
+    scores = ops.matmul(query, keys)  # (B H, 1, S)
     written = ops.arange(ops.shape(keys)[2]) <= index
     scores = ops.where(written, ops.cast(scores, "float32"), -1e30)
     weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
-    return ops.einsum("bhts,bhsd->bthd", weights, values)
+    return ops.reshape(ops.matmul(weights, values), (batch, 1, heads, width))
 
 
 def prefix_causal_attention(query, key, value, prompt_length):

@@ -211,8 +211,8 @@ class ImageGPT(Painting, keras.Model):
             prefix: int32 tensor of shape `(B, n)`. Tokens of the first cells.
 
         Returns:
-            Tuple with a `(keys, values)` pair per block, each of shape
-            `(B, H, P + n, D)`.
+            Tuple with a pair of caches per block: keys `(B H, D, P + n)`,
+            values `(B H, P + n, D)`.
         """
         prompt = self.prompt(conditions["label"]) if self.prompt else None
         return self._read(prompt, prefix)[1]

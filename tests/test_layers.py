@@ -72,7 +72,7 @@ def test_attention_cache_matches_full_pass(x):
     attention.build()
     angles = layers.rotary_angles((1, 5), head_dim=4)
     full = np.asarray(attention(x, angles)[0])
-    cache = (ops.zeros((2, 2, 5, 4)), ops.zeros((2, 2, 5, 4)))
+    cache = (ops.zeros((4, 4, 5)), ops.zeros((4, 5, 4)))
     for i in range(5):
         out, cache = attention(
             x[:, i : i + 1],
