@@ -9,6 +9,7 @@ Axes: B batch, N cells, V vocabulary.
 """
 
 import functools
+from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
@@ -178,14 +179,15 @@ class Decoder:
     long as its end needs, for attention reads them whole.
 
     Args:
-        model: has `prefill`, `step`, `null_conditions`, `prompt_length` and
-            `num_cells`.
+        model: has `prefill`, `step`, `empty_caches`, `null_conditions`,
+            `prompt_length` and `num_cells`.
         guided: bool. Whether any guidance scale differs from 1.
         jit_compile: bool. Run the loop under XLA.
     """
 
     def __init__(self, model, guided, jit_compile):
         self.model = model
+        self.guided = guided
         self.prefill = compile_function(
             model, functools.partial(prefill, model, guided=guided)
         )
@@ -194,6 +196,7 @@ class Decoder:
             functools.partial(write, model, guided=guided),
             jit_compile,
         )
+        self.compiled = set()
 
     def __call__(self, conditions, tokens, known, prefix, last, settings):
         """Writes the cells that are not known, from the prefix to `last`.
@@ -211,21 +214,39 @@ class Decoder:
             int32 tensor of shape `(B, N)`.
         """
         cell = prefix.shape[1]
-        caches = self.prefill(conditions, prefix)
+        caches = self._read(conditions, prefix)
         draws = uniforms(settings["seed"], self.model.num_cells)
-        for stop in stretches(cell, last, self.model.num_cells):
-            caches = grow(caches, self.model.prompt_length + stop)
-            tokens, caches = self.write(
-                np.int32(cell),
-                np.int32(min(stop, last)),
-                tokens,
-                known,
-                draws,
-                caches,
-                settings,
+
+        def write(first, last, tokens, caches, end):
+            caches = grow(caches, self.model.prompt_length + end)
+            first, last = np.int32(first), np.int32(last)
+            return self.write(
+                first, last, tokens, known, draws, caches, settings
             )
-            cell = stop
+
+        ends = stretches(cell, last, self.model.num_cells)
+        self._compile_all(
+            functools.partial(write, cell, cell, tokens, caches),
+            [(len(tokens), end) for end in ends],
+        )
+        for end in ends:
+            tokens, caches = write(cell, min(end, last), tokens, caches, end)
+            cell = end
         return tokens
+
+    def _read(self, conditions, prefix):
+        """Caches of the prompt and the prefix, if there is any."""
+        if self.model.prompt_length + prefix.shape[1] == 0:
+            return self.model.empty_caches(len(prefix) * (1 + self.guided))
+        return self.prefill(conditions, prefix)
+
+    def _compile_all(self, write_nothing, sizes):
+        """Compiles what is new side by side, rather than on the way."""
+        new = [size for size in sizes if size not in self.compiled]
+        if len(new) > 1:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda size: write_nothing(size[1]), new))
+        self.compiled.update(new)
 
 
 def stretches(first, last, num_cells):

@@ -217,6 +217,19 @@ class ImageGPT(Painting, keras.Model):
         prompt = self.prompt(conditions["label"]) if self.prompt else None
         return self._read(prompt, prefix)[1]
 
+    def empty_caches(self, batch):
+        """What `prefill` would return, had it nothing to read."""
+        width = self.config["hidden_dim"] // self.config["num_heads"]
+        rows = batch * self.config["num_heads"]
+
+        def zeros(*shape):
+            return ops.zeros(shape, dtype=self.compute_dtype)
+
+        return tuple(
+            (zeros(rows, width, 0), zeros(rows, 0, width))
+            for _ in self.blocks
+        )
+
     def step(self, previous, cell, caches):
         """Reads one cell, given the caches of all before it.
 
