@@ -6,6 +6,7 @@ from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
 from keras_igpt.training import BitsPerPixel, TokenCrossentropy, TrainingBudget
 from keras_igpt.version import __version__
+from keras_igpt.vq import VQTokenizer
 
 __all__ = [
     "BitsPerPixel",
@@ -13,6 +14,7 @@ __all__ = [
     "PaletteTokenizer",
     "TokenCrossentropy",
     "TrainingBudget",
+    "VQTokenizer",
     "__version__",
     "data",
     "load",

@@ -21,6 +21,11 @@ def load(source, split="train", image_size=None, channels=None):
         source: what to load, one of
             - "digits": scikit-learn's 8x8 digits; "train" (1437) and "test"
               (360) are a fixed stratified shuffle, "all" is both.
+            - "football": drawn pictures with captions, the label is the kit
+              (see `football.py`). Drawn by TFDS when first loaded, which
+              takes two minutes; "train", "validation" and "test". As
+              "football/layout" they have a map of flat colours as "source",
+              as "football/twin" the same scene in another kit.
             - a TFDS name, as "tfds:cifar10" or "cifar10". TFDS looks for it
               in its own folders, to be changed with `TFDS_DATA_DIR`.
             - the path of a folder: pictures with captions and labels from

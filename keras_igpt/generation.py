@@ -265,7 +265,10 @@ def grow(caches, length):
         padding[axis] = (0, length - ops.shape(tensor)[axis])
         return ops.pad(tensor, padding)
 
-    return tuple((pad(keys, 2), pad(values, 1)) for keys, values in caches)
+    blocks = tuple(
+        (pad(keys, 2), pad(values, 1)) for keys, values in caches["blocks"]
+    )
+    return {**caches, "blocks": blocks}
 
 
 def prefill(model, conditions, prefix, guided):

@@ -66,23 +66,44 @@ def rotate(x, angles):
     )
 
 
-def prefix_causal_mask(queries, keys, prompt_length):
+def prefix_causal_mask(queries, keys, visible):
     """Who may look at whom: all see the prompt, cells see cells before them.
 
     With a prompt of 2 and 2 cells, rows being the one who looks:
-    `[[1 1 0 0], [1 1 0 0], [1 1 1 0], [1 1 1 1]]`.
+    `[[1 1 0 0], [1 1 0 0], [1 1 1 0], [1 1 1 1]]`. Positions of the prompt
+    that hold nothing are seen by nobody.
 
     Args:
         queries: int32 tensor of shape `(T,)`, positions of those who look.
         keys: int32 tensor of shape `(S,)`, positions of those looked at.
-        prompt_length: int.
+        visible: bool tensor of shape `(B, P)`, False where a prompt holds
+            nothing; B may be 1 for all alike.
 
     Returns:
-        bool tensor of shape `(T, S)`.
+        bool tensor of shape `(B, T, S)`.
     """
-    return ops.logical_or(
+    prompt_length = ops.shape(visible)[1]
+    mask = ops.logical_or(
         keys[None, :] <= queries[:, None], keys[None, :] < prompt_length
     )
+    cells = ops.shape(keys)[0] - prompt_length
+    visible = ops.pad(visible, [(0, 0), (0, cells)], constant_values=True)
+    return ops.logical_and(mask[None], visible[:, None])
+
+
+def attention_bias(mask, dtype):
+    """What to add to scores: 0 where `mask` is True, else about -infinity.
+
+    Adding is cheaper than selecting, above all backwards.
+
+    Args:
+        mask: bool tensor of shape `(B, T, S)`.
+        dtype: of the scores.
+
+    Returns:
+        float tensor of shape `(B, 1, T, S)`.
+    """
+    return ops.cast(ops.where(mask, 0.0, -1e30), dtype)[:, None]
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -187,11 +208,13 @@ class Attention(keras.layers.Layer):
             self.query_norm.build((None, None, None, self.head_dim))
             self.key_norm.build((None, None, None, self.head_dim))
 
-    def call(self, x, angles=None, cache=None, index=None):
+    def call(self, x, bias, angles=None, cache=None, index=None):
         """Mixes positions.
 
         Args:
             x: float tensor of shape `(B, T, hidden_dim)`; T is 1 with a cache.
+            bias: float tensor of shape `(B or 1, 1, T, S)`, added to the
+                scores, as `attention_bias` makes it.
             angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
                 no rotary positions.
             cache: None, and the keys are those of `x`; or a pair of float
@@ -216,7 +239,7 @@ class Attention(keras.layers.Layer):
         if angles is not None:
             query, key = rotate(query, angles), rotate(key, angles)
         if cache is None:
-            x = prefix_causal_attention(query, key, value, self.prompt_length)
+            x = causal_attention(query, key, value, bias, self.prompt_length)
             cache = cache_layout(key, value)
         else:
             key, value = cache_layout(key, value)
@@ -224,7 +247,7 @@ class Attention(keras.layers.Layer):
                 ops.slice_update(cache[0], (0, 0, index), key),
                 ops.slice_update(cache[1], (0, index, 0), value),
             )
-            x = cached_attention(query, *cache, index)
+            x = cached_attention(query, *cache, bias)
         x = ops.reshape(x, (batch, length, self.hidden_dim))
         return self.output_projection(x), cache
 
@@ -255,15 +278,14 @@ def cache_layout(key, value):
     )
 
 
-def cached_attention(query, keys, values, index):
-    """Attention of one position over those written so far.
+def cached_attention(query, keys, values, bias):
+    """Attention of one position over a cache.
 
     Args:
         query: float tensor of shape `(B, 1, H, D)`.
         keys: float tensor of shape `(B H, D, S)`.
         values: float tensor of shape `(B H, S, D)`.
-        index: int32 scalar tensor. The query's own position, the last one
-            that is written.
+        bias: float tensor of shape `(B or 1, 1, 1, S)`.
 
     Returns:
         float tensor of shape `(B, 1, H, D)`.
@@ -271,13 +293,15 @@ def cached_attention(query, keys, values, index):
     batch, _, heads, width = ops.shape(query)
     query = ops.reshape(query * width**-0.5, (batch * heads, 1, width))
     scores = ops.matmul(query, keys)  # (B H, 1, S)
-    written = ops.arange(ops.shape(keys)[2]) <= index
-    scores = ops.where(written, ops.cast(scores, "float32"), -1e30)
-    weights = ops.cast(ops.softmax(scores, axis=-1), values.dtype)
-    return ops.reshape(ops.matmul(weights, values), (batch, 1, heads, width))
+    length = ops.shape(keys)[2]
+    scores = ops.reshape(scores, (batch, heads, 1, length)) + bias
+    weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+    weights = ops.reshape(weights, (batch * heads, 1, length))
+    x = ops.matmul(ops.cast(weights, values.dtype), values)
+    return ops.reshape(x, (batch, 1, heads, width))
 
 
-def prefix_causal_attention(query, key, value, prompt_length):
+def causal_attention(query, key, value, bias, prompt_length):
     """Attention over a whole sequence, in chunks of queries.
 
     A chunk is compared with the keys up to its own end only, which leaves
@@ -285,6 +309,8 @@ def prefix_causal_attention(query, key, value, prompt_length):
 
     Args:
         query, key, value: float tensors of shape `(B, T, H, D)`.
+        bias: float tensor of shape `(B or 1, 1, T, T)`, which forbids what
+            lies behind a position, but for the prompt.
         prompt_length: int. Positions in front that all may look at.
 
     Returns:
@@ -292,36 +318,22 @@ def prefix_causal_attention(query, key, value, prompt_length):
     """
     length = query.shape[1]
     if length is None or length < 2 * CHUNK:
-        positions = ops.arange(ops.shape(query)[1])
-        mask = prefix_causal_mask(positions, positions, prompt_length)
-        return masked_attention(query, key, value, mask)
+        return ops.dot_product_attention(query, key, value, bias=bias)
     size = -(-length // (length // CHUNK))
     starts = range(0, length, size)
     parts = []
     for start, part in zip(starts, ops.split(query, starts[1:], axis=1)):
         stop = min(start + size, length)
         end = min(max(stop, prompt_length), length)
-        mask = prefix_causal_mask(
-            ops.arange(start, stop), ops.arange(end), prompt_length
-        )
         parts.append(
-            masked_attention(
+            ops.dot_product_attention(
                 part,
                 first_positions(key, end),
                 first_positions(value, end),
-                mask,
+                bias=bias[:, :, start:stop, :end],
             )
         )
     return ops.concatenate(parts, axis=1)
-
-
-def masked_attention(query, key, value, mask):
-    """Attention where `mask`, bool `(T, S)`, allows it."""
-    # Added to the scores: cheaper than to select them, above all backwards.
-    bias = ops.cast(ops.where(mask, 0.0, -1e30), query.dtype)
-    return ops.dot_product_attention(
-        query, key, value, bias=bias[None, None]
-    )
 
 
 def first_positions(x, count):
@@ -443,10 +455,12 @@ class TransformerBlock(keras.layers.Layer):
         self.feed_forward.build()
         self.residual_dropout.build(shape)
 
-    def call(self, x, angles=None, cache=None, index=None, training=None):
+    def call(
+        self, x, bias, angles=None, cache=None, index=None, training=None
+    ):
         """As `Attention.call`, with the block's output in its place."""
         mixed, cache = self.attention(
-            self.attention_norm(x), angles, cache=cache, index=index
+            self.attention_norm(x), bias, angles, cache=cache, index=index
         )
         x = x + self.residual_dropout(mixed, training=training)
         inner = self.feed_forward(self.feed_forward_norm(x))

@@ -16,11 +16,13 @@ from keras_igpt.layers import (
     POSITIONS,
     CellEmbedding,
     TransformerBlock,
+    attention_bias,
     norm,
+    prefix_causal_mask,
     rotary_angles,
 )
 from keras_igpt.painting import Painting, check_positive
-from keras_igpt.prompts import ClassPrompt
+from keras_igpt.prompts import Prompt
 from keras_igpt.training import (
     BitsPerPixel,
     TokenBatches,
@@ -39,11 +41,14 @@ class ImageGPT(Painting, keras.Model):
     al. 2020, "Generative Pretraining from Pixels").
 
     Args:
-        tokenizer: a `PaletteTokenizer`, adapted. Saved with the model.
+        tokenizer: a `PaletteTokenizer` or `VQTokenizer`, adapted. Saved with
+            the model.
         num_layers: int. Transformer blocks.
         num_heads: int. Attention heads; divides `hidden_dim`.
         hidden_dim: int. Width of the residual stream.
         num_classes: int. Labels to paint from; 0 for pictures without.
+        text_length: int. Bytes of the longest caption; 0 for pictures
+            without.
         positions: `"rotary"` (rows and columns turn queries and keys, beside
             a learned vector per cell) or `"learned"` (that vector alone).
         activation: `"swiglu"` or `"quick_gelu"`.
@@ -52,8 +57,9 @@ class ImageGPT(Painting, keras.Model):
         dropout: float. Rate on the embedding and on what blocks add.
 
     Call arguments:
-        inputs: dict of `"tokens"`, int32 `(B, N)`, and, if the model has
-            classes, `"label"`, int32 `(B,)`.
+        inputs: dict of `"tokens"`, int32 `(B, N)`; if the model has classes,
+            `"label"`, int32 `(B,)`; if it has captions, `"text"`, int32
+            `(B, text_length)`, bytes.
 
     Returns:
         float32 logits of shape `(B, N, V)`: those at cell i say what the
@@ -81,6 +87,7 @@ class ImageGPT(Painting, keras.Model):
         num_heads=8,
         hidden_dim=256,
         num_classes=0,
+        text_length=0,
         positions="rotary",
         activation="swiglu",
         qk_norm=True,
@@ -94,11 +101,8 @@ class ImageGPT(Painting, keras.Model):
                 "`tokenizer` must be a tokenizer object, such as a "
                 f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
             )
-        if not isinstance(num_classes, int) or num_classes < 0:
-            raise ValueError(
-                "`num_classes` must be 0 or a positive int. "
-                f"Received: num_classes={num_classes!r}."
-            )
+        _check_not_negative("num_classes", num_classes)
+        _check_not_negative("text_length", text_length)
         if not 0 <= dropout < 1:
             raise ValueError(
                 "`dropout` must be at least 0 and below 1. "
@@ -113,6 +117,7 @@ class ImageGPT(Painting, keras.Model):
             "num_heads": num_heads,
             "hidden_dim": hidden_dim,
             "num_classes": num_classes,
+            "text_length": text_length,
             "positions": positions,
             "activation": activation,
             "qk_norm": qk_norm,
@@ -128,13 +133,14 @@ class ImageGPT(Painting, keras.Model):
         self.start_token = self.vocabulary_size
         self.num_cells = math.prod(tokenizer.grid_size)
         self.num_classes = num_classes
+        self.text_length = text_length
 
         # === Layers ===
         dtype = self.dtype_policy
         self.prompt = None
-        if num_classes:
-            self.prompt = ClassPrompt(
-                num_classes, hidden_dim, dtype=dtype, name="prompt"
+        if num_classes or text_length:
+            self.prompt = Prompt(
+                num_classes, text_length, hidden_dim, dtype=dtype, name="prompt"
             )
         self.prompt_length = self.prompt.length if self.prompt else 0
         self.embedding = CellEmbedding(
@@ -195,27 +201,23 @@ class ImageGPT(Painting, keras.Model):
     # === The network ===
 
     def call(self, inputs, training=None):
-        tokens = inputs["tokens"]
-        prompt = None
-        if self.prompt:
-            prompt = self.prompt(inputs["label"], training=training)
-        hidden, _ = self._read(prompt, tokens, training)
+        hidden, _ = self._read(inputs, inputs["tokens"], training)
         return self._logits(hidden)
 
     def prefill(self, conditions, prefix):
         """Reads the prompt and the first cells, all known, in one pass.
 
         Args:
-            conditions: dict of tensors with B rows, `"label"` if the model
-                has classes.
+            conditions: dict of tensors with B rows, `"label"` and `"text"`,
+                those that the model has.
             prefix: int32 tensor of shape `(B, n)`. Tokens of the first cells.
 
         Returns:
-            Tuple with a pair of caches per block: keys `(B H, D, P + n)`,
-            values `(B H, P + n, D)`.
+            dict of `"blocks"`, a tuple with a pair of caches per block, keys
+            `(B H, D, P + n)` and values `(B H, P + n, D)`; and `"visible"`,
+            bool `(B or 1, P)`, which positions of the prompt hold anything.
         """
-        prompt = self.prompt(conditions["label"]) if self.prompt else None
-        return self._read(prompt, prefix)[1]
+        return self._read(conditions, prefix)[1]
 
     def empty_caches(self, batch):
         """What `prefill` would return, had it nothing to read."""
@@ -225,10 +227,10 @@ class ImageGPT(Painting, keras.Model):
         def zeros(*shape):
             return ops.zeros(shape, dtype=self.compute_dtype)
 
-        return tuple(
-            (zeros(rows, width, 0), zeros(rows, 0, width))
-            for _ in self.blocks
+        blocks = tuple(
+            (zeros(rows, width, 0), zeros(rows, 0, width)) for _ in self.blocks
         )
+        return {"blocks": blocks, "visible": _all_visible()}
 
     def step(self, previous, cell, caches):
         """Reads one cell, given the caches of all before it.
@@ -242,25 +244,40 @@ class ImageGPT(Painting, keras.Model):
             Tuple of float32 logits `(B, V)` and the caches with the cell.
         """
         x = self.embedding(previous[:, None], cell[None])
-        place = self.prompt_length + cell
-        hidden, caches = self._transform(x, place[None], caches=caches)
-        return self._logits(hidden)[:, 0], caches
+        place = (self.prompt_length + cell)[None]
+        length = ops.shape(caches["blocks"][0][0])[2]
+        hidden, blocks = self._transform(
+            x, place, length, caches["visible"], caches["blocks"]
+        )
+        return self._logits(hidden)[:, 0], {**caches, "blocks": blocks}
 
-    def _read(self, prompt, tokens, training=None):
-        """Hidden states of cells `(B, T, d)`, and all keys and values."""
+    def _read(self, conditions, tokens, training=None):
+        """Hidden states of cells `(B, T, d)`, and the caches of all."""
         batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
         start = ops.full((batch, 1), self.start_token, dtype="int32")
         tokens = ops.cast(tokens, "int32")
         previous = ops.concatenate([start, tokens], axis=1)[:, :length]
         x = self.embedding(previous, ops.arange(length))
         x = self.embedding_dropout(x, training=training)
-        if prompt is not None:
+        visible = _all_visible()
+        if self.prompt:
+            prompt, visible = self.prompt(conditions, training=training)
             x = ops.concatenate([prompt, x], axis=1)
-        length = length + self.prompt_length
-        x, caches = self._transform(x, ops.arange(length), training=training)
+            length = length + self.prompt_length
+            if not self.text_length:
+                visible = visible[:1]  # all alike
+        x, blocks = self._transform(
+            x, ops.arange(length), length, visible, training=training
+        )
+        caches = {"blocks": blocks, "visible": visible}
         return x[:, self.prompt_length :], caches
 
-    def _transform(self, x, places, caches=None, training=None):
+    def _transform(
+        self, x, places, length, visible, caches=None, training=None
+    ):
+        """Through all blocks, looking at `length` positions."""
+        mask = prefix_causal_mask(places, ops.arange(length), visible)
+        bias = attention_bias(mask, self.compute_dtype)
         angles = None
         if self.angles is not None:
             angles = ops.take(self.angles, places, axis=0)
@@ -269,6 +286,7 @@ class ImageGPT(Painting, keras.Model):
         for i, block in enumerate(self.blocks):
             x, cache = block(
                 x,
+                bias,
                 angles,
                 cache=None if caches is None else caches[i],
                 index=index,
@@ -282,7 +300,9 @@ class ImageGPT(Painting, keras.Model):
 
     # === Training ===
 
-    def prepare(self, dataset, batch_size=64, shuffle=True, seed=0):
+    def prepare(
+        self, dataset, batch_size=64, shuffle=True, seed=0, truncate=False
+    ):
         """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
 
         Args:
@@ -291,6 +311,8 @@ class ImageGPT(Painting, keras.Model):
             batch_size: int.
             shuffle: bool. A new order every epoch.
             seed: int. Decides the orders.
+            truncate: bool. Cut captions that are too long, rather than
+                refuse them.
 
         Returns:
             A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
@@ -299,6 +321,8 @@ class ImageGPT(Painting, keras.Model):
         columns = {"tokens": []}
         if self.num_classes:
             columns["label"] = []
+        if self.text_length:
+            columns["text"] = []
         for batch in data.batches(dataset, batch_size=256):
             tokens = self.tokenizer.encode(batch["image"])
             narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
@@ -306,6 +330,9 @@ class ImageGPT(Painting, keras.Model):
             columns["tokens"].append(tokens)
             if self.num_classes:
                 columns["label"].append(self._labels(batch.get("label")))
+            if self.text_length:
+                text = self._text(batch.get("text"), truncate)
+                columns["text"].append(text.astype("uint8"))
         # Tokens stay in memory for the whole of `fit`: two bytes, not four.
         inputs = {k: np.concatenate(parts) for k, parts in columns.items()}
         return TokenBatches(inputs, batch_size, shuffle, seed)
@@ -382,6 +409,19 @@ class ImageGPT(Painting, keras.Model):
         if quantization:
             model.quantize(quantization)
         return model
+
+
+def _all_visible():
+    """For a prompt without positions."""
+    return ops.ones((1, 0), dtype="bool")
+
+
+def _check_not_negative(name, value):
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{name}` must be 0 or a positive int. "
+            f"Received: {name}={value!r}."
+        )
 
 
 def _check_prepared(x):

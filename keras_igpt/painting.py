@@ -15,6 +15,7 @@ from keras import ops
 from keras_igpt import generation
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.palette import check_images
+from keras_igpt.prompts import encode_text
 from keras_igpt.training import token_nats
 
 # Pictures painted at a time: the largest bounds the caches' memory, below the
@@ -27,12 +28,14 @@ class Painting:
     """The verbs of `ImageGPT`, apart from its network for the reader's sake.
 
     Expects of the class it is mixed into: `tokenizer`, `num_cells`,
-    `num_classes`, `vocabulary_size`, and a dict `_compiled`.
+    `num_classes`, `text_length`, `prompt`, `vocabulary_size`, and a dict
+    `_compiled`.
     """
 
     def generate(
         self,
         labels=None,
+        text=None,
         num_images=1,
         guidance_scale=1.0,
         temperature=1.0,
@@ -40,6 +43,7 @@ class Painting:
         top_p=None,
         seed=None,
         sampler=None,
+        truncate=False,
         jit_compile=True,
     ):
         """Paints pictures.
@@ -50,9 +54,11 @@ class Painting:
         Args:
             labels: int or ints from 0 to `num_classes - 1`, or None to paint
                 without saying what.
-            num_images: int. Pictures per label.
-            guidance_scale: float. 1 is off; above 1 the picture follows the
-                label more closely, at twice the cost.
+            text: str or list of str, captions; or None. Goes with `labels`
+                where both are given, one for all or one each.
+            num_images: int. Pictures per label or caption.
+            guidance_scale: float. 1 is off; above 1 the picture follows what
+                is asked more closely, at twice the cost.
             temperature: float. 0 always takes the likeliest token.
             top_k: int. Draw from the k likeliest tokens only.
             top_p: float in (0, 1]. Draw from the likeliest tokens that hold
@@ -61,6 +67,7 @@ class Painting:
                 of a batch gets `seed + i`.
             sampler: a `keras_nlp.samplers` object or name instead of the
                 arguments from `temperature` to `seed`.
+            truncate: bool. Cut captions longer than `text_length` bytes.
             jit_compile: bool. Compile with XLA: faster, after some seconds
                 for the first picture of a batch size.
 
@@ -68,10 +75,12 @@ class Painting:
             uint8 array of shape `(pictures, height, width, channels)`.
         """
         check_positive("num_images", num_images)
-        labels = np.repeat(self._labels(labels, optional=True), num_images)
-        tokens = np.zeros((len(labels), self.num_cells), "int32")
+        asked = self._conditions(labels, text, truncate=truncate)
+        conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
+        count = len(next(iter(conditions.values()), range(num_images)))
+        tokens = np.zeros((count, self.num_cells), "int32")
         return self._paint(
-            labels,
+            conditions,
             tokens,
             0,
             guidance_scale=guidance_scale,
@@ -83,13 +92,22 @@ class Painting:
             jit_compile=jit_compile,
         )
 
-    def complete(self, images, keep_rows, labels=None, **sampling):
+    def complete(
+        self,
+        images,
+        keep_rows,
+        labels=None,
+        text=None,
+        truncate=False,
+        **sampling,
+    ):
         """Keeps the upper rows of pictures and paints the rest.
 
         Args:
             images: uint8 array of shape `(batch, height, width, channels)`.
             keep_rows: int. Pixel rows to keep; they come back unchanged.
-            labels: as in `generate`, one for all or one per picture.
+            labels, text: as in `generate`, one for all or one per picture.
+            truncate: bool. Cut captions longer than `text_length` bytes.
             sampling: the sampling arguments of `generate`.
 
         Returns:
@@ -102,41 +120,45 @@ class Painting:
                 "`keep_rows` must be an int from 0 to the picture's height "
                 f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
             )
-        labels = self._label_each(labels, len(images))
+        conditions = self._conditions(labels, text, len(images), truncate)
         tokens = ops.convert_to_numpy(self.tokenizer.encode(images))
         rows, columns = self.tokenizer.grid_size
         prefix_length = keep_rows * rows // height * columns
-        painted = self._paint(labels, tokens, prefix_length, **sampling)
+        painted = self._paint(conditions, tokens, prefix_length, **sampling)
         painted[:, :keep_rows] = images[:, :keep_rows]
         return painted
 
-    def score(self, images, labels=None, batch_size=64):
-        """Says how likely pictures are, under their labels if given.
+    def score(
+        self, images, labels=None, text=None, batch_size=64, truncate=False
+    ):
+        """Says how likely pictures are, under their labels or captions.
 
         Args:
             images: uint8 array of shape `(batch, height, width, channels)`.
             labels: ints of shape `(batch,)`, or None for "whatever it is".
+            text: list of str, captions, or None.
             batch_size: int.
+            truncate: bool. Cut captions longer than `text_length` bytes.
 
         Returns:
             float64 array of shape `(batch,)`: negative log-likelihood of
             each picture's tokens, in nats. Lower is likelier.
         """
         images = self._images(images)
-        labels = self._label_each(labels, len(images))
+        conditions = self._conditions(labels, text, len(images), truncate)
         tokens = [
             ops.convert_to_numpy(self.tokenizer.encode(images[i:j]))
             for i, j in _chunks(len(images), batch_size)
         ]
-        inputs = {"tokens": np.concatenate(tokens), **self._conditions(labels)}
+        inputs = {"tokens": np.concatenate(tokens), **conditions}
         return self.score_tokens(inputs, batch_size)
 
     def score_tokens(self, inputs, batch_size=64):
         """As `score`, for tokens as `prepare` makes them.
 
         Args:
-            inputs: dict of int arrays, `"tokens"` and, if the model has
-                classes, `"label"`.
+            inputs: dict of int arrays, `"tokens"`, and `"label"` and
+                `"text"` if the model has them.
             batch_size: int.
         """
         if "score" not in self._compiled:
@@ -154,14 +176,14 @@ class Painting:
 
     def _paint(
         self,
-        labels,
+        conditions,
         tokens,
         prefix_length,
         sampler=None,
         jit_compile=True,
         **settings,
     ):
-        """Pictures from labels `(B,)` and tokens `(B, N)`, known in front."""
+        """Pictures from conditions and tokens `(B, N)`, known in front."""
         count = len(tokens)
         if sampler is not None:
             _check_sampler_alone(settings)
@@ -170,7 +192,7 @@ class Painting:
         )
         known = np.arange(self.num_cells) < prefix_length
         rows = {
-            "conditions": self._conditions(labels),
+            "conditions": conditions,
             "tokens": tokens,
             "known": np.broadcast_to(known, tokens.shape),
             "prefix": tokens[:, :prefix_length],
@@ -209,16 +231,62 @@ class Painting:
             self._compiled[key] = decoder
         return self._compiled[key]
 
-    def _conditions(self, labels):
-        if not self.num_classes:
-            return {}
-        return {"label": np.asarray(labels, "int32")}
+    def _conditions(self, labels, text, count=None, truncate=False):
+        """What is asked, checked: dict of int32 arrays with equal rows.
+
+        Args:
+            labels, text: one or several of each, or None.
+            count: int, how many there must be; None for as many as given.
+            truncate: bool. Cut captions that are too long.
+        """
+        asked = {}
+        labels = self._labels(labels, optional=True)
+        if self.num_classes:
+            asked["label"] = labels
+        text = self._text(text, truncate, optional=True)
+        if self.text_length:
+            asked["text"] = text
+        rows = {key: len(value) for key, value in asked.items()}
+        wanted = count or max(rows.values(), default=1)
+        if any(number not in (1, wanted) for number in rows.values()):
+            raise ValueError(
+                "`labels` and `text` must be one for all or one per picture"
+                f"{f' ({count})' if count else ''}. "
+                f"Received: {rows.get('label', 0)} labels and "
+                f"{rows.get('text', 0)} captions."
+            )
+        return {
+            key: np.broadcast_to(value, (wanted, *value.shape[1:]))
+            for key, value in asked.items()
+        }
 
     def null_conditions(self, batch):
         """Conditions that ask for nothing, for `batch` rows."""
-        if not self.num_classes:
-            return {}
-        return {"label": ops.full((batch,), self.num_classes, dtype="int32")}
+        return self.prompt.nulls(batch) if self.prompt else {}
+
+    def _text(self, text, truncate, optional=False):
+        """Checked captions as bytes, int32 `(B, L)`; one null for None."""
+        if text is None and (optional or not self.text_length):
+            return np.zeros((1, self.text_length), "int32")
+        if not self.text_length:
+            raise ValueError(
+                "`text` must be None: this model was made without captions "
+                f"(text_length=0). Received: text={text!r}."
+            )
+        if text is None:
+            raise ValueError(
+                "The pictures must come with captions: this model was made "
+                f"with text_length={self.text_length}. Received: no `text` "
+                "in the data. Do make the model with text_length=0."
+            )
+        if isinstance(text, (str, bytes)):
+            text = [text]
+        if len(text) == 0:
+            raise ValueError(
+                "`text` must be a caption or a list of captions. "
+                f"Received: text={text!r}."
+            )
+        return encode_text(text, self.text_length, truncate)
 
     def _labels(self, labels, optional=False):
         """Checked int32 labels of shape `(B,)`; the null label for None."""
@@ -248,16 +316,6 @@ class Painting:
                 f"{self.num_classes - 1}. Received: labels={labels!r}."
             )
         return array.astype("int32")
-
-    def _label_each(self, labels, count):
-        """One label for each of `count` pictures."""
-        labels = self._labels(labels, optional=True)
-        if len(labels) not in (1, count):
-            raise ValueError(
-                "`labels` must be one label or one per picture "
-                f"({count}). Received: {len(labels)} labels."
-            )
-        return np.broadcast_to(labels, (count,))
 
     def _images(self, images):
         images = np.asarray(images)

@@ -1,12 +1,15 @@
 """What is asked of the model, as vectors in front of the picture's cells.
 
-A prompt is read as a whole (prefix language model). Each part has a *null*:
-the vector that stands for "nothing asked". Training replaces a part by its
-null now and then, which is what classifier-free guidance compares with at
-generation (Ho & Salimans 2022, https://arxiv.org/abs/2207.12598).
+A prompt is read as a whole (prefix language model). Each part has a *null*
+that stands for "nothing asked". Training replaces a part by its null now and
+then, which is what classifier-free guidance compares with at generation (Ho
+& Salimans 2022, https://arxiv.org/abs/2207.12598).
+
+Axes: B batch, P prompt positions, L bytes of a caption, d width.
 """
 
 import keras
+import numpy as np
 from keras import ops
 
 
@@ -22,6 +25,7 @@ class ClassPrompt(keras.layers.Layer):
         null_rate: float. Share of the training labels replaced by the null.
     """
 
+    key = "label"
     length = 1
 
     def __init__(self, num_classes, hidden_dim, null_rate=0.1, **kwargs):
@@ -30,12 +34,8 @@ class ClassPrompt(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.null_rate = null_rate
         self.seed_generator = keras.random.SeedGenerator()
-        self.class_embedding = keras.layers.Embedding(
-            num_classes + 1,
-            hidden_dim,
-            embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
-            dtype=self.dtype_policy,
-            name="class_embedding",
+        self.class_embedding = _embedding(
+            num_classes + 1, hidden_dim, self.dtype_policy, "class_embedding"
         )
 
     def build(self):
@@ -49,14 +49,18 @@ class ClassPrompt(keras.layers.Layer):
             training: bool. Whether to put nulls in at random.
 
         Returns:
-            float tensor of shape `(B, 1, hidden_dim)`.
+            Tuple of a float tensor of shape `(B, 1, d)`, and bool `(B, 1)`,
+            True.
         """
         if training:
-            draw = keras.random.uniform(
-                ops.shape(labels), seed=self.seed_generator
-            )
-            labels = ops.where(draw < self.null_rate, self.num_classes, labels)
-        return self.class_embedding(labels)[:, None, :]
+            dropped = _draw_nulls(self, ops.shape(labels)[0])
+            labels = ops.where(dropped, self.num_classes, labels)
+        visible = ops.ones_like(labels[:, None], dtype="bool")
+        return self.class_embedding(labels)[:, None, :], visible
+
+    def nulls(self, batch):
+        """The labels of `batch` prompts that ask for nothing."""
+        return ops.full((batch,), self.num_classes, dtype="int32")
 
     def get_config(self):
         return {
@@ -65,3 +69,187 @@ class ClassPrompt(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "null_rate": self.null_rate,
         }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class TextPrompt(keras.layers.Layer):
+    """A caption, byte by byte: any language, any spelling, no vocabulary.
+
+    Byte 0 fills captions up; nobody looks at it. A caption of nothing else
+    is the null.
+
+    Args:
+        length: int. Bytes of the longest caption.
+        hidden_dim: int.
+        null_rate: float. Share of the captions replaced by the null in
+            training.
+    """
+
+    key = "text"
+
+    def __init__(self, length, hidden_dim, null_rate=0.1, **kwargs):
+        super().__init__(**kwargs)
+        self.length = length
+        self.hidden_dim = hidden_dim
+        self.null_rate = null_rate
+        self.seed_generator = keras.random.SeedGenerator()
+        self.byte_embedding = _embedding(
+            256, hidden_dim, self.dtype_policy, "byte_embedding"
+        )
+        self.position_embedding = _embedding(
+            length, hidden_dim, self.dtype_policy, "position_embedding"
+        )
+
+    def build(self):
+        self.byte_embedding.build((None, None))
+        self.position_embedding.build((None,))
+
+    def call(self, text, training=None):
+        """Embeds captions.
+
+        Args:
+            text: int32 tensor of shape `(B, L)`, bytes as `encode_text`
+                makes them.
+            training: bool. Whether to put nulls in at random.
+
+        Returns:
+            Tuple of a float tensor of shape `(B, L, d)`, and bool `(B, L)`,
+            False where there is no byte.
+        """
+        if training:
+            dropped = _draw_nulls(self, ops.shape(text)[0])
+            text = ops.where(dropped[:, None], 0, text)
+        places = self.position_embedding(ops.arange(self.length))
+        return self.byte_embedding(text) + places, text > 0
+
+    def nulls(self, batch):
+        """The bytes of `batch` prompts that ask for nothing."""
+        return ops.zeros((batch, self.length), dtype="int32")
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "length": self.length,
+            "hidden_dim": self.hidden_dim,
+            "null_rate": self.null_rate,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class Prompt(keras.layers.Layer):
+    """All parts of a prompt, one behind the other.
+
+    Args:
+        num_classes: int; 0 for prompts without class.
+        text_length: int, bytes; 0 for prompts without caption.
+        hidden_dim: int.
+    """
+
+    def __init__(self, num_classes, text_length, hidden_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes = num_classes
+        self.text_length = text_length
+        self.hidden_dim = hidden_dim
+        self.parts = []
+        shared = {"hidden_dim": hidden_dim, "dtype": self.dtype_policy}
+        if num_classes:
+            self.parts.append(ClassPrompt(num_classes, name="class", **shared))
+        if text_length:
+            self.parts.append(TextPrompt(text_length, name="text", **shared))
+        self.length = sum(part.length for part in self.parts)
+
+    @property
+    def keys(self):
+        """Names of the conditions: of `"label"` and `"text"` what it has."""
+        return [part.key for part in self.parts]
+
+    def build(self):
+        for part in self.parts:
+            part.build()
+
+    def call(self, conditions, training=None):
+        """Embeds conditions.
+
+        Args:
+            conditions: dict of int32 tensors, `"label"` `(B,)` and `"text"`
+                `(B, L)`, those that the prompt has.
+            training: bool.
+
+        Returns:
+            Tuple of a float tensor of shape `(B, P, d)`, and bool `(B, P)`,
+            False where a position holds nothing.
+        """
+        read = [
+            part(conditions[part.key], training=training)
+            for part in self.parts
+        ]
+        vectors, visible = zip(*read)
+        return ops.concatenate(vectors, axis=1), ops.concatenate(visible, 1)
+
+    def nulls(self, batch):
+        """Conditions of `batch` prompts that ask for nothing."""
+        return {part.key: part.nulls(batch) for part in self.parts}
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "text_length": self.text_length,
+            "hidden_dim": self.hidden_dim,
+        }
+
+
+def encode_text(texts, length, truncate=False):
+    """Captions as bytes (UTF-8).
+
+    Args:
+        texts: list of str or bytes.
+        length: int. Bytes of the longest caption.
+        truncate: bool. Cut longer captions, between two characters, rather
+            than refuse them.
+
+    Returns:
+        int32 array of shape `(len(texts), length)`, zeros behind the bytes.
+    """
+    import keras_nlp
+
+    texts = [_checked_text(text, length, truncate) for text in texts]
+    tokenizer = keras_nlp.tokenizers.ByteTokenizer(
+        lowercase=False, sequence_length=length
+    )
+    return np.asarray(tokenizer(texts), "int32").reshape(-1, length)
+
+
+def _checked_text(text, length, truncate):
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
+    if not isinstance(text, str) or "\0" in text:
+        raise ValueError(
+            "`text` must be str without NUL characters. "
+            f"Received: text={text!r}."
+        )
+    encoded = text.encode("utf-8")
+    if len(encoded) <= length:
+        return text
+    if not truncate:
+        raise ValueError(
+            f"`text` must have at most {length} bytes in UTF-8. "
+            f"Received: {len(encoded)} bytes: {text!r}. "
+            "Do shorten it, or allow to cut it with truncate=True."
+        )
+    return encoded[:length].decode("utf-8", "ignore")
+
+
+def _draw_nulls(part, batch):
+    draw = keras.random.uniform((batch,), seed=part.seed_generator)
+    return draw < part.null_rate
+
+
+def _embedding(rows, hidden_dim, dtype, name):
+    return keras.layers.Embedding(
+        rows,
+        hidden_dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        dtype=dtype,
+        name=name,
+    )

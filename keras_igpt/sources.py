@@ -16,9 +16,14 @@ import numpy as np
 
 from keras_igpt import image_files
 
-BUILT_IN = ("digits",)
+BUILT_IN = ("digits", "football", "football/layout", "football/twin")
 PICTURES = ("image", "source")
 KEYS = ("image", "source", "label", "text")
+
+_PREPARE = (
+    "Do check the name, or prepare the data set where there is a network and "
+    "set TFDS_DATA_DIR to its folder."
+)
 
 
 class Source(typing.NamedTuple):
@@ -54,6 +59,8 @@ def open_source(source, split, image_size, fit):
 def _open_named(source, split, image_size, fit):
     if source == "digits":
         return _open_digits(split)
+    if source in BUILT_IN:
+        return _open_football(source, split, image_size)
     if source.startswith("tfds:"):
         return _open_tfds(source.removeprefix("tfds:"), split)
     folder = pathlib.Path(source).expanduser()
@@ -84,13 +91,29 @@ def _open_digits(split):
     )
 
 
+def _open_football(source, split, image_size):
+    from keras_igpt import football_tfds
+
+    is_large = image_size is not None and max(image_size) > 64
+    builder = football_tfds.Football(config="128" if is_large else "64")
+    keys = {"image": "image", "label": "kit", "text": "text"}
+    if pair := source.partition("/")[2]:
+        keys["source"] = pair
+    names = builder.info.features["kit"].names
+    dataset = _prepared(builder, source, split).map(
+        lambda example: {key: example[name] for key, name in keys.items()},
+        num_parallel_calls=-1,
+    )
+    return Source(dataset, names, [])
+
+
 def _open_folder(folder, split, image_size, fit):
     import tensorflow as tf
 
     if not folder.is_dir():
         raise ValueError(
-            "`source` must be the path of an existing folder, 'digits', or "
-            "the name of a TFDS data set. Received: "
+            "`source` must be the path of an existing folder, 'digits', "
+            "'football', or the name of a TFDS data set. Received: "
             f"source={str(folder)!r}.{_suggest(str(folder))}"
         )
     # Resized where they are decoded: only small pictures wait in memory.
@@ -128,18 +151,10 @@ def _tfds_names():
 def _open_tfds(name, split):
     import tensorflow_datasets as tfds
 
-    hint = (
-        "Do check the name, or prepare the data set where there is a network "
-        "and set TFDS_DATA_DIR to its folder."
-    )
-    with _tfds_errors("source", f"tfds:{name}", hint):
+    with _tfds_errors("source", f"tfds:{name}", _PREPARE):
         builder = tfds.builder(name)
     features = _picture_features(name, builder.info.features)
-    with _tfds_errors("source", f"tfds:{name}", hint):
-        builder.download_and_prepare()
-    hint = f"Do choose from {[*builder.info.splits, 'all']} and parts of them."
-    with _tfds_errors("split", split, hint):
-        dataset = builder.as_dataset(split=split)
+    dataset = _prepared(builder, f"tfds:{name}", split)
     label = features.get("label")
     has_label = isinstance(label, tfds.features.ClassLabel)
     keep = functools.partial(
@@ -147,6 +162,15 @@ def _open_tfds(name, split):
     )
     names = (label.names or []) if has_label else []
     return Source(dataset.map(keep, num_parallel_calls=-1), names, [])
+
+
+def _prepared(builder, source, split):
+    """The examples of a split, prepared first where they are not."""
+    with _tfds_errors("source", source, _PREPARE):
+        builder.download_and_prepare()
+    hint = f"Do choose from {[*builder.info.splits, 'all']} and parts of them."
+    with _tfds_errors("split", split, hint):
+        return builder.as_dataset(split=split)
 
 
 @contextlib.contextmanager

@@ -6,8 +6,15 @@ from keras import ops
 from keras_igpt import layers
 
 
+def bias_of(length, prompt_length=0):
+    places, visible = np.arange(length), np.ones((1, prompt_length), bool)
+    mask = layers.prefix_causal_mask(places, places, visible)
+    return layers.attention_bias(mask, "float32")
+
+
 def run_attention(attention, x):
-    return np.asarray(attention(x)[0])
+    bias = bias_of(x.shape[1], attention.prompt_length)
+    return np.asarray(attention(x, bias)[0])
 
 
 @pytest.fixture
@@ -40,13 +47,24 @@ def test_rotate_keeps_products_of_equal_distance():
 
 def test_mask_shows_prompt_to_all_and_cells_to_later_ones():
     places = np.arange(4)
-    mask = np.asarray(layers.prefix_causal_mask(places, places, 2)).astype(int)
-    assert mask.tolist() == [
-        [1, 1, 0, 0],
-        [1, 1, 0, 0],
-        [1, 1, 1, 0],
-        [1, 1, 1, 1],
+    visible = np.ones((1, 2), bool)
+    mask = np.asarray(layers.prefix_causal_mask(places, places, visible))
+    assert mask.astype(int).tolist() == [
+        [
+            [1, 1, 0, 0],
+            [1, 1, 0, 0],
+            [1, 1, 1, 0],
+            [1, 1, 1, 1],
+        ]
     ]
+
+
+def test_mask_hides_what_holds_nothing():
+    visible = np.array([[True, False], [True, True]])
+    places = np.arange(3)
+    mask = np.asarray(layers.prefix_causal_mask(places, places, visible))
+    assert mask[0].astype(int).tolist() == [[1, 0, 0], [1, 0, 0], [1, 0, 1]]
+    assert mask[1].astype(int).tolist() == [[1, 1, 0], [1, 1, 0], [1, 1, 1]]
 
 
 def test_attention_matches_formula(x):
@@ -71,11 +89,13 @@ def test_attention_cache_matches_full_pass(x):
     attention = layers.Attention(8, 2)
     attention.build()
     angles = layers.rotary_angles((1, 5), head_dim=4)
-    full = np.asarray(attention(x, angles)[0])
+    bias = bias_of(5)
+    full = np.asarray(attention(x, bias, angles)[0])
     cache = (ops.zeros((4, 4, 5)), ops.zeros((4, 5, 4)))
     for i in range(5):
         out, cache = attention(
             x[:, i : i + 1],
+            bias[:, :, i : i + 1],
             angles[i : i + 1],
             cache=cache,
             index=ops.convert_to_tensor(i),

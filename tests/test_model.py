@@ -163,7 +163,7 @@ def test_mixed_bfloat16_trains(tiny_images):
 def test_mixed_bfloat16_computes_in_bfloat16():
     model = make_model(dtype="mixed_bfloat16")
     caches = model.prefill(some_inputs(model), np.zeros((3, 2), "int32"))
-    dtypes = {str(ops.dtype(x)) for cache in caches for x in cache}
+    dtypes = {str(ops.dtype(x)) for cache in caches["blocks"] for x in cache}
     assert dtypes == {"bfloat16"}
 
 

@@ -1,0 +1,490 @@
+"""Pictures as codes of 4x4 cells, found by a small autoencoder.
+
+A convolutional encoder makes a vector of each cell, a quantiser replaces it
+by one of a few hundred codes, a decoder paints the codes (van den Oord et
+al. 2017, "Neural Discrete Representation Learning",
+https://arxiv.org/abs/1711.00937). No discriminator takes part: an L1 loss
+on pixels and on their differences keeps edges, and cannot go astray.
+
+Axes: B batch, h and w rows and columns of cells, D code size.
+"""
+
+import time
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data
+from keras_igpt.palette import check_images
+from keras_igpt.quantizers import QUANTIZERS, perplexity
+from keras_igpt.training import TrainingBudget
+
+# Pixels that a cell is high and wide.
+CELL = 4
+# Pictures that `adapt` keeps in memory; more teach the codebook little.
+MAX_PICTURES = 20_000
+# Of these, pictures set aside to measure on.
+MAX_ASIDE = 256
+# Encoded or decoded at a time.
+BATCH = 256
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class VQTokenizer(keras.layers.Layer):
+    """Turns pictures into one code per 4x4 pixels, and back.
+
+    Args:
+        image_size: tuple of two ints, height and width, multiples of 4.
+        codebook_size: int. Number of codes, the vocabulary.
+        channels: 3 for RGB, 1 for grey pictures.
+        quantizer: `"vq"`, codes are learned; or `"fsq"`, they are points of
+            a grid, and `codebook_size` is one of 240, 512, 1000 and 4375.
+        code_dim: int. Size of a learned code.
+        hidden_dim: int. Channels of the convolutions.
+
+    Example:
+
+    >>> tokenizer = keras_igpt.VQTokenizer((64, 64), codebook_size=512)
+    >>> tokenizer.adapt(train, minutes=10)
+    >>> tokens = tokenizer.encode(images)      # int32 (batch, 256)
+    >>> images = tokenizer.decode(tokens)      # uint8 (batch, 64, 64, 3)
+    """
+
+    def __init__(
+        self,
+        image_size,
+        codebook_size=512,
+        channels=3,
+        quantizer="vq",
+        code_dim=8,
+        hidden_dim=96,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
+        self.image_size = _checked_size(image_size)
+        _check_choices(codebook_size, channels, quantizer)
+        self.codebook_size = codebook_size
+        self.channels = channels
+        self.quantizer_name = quantizer
+        self.code_dim = code_dim
+        self.hidden_dim = hidden_dim
+        options = {"code_dim": code_dim} if quantizer == "vq" else {}
+        self.quantizer = QUANTIZERS[quantizer](
+            codebook_size, dtype="float32", name="quantizer", **options
+        )
+        self.encoder = _encoder(hidden_dim, self.quantizer.code_dim)
+        self.decoder = _decoder(hidden_dim, channels)
+        self.build()
+
+    @property
+    def grid_size(self):
+        """Rows and columns of tokens."""
+        return self.image_size[0] // CELL, self.image_size[1] // CELL
+
+    @property
+    def vocabulary_size(self):
+        return self.codebook_size
+
+    @property
+    def image_shape(self):
+        return (*self.image_size, self.channels)
+
+    @property
+    def adapted(self):
+        return bool(ops.convert_to_numpy(self.updates))
+
+    def build(self):
+        self.encoder.build((None, *self.image_shape))
+        self.decoder.build((None, *self.grid_size, self.quantizer.code_dim))
+        self.quantizer.build()
+        self.updates = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+            name="updates",
+        )
+        for part in (self.encoder, self.decoder, self.quantizer):
+            part.trainable = False
+        self.built = True
+
+    def adapt(
+        self,
+        dataset,
+        epochs=None,
+        minutes=None,
+        batch_size=32,
+        learning_rate=1e-3,
+        seed=0,
+        verbose=True,
+    ):
+        """Learns to encode and decode pictures like these.
+
+        Prints now and then, for pictures set aside: PSNR (dB), the share of
+        the codes in use, and their perplexity. Called again, it goes on.
+
+        Args:
+            dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
+                of dictionaries with `"image"`, or uint8 pictures. The first
+                20,000 are used.
+            epochs: float. How often to see each picture; 5 if neither this
+                nor `minutes` is given.
+            minutes: float. How long to learn, instead of `epochs`.
+            batch_size: int.
+            learning_rate: float. The highest; it rises, then falls.
+            seed: int. Order of the pictures.
+            verbose: bool. Print figures.
+
+        Returns:
+            The tokenizer itself.
+        """
+        if epochs is None and minutes is None:
+            epochs = 5
+        pictures = self._gather(dataset, seed)
+        aside = pictures[: max(1, min(MAX_ASIDE, len(pictures) // 10))]
+        rest = pictures[len(aside) :] if len(pictures) > 1 else pictures
+        budget = TrainingBudget(learning_rate, epochs, minutes)
+        self._set_trainable(True)
+        try:
+            if not self.adapted:
+                self._start_codes(rest)
+            trainer = _Autoencoder(self)
+            trainer.compile(
+                keras.optimizers.Adam(learning_rate, global_clipnorm=1.0),
+                ReconstructionLoss(),
+            )
+            trainer.fit(
+                _Pictures(rest, batch_size, seed),
+                epochs=epochs or 1_000_000,  # the budget ends it
+                callbacks=[budget, _Figures(self, aside, budget, verbose)],
+                verbose=0,
+            )
+        finally:
+            self._set_trainable(False)
+        self.updates.assign_add(1)
+        return self
+
+    def encode(self, images):
+        """Names the code of every cell.
+
+        Args:
+            images: uint8 tensor of shape `(B, height, width, channels)`.
+
+        Returns:
+            int32 tensor of shape `(B, h * w)`, row by row.
+        """
+        check_images(images, self.image_shape)
+        if not self.adapted:
+            raise ValueError(
+                "The tokenizer must have learned its codes before it can "
+                "encode. Received: a VQTokenizer that was never adapted. "
+                "Do call `tokenizer.adapt(dataset)` first."
+            )
+        return self._encode(ops.convert_to_tensor(images))
+
+    def decode(self, tokens):
+        """Paints tokens.
+
+        Args:
+            tokens: int tensor of shape `(B, h * w)`.
+
+        Returns:
+            uint8 tensor of shape `(B, height, width, channels)`.
+        """
+        tokens = ops.cast(tokens, "int32")
+        codes = self.quantizer.codes(tokens)  # (B, h w, D)
+        grid = (-1, *self.grid_size, self.quantizer.code_dim)
+        images = self.decoder(ops.reshape(codes, grid))
+        images = ops.round(127.5 * (images + 1))
+        return ops.cast(ops.clip(images, 0, 255), "uint8")
+
+    def _encode(self, images):
+        vectors = self.encoder(_normalized(images))  # (B, h, w, D)
+        vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
+        numbers = self.quantizer.numbers(vectors)
+        return ops.reshape(numbers, (-1, self.grid_size[0] * self.grid_size[1]))
+
+    def figures(self, images):
+        """How well pictures survive, and how many codes that takes.
+
+        Args:
+            images: uint8 array of shape `(B, height, width, channels)`.
+
+        Returns:
+            dict of floats: `psnr` in dB, the mean over pictures;
+            `codes_used`, a share; `perplexity` of the codes.
+        """
+        tokens, psnr = [], []
+        for part in _parts(images):
+            tokens.append(ops.convert_to_numpy(self._encode(part)))
+            painted = ops.convert_to_numpy(self.decode(tokens[-1]))
+            psnr.append(signal_to_noise(part, painted))
+        counts = np.bincount(
+            np.concatenate(tokens).ravel(), minlength=self.codebook_size
+        )
+        return {
+            "psnr": float(np.mean(np.concatenate(psnr))),
+            "codes_used": float(np.mean(counts > 0)),
+            "perplexity": perplexity(counts),
+        }
+
+    def _start_codes(self, pictures):
+        vectors = np.concatenate(
+            [
+                ops.convert_to_numpy(self.encoder(_normalized(part)))
+                for part in _parts(pictures[:BATCH])
+            ]
+        ).reshape(-1, self.quantizer.code_dim)
+        distinct = len(np.unique(vectors.round(4), axis=0))
+        if self.quantizer_name == "vq" and distinct < self.codebook_size:
+            raise ValueError(
+                "`codebook_size` must not exceed the number of different "
+                "4x4 cells in the pictures. Received: codebook_size="
+                f"{self.codebook_size}, and {distinct} different cells in "
+                f"{min(len(pictures), BATCH)} pictures. "
+                "Do give more pictures, or use a smaller codebook."
+            )
+        self.quantizer.start(vectors)
+
+    def _gather(self, dataset, seed):
+        """At most 20,000 pictures in one array, in a new order."""
+        parts, count = [], 0
+        for batch in data.batches(dataset, batch_size=BATCH):
+            check_images(batch["image"], self.image_shape)
+            parts.append(batch["image"][: MAX_PICTURES - count])
+            count += len(parts[-1])
+            if count >= MAX_PICTURES:
+                break
+        pictures = np.concatenate(parts)
+        np.random.default_rng(seed).shuffle(pictures)
+        return pictures
+
+    def _set_trainable(self, value):
+        for part in (self, self.encoder, self.decoder, self.quantizer):
+            part.trainable = value
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "codebook_size": self.codebook_size,
+            "channels": self.channels,
+            "quantizer": self.quantizer_name,
+            "code_dim": self.code_dim,
+            "hidden_dim": self.hidden_dim,
+        }
+
+
+# === The autoencoder ===
+
+
+def _encoder(hidden_dim, code_dim):
+    return keras.Sequential(
+        [
+            _conv(hidden_dim // 2, 4, strides=2, activation="relu"),
+            _conv(hidden_dim, 4, strides=2),
+            ResidualBlock(hidden_dim, dtype="float32"),
+            ResidualBlock(hidden_dim, dtype="float32"),
+            _conv(code_dim, 1),
+        ],
+        name="encoder",
+    )
+
+
+def _decoder(hidden_dim, channels):
+    return keras.Sequential(
+        [
+            _conv(hidden_dim, 3),
+            ResidualBlock(hidden_dim, dtype="float32"),
+            ResidualBlock(hidden_dim, dtype="float32"),
+            _transposed(hidden_dim // 2, activation="relu"),
+            _transposed(channels),
+        ],
+        name="decoder",
+    )
+
+
+def _conv(filters, kernel_size, **options):
+    return keras.layers.Conv2D(
+        filters, kernel_size, padding="same", dtype="float32", **options
+    )
+
+
+def _transposed(filters, activation=None):
+    return keras.layers.Conv2DTranspose(
+        filters,
+        4,
+        strides=2,
+        padding="same",
+        activation=activation,
+        dtype="float32",
+    )
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class ResidualBlock(keras.layers.Layer):
+    """ReLU, 3x3, ReLU, 1x1, added to the input; `(B, h, w, filters)`."""
+
+    def __init__(self, filters, **kwargs):
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.wide = _conv(filters, 3, name="wide")
+        self.narrow = _conv(filters, 1, name="narrow")
+
+    def build(self, input_shape):
+        self.wide.build(input_shape)
+        self.narrow.build(input_shape)
+
+    def call(self, x):
+        return x + self.narrow(ops.relu(self.wide(ops.relu(x))))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters}
+
+
+# === Learning ===
+
+
+class _Autoencoder(keras.Model):
+    """The tokenizer's parts on their way from picture to picture."""
+
+    def __init__(self, tokenizer):
+        super().__init__(name="autoencoder")
+        self.tokenizer = tokenizer
+
+    def call(self, images, training=None):
+        tokenizer = self.tokenizer
+        vectors = tokenizer.encoder(images)  # (B, h, w, D)
+        shape = ops.shape(vectors)
+        codes, _ = tokenizer.quantizer(
+            ops.reshape(vectors, (-1, shape[-1])), training=training
+        )
+        return tokenizer.decoder(ops.reshape(codes, shape))
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class ReconstructionLoss(keras.losses.Loss):
+    """L1 on pixels, and on differences of neighbours at three scales.
+
+    Errors that shift or blur an edge are errors of its differences. Those at
+    coarser scales, of averaged pixels, are what a loss on pixels alone
+    hardly sees.
+    """
+
+    def call(self, y_true, y_pred):
+        """Args: float32 pictures `(B, height, width, channels)`."""
+        error = y_pred - y_true
+        loss = ops.mean(ops.abs(error), axis=(1, 2, 3))
+        for _ in range(3):
+            down = ops.abs(error[:, 1:] - error[:, :-1])
+            across = ops.abs(error[:, :, 1:] - error[:, :, :-1])
+            loss = loss + 0.5 * ops.mean(down, axis=(1, 2, 3))
+            loss = loss + 0.5 * ops.mean(across, axis=(1, 2, 3))
+            error = ops.average_pool(error, 2, strides=2)
+            if min(error.shape[1:3]) < 2:
+                break
+        return loss
+
+
+class _Pictures(keras.utils.PyDataset):
+    """uint8 pictures in memory as batches of floats, input and target."""
+
+    def __init__(self, pictures, batch_size, seed):
+        super().__init__()
+        self.pictures = pictures
+        self.batch_size = min(batch_size, len(pictures))
+        self.generator = np.random.default_rng(seed)
+        self.on_epoch_end()
+
+    def __len__(self):
+        return len(self.pictures) // self.batch_size
+
+    def __getitem__(self, index):
+        start = index * self.batch_size
+        chosen = self.order[start : start + self.batch_size]
+        images = ops.convert_to_numpy(_normalized(self.pictures[chosen]))
+        return images, images
+
+    def on_epoch_end(self):
+        self.order = self.generator.permutation(len(self.pictures))
+
+
+class _Figures(keras.callbacks.Callback):
+    """Prints how good the tokenizer is by now, at most every 15 seconds."""
+
+    def __init__(self, tokenizer, pictures, budget, verbose, pause=15.0):
+        super().__init__()
+        self.tokenizer = tokenizer
+        self.pictures = pictures
+        self.budget = budget
+        self.verbose = verbose
+        self.pause = pause
+        self.last = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.verbose and time.monotonic() - self.last > self.pause:
+            self._print(self.budget.spent(batch))
+            self.last = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        if self.verbose:
+            self._print(1.0)
+
+    def _print(self, spent):
+        figures = self.tokenizer.figures(self.pictures)
+        print(
+            f"tokenizer {min(spent, 1):4.0%}: PSNR {figures['psnr']:.2f} dB, "
+            f"{figures['codes_used']:.1%} of the codes in use, "
+            f"perplexity {figures['perplexity']:.0f}"
+        )
+
+
+def _normalized(images):
+    """uint8 to float32 from -1 to 1."""
+    return ops.cast(images, "float32") / 127.5 - 1.0
+
+
+def signal_to_noise(images, painted):
+    """PSNR in dB of uint8 pictures, float64 `(B,)`; 99 for equal ones."""
+    error = images.astype("float64") - painted
+    error = np.mean(error**2, axis=(1, 2, 3))
+    return 10 * np.log10(255**2 / np.maximum(error, 255**2 / 10**9.9))
+
+
+def _parts(images):
+    return [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+
+
+def _checked_size(image_size):
+    if (
+        not isinstance(image_size, (tuple, list))
+        or len(image_size) != 2
+        or any(not isinstance(s, int) or s < CELL or s % CELL for s in image_size)
+    ):
+        raise ValueError(
+            "`image_size` must be a tuple of two positive multiples of "
+            f"{CELL}, height and width. Received: image_size={image_size!r}."
+        )
+    return tuple(image_size)
+
+
+def _check_choices(codebook_size, channels, quantizer):
+    if not isinstance(codebook_size, int) or codebook_size < 2:
+        raise ValueError(
+            "`codebook_size` must be an int of at least 2. "
+            f"Received: codebook_size={codebook_size!r}."
+        )
+    if channels not in (1, 3):
+        raise ValueError(
+            "`channels` must be 1 (grey) or 3 (RGB). "
+            f"Received: channels={channels!r}."
+        )
+    if quantizer not in QUANTIZERS:
+        raise ValueError(
+            f"`quantizer` must be one of {sorted(QUANTIZERS)}. "
+            f"Received: quantizer={quantizer!r}."
+        )
