@@ -5,7 +5,7 @@ import numpy as np
 
 import keras_igpt
 from benchmarks.serve import serve
-from keras_igpt import generation
+from keras_igpt import sampling
 from keras_igpt.training import TokenBatches
 
 
@@ -64,7 +64,7 @@ def decoder(model, case):
 
 def paint_part(model, tokens, first, last, **settings):
     """As `model.complete`, tokens in and out, stopping at cell `last`."""
-    settings = generation.check_settings(
+    settings = sampling.check_settings(
         len(tokens), model.vocabulary_size, **settings
     )
     known = np.arange(model.num_cells) < first

@@ -31,8 +31,12 @@ LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", help="Class name or number; may be repeated."),
 ]
+TextOption = Annotated[
+    list[str] | None,
+    typer.Option("--text", help="A caption; may be repeated."),
+]
 GuidanceOption = Annotated[
-    float, typer.Option("--guidance", help="Above 1: closer to the label.")
+    float, typer.Option("--guidance", help="Above 1: closer to what is asked.")
 ]
 TemperatureOption = Annotated[
     float, typer.Option("--temperature", help="0 takes the likeliest token.")
@@ -46,6 +50,8 @@ SeedOption = Annotated[
 
 class TokenizerName(enum.StrEnum):
     palette = "palette"
+    vq = "vq"
+    fsq = "fsq"
 
 
 class Precision(enum.StrEnum):
@@ -102,6 +108,18 @@ def train(
         int | None,
         typer.Option(help="Palette size. Default 16 (grey) or 512 (RGB)."),
     ] = None,
+    codes: Annotated[
+        int, typer.Option(help="Codebook size of --tokenizer vq and fsq.")
+    ] = 512,
+    tokenizer_minutes: Annotated[
+        float, typer.Option(help="How long the tokenizer learns: vq and fsq.")
+    ] = 10.0,
+    labels: Annotated[
+        bool, typer.Option(help="Use the classes that the data has.")
+    ] = True,
+    captions: Annotated[
+        bool, typer.Option(help="Use the captions that the data has.")
+    ] = True,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
@@ -127,6 +145,10 @@ def train(
             "channels": channels,
             "tokenizer": tokenizer.value,
             "colors": colors,
+            "codes": codes,
+            "tokenizer_minutes": tokenizer_minutes,
+            "labels": labels,
+            "captions": captions,
             "model": model_size.value,
             "epochs": epochs,
             "minutes": minutes,
@@ -156,7 +178,8 @@ def train(
 def generate(
     model: ModelOption,
     label: LabelOption = None,
-    n: Annotated[int, typer.Option(help="Pictures per label.")] = 16,
+    text: TextOption = None,
+    n: Annotated[int, typer.Option(help="Pictures per label or caption.")] = 16,
     guidance: GuidanceOption = 1.0,
     temperature: TemperatureOption = 1.0,
     top_k: TopKOption = None,
@@ -167,12 +190,13 @@ def generate(
         typer.Option(help="A .png file for one sheet, or a folder."),
     ] = pathlib.Path("generated.png"),
 ):
-    """Paints pictures, of a class if the model knows classes."""
+    """Paints pictures: of a class, from a caption, or of anything."""
     from keras_igpt import jobs
 
     written = jobs.generate(
         model,
         label,
+        text,
         n,
         {
             "guidance_scale": guidance,
@@ -194,6 +218,7 @@ def complete(
         int | None, typer.Option(help="Pixel rows to keep. Default: half.")
     ] = None,
     label: LabelOption = None,
+    text: TextOption = None,
     n: Annotated[int, typer.Option(help="How many completions.")] = 8,
     guidance: GuidanceOption = 1.0,
     temperature: TemperatureOption = 1.0,
@@ -213,6 +238,7 @@ def complete(
         model,
         keep_rows,
         label,
+        text,
         n,
         {
             "guidance_scale": guidance,

@@ -26,6 +26,11 @@ def load(source, split="train", image_size=None, channels=None):
               takes two minutes; "train", "validation" and "test". As
               "football/layout" they have a map of flat colours as "source",
               as "football/twin" the same scene in another kit.
+            - "openmoji": 3944 drawings of emoji with captions, the label is
+              the group (see `openmoji.py`). Needs `pip install
+              'keras_igpt[openmoji]'` and a minute when first loaded;
+              "train", "validation" and "test" have different concepts. As
+              "openmoji/line" they have the line drawing as "source".
             - a TFDS name, as "tfds:cifar10" or "cifar10". TFDS looks for it
               in its own folders, to be changed with `TFDS_DATA_DIR`.
             - the path of a folder: pictures with captions and labels from

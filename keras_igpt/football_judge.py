@@ -69,12 +69,15 @@ class Judge:
         network = _network()
         network.compile(
             keras.optimizers.Adam(LEARNING_RATE),
-            keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            {
+                name: keras.losses.SparseCategoricalCrossentropy(True)
+                for name in network.output
+            },
             loss_weights={
                 name: LETTER_WEIGHT if name == "letters" else 1.0
                 for name in network.output
             },
-            jit_compile=False,
+            jit_compile=False,  # XLA's convolutions are slow on processors
         )
         network.fit(
             _Renders(PICTURES // BATCH if steps is None else steps, seed),
@@ -204,11 +207,11 @@ def _letters(x):
 class _Renders(keras.utils.PyDataset):
     """Batches of drawn pictures, damaged anew each time."""
 
-    def __init__(self, num_batches, seed):
+    def __init__(self, steps, seed):
         super().__init__()
-        self.num_batches = num_batches
+        self.steps = steps
         self.generator = np.random.default_rng(seed)
-        count = min(PICTURES, num_batches * BATCH)
+        count = min(PICTURES, steps * BATCH)
         self.images = np.empty((count, SIZE, SIZE, 3), "uint8")
         self.targets = {name: [] for name in (*ATTRIBUTES, "letters")}
         for i, example in enumerate(football.scenes("train", count)):
@@ -218,7 +221,7 @@ class _Renders(keras.utils.PyDataset):
         self.targets = {k: np.array(v) for k, v in self.targets.items()}
 
     def __len__(self):
-        return self.num_batches
+        return self.steps
 
     def __getitem__(self, index):
         chosen = self.generator.integers(len(self.images), size=BATCH)
@@ -255,17 +258,29 @@ def _damaged(images, generator):
     # Some pictures stay as they are, some suffer everything.
     strength = generator.random((count, 1, 1, 1), "float32")
 
+    def share(side):
+        drawn = generator.random((count, side, side, 1), "float32")
+        return strength * _enlarged(drawn, SIZE // side)
+
     def noise(side):
         shape = (count, side, side, 3)
-        return strength * generator.standard_normal(shape, "float32")
+        drawn = generator.standard_normal(shape, "float32")
+        return strength * _enlarged(drawn, SIZE // side)
 
     x = images.astype("float32")
-    share = 0.3 * strength  # goes to either neighbour: a blur of 0.8 pixels
-    for axis in (1, 2):
-        x = (1 - 2 * share) * x + share * (_moved(x, 1, axis) + _moved(x, -1, axis))
-    stains = noise(SIZE // 4).repeat(4, 1).repeat(4, 2)
-    x = x * (1 + 0.05 * noise(1)) + 8 * noise(1) + 8 * stains + 8 * noise(SIZE)
+    coarse = x.reshape(count, SIZE // 2, 2, SIZE // 2, 2, 3).mean((2, 4))
+    x += share(1) * (_enlarged(coarse, 2) - x)
+    # Colour runs to the neighbours, not everywhere alike.
+    for axis, step in ((1, 1), (1, -1), (2, 1), (2, -1)):
+        flow = 0.25 * (share(1) + share(SIZE // 2))
+        x += flow * (_moved(x, step, axis) - x)
+    x *= 1 + 0.05 * noise(1)
+    x += 8 * (noise(1) + noise(SIZE // 4) + noise(SIZE))
     return x.clip(0, 255)
+
+
+def _enlarged(x, factor):
+    return x.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def _moved(x, step, axis):

@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_igpt import data as datasets
 from keras_igpt import evaluation
-from keras_igpt.files import load, save_json
+from keras_igpt.files import load, save_json, save_model
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
 from keras_igpt.runs import (
@@ -20,9 +20,12 @@ from keras_igpt.runs import (
 )
 from keras_igpt.sheets import contact_sheet, save_png
 from keras_igpt.training import TrainingBudget
+from keras_igpt.vq import VQTokenizer
 
 # Pictures set aside from the training split to choose the best model by.
 VALIDATION_PICTURES = 256
+# Bytes of captions that a new model reads; longer ones are cut.
+MAX_TEXT = 128
 
 
 def train(options, folder, resume=False, console=None):
@@ -59,6 +62,7 @@ def train(options, folder, resume=False, console=None):
         model = load(folder / "last.keras")
     else:
         model = _new_model(options, pictures)
+        save_model(model, folder / "last.keras")
         save_json(
             folder / "config.json",
             {
@@ -69,7 +73,7 @@ def train(options, folder, resume=False, console=None):
             },
         )
     batches = model.prepare(
-        pictures, options["batch_size"], seed=options["seed"]
+        pictures, options["batch_size"], seed=options["seed"], truncate=True
     )
     aside = min(VALIDATION_PICTURES, max(1, batches.num_images // 10))
     batches, validation = batches.split(aside)
@@ -77,19 +81,42 @@ def train(options, folder, resume=False, console=None):
 
 
 def _new_model(options, pictures):
-    height, width, channels = pictures.image_shape
-    colors = options["colors"] or (16 if channels == 1 else 512)
-    tokenizer = PaletteTokenizer((height, width), colors, channels)
-    tokenizer.adapt(pictures)
     model = ImageGPT(
-        tokenizer,
+        _new_tokenizer(options, pictures),
         **ImageGPT.SIZES[options["model"]],
-        num_classes=len(pictures.class_names),
+        num_classes=len(pictures.class_names) if options["labels"] else 0,
+        text_length=_text_length(pictures) if options["captions"] else 0,
         dropout=options["dropout"],
         dtype=options["precision"],
     )
     model.compile()
     return model
+
+
+def _new_tokenizer(options, pictures):
+    height, width, channels = pictures.image_shape
+    if options["tokenizer"] == "palette":
+        colors = options["colors"] or (16 if channels == 1 else 512)
+        tokenizer = PaletteTokenizer((height, width), colors, channels)
+        return tokenizer.adapt(pictures)
+    tokenizer = VQTokenizer(
+        (height, width),
+        options["codes"],
+        channels,
+        quantizer=options["tokenizer"],
+    )
+    return tokenizer.adapt(
+        pictures, minutes=options["tokenizer_minutes"], seed=options["seed"]
+    )
+
+
+def _text_length(pictures):
+    """Bytes of the longest caption, at most 128; 0 without captions."""
+    if "text" not in pictures.element_spec:
+        return 0
+    texts = pictures.map(lambda picture: picture["text"])
+    lengths = [len(text) for text in texts.as_numpy_iterator()]
+    return min(max(lengths, default=0), MAX_TEXT)
 
 
 def _fit(model, batches, validation, options, folder, state, console):
@@ -99,14 +126,11 @@ def _fit(model, batches, validation, options, folder, state, console):
         minutes=options["minutes"],
         start=state["spent"],
     )
-    labels = None
-    if model.num_classes:
-        labels = np.arange(min(model.num_classes, 16))
     checkpoints = Checkpoints(
         folder,
         validation.inputs,
         budget,
-        sample_labels=labels,
+        samples=_samples(model, validation.inputs),
         best=state["best_val_bits_per_pixel"],
     )
     bar = ProgressBar(budget, console)
@@ -123,13 +147,24 @@ def _fit(model, batches, validation, options, folder, state, console):
     return checkpoints.rows[-1]
 
 
-def generate(model, labels, count, sampling, out):
+def _samples(model, validation):
+    """What to ask for at each checkpoint."""
+    if model.text_length:
+        captions = validation["text"][:16].astype("uint8")
+        return {"text": [bytes(row).rstrip(b"\0") for row in captions]}
+    if model.num_classes:
+        return {"labels": np.arange(min(model.num_classes, 16))}
+    return {"num_images": 16}
+
+
+def generate(model, labels, text, count, sampling, out):
     """Paints pictures into files.
 
     Args:
         model: path as `keras_igpt.load` takes it.
         labels: list of class names or numbers as str, or None.
-        count: int. Pictures per label; without labels, pictures in all.
+        text: list of captions, or None.
+        count: int. Pictures per label or caption; without, pictures in all.
         sampling: dict of `ImageGPT.generate`'s sampling arguments.
         out: a `.png` path for one sheet, or a folder for single files.
 
@@ -139,19 +174,25 @@ def generate(model, labels, count, sampling, out):
     painter = load(model)
     sampling = _with_seed(sampling)
     numbers = _label_numbers(labels, _class_names(model))
-    images = painter.generate(numbers, num_images=count, **sampling)
-    parameters = {"model": str(model), "label": labels, **sampling}
-    columns = count if numbers is not None and len(numbers) > 1 else None
+    text = text or None
+    images = painter.generate(numbers, text, num_images=count, **sampling)
+    parameters = {
+        "model": str(model),
+        "label": labels,
+        "text": text,
+        **sampling,
+    }
+    columns = count if 1 < len(images) // count else None
     return _write(images, out, parameters, columns)
 
 
-def complete(file, model, keep_rows, labels, count, sampling, out):
+def complete(file, model, keep_rows, labels, text, count, sampling, out):
     """Completes a picture several times, into files.
 
     Args:
         file: path of the picture.
         keep_rows: int, or None for half.
-        model, labels, count, sampling, out: as in `generate`.
+        model, labels, text, count, sampling, out: as in `generate`.
 
     Returns:
         The path that was written.
@@ -166,6 +207,7 @@ def complete(file, model, keep_rows, labels, count, sampling, out):
         np.repeat(image[None], count, axis=0),
         keep_rows,
         labels=numbers,
+        text=text or None,
         **sampling,
     )
     parameters = {
@@ -173,6 +215,7 @@ def complete(file, model, keep_rows, labels, count, sampling, out):
         "file": str(file),
         "keep_rows": keep_rows,
         "label": labels,
+        "text": text,
         **sampling,
     }
     return _write(images, out, parameters)

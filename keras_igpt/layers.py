@@ -455,9 +455,7 @@ class TransformerBlock(keras.layers.Layer):
         self.feed_forward.build()
         self.residual_dropout.build(shape)
 
-    def call(
-        self, x, bias, angles=None, cache=None, index=None, training=None
-    ):
+    def call(self, x, bias, angles=None, cache=None, index=None, training=None):
         """As `Attention.call`, with the block's output in its place."""
         mixed, cache = self.attention(
             self.attention_norm(x), bias, angles, cache=cache, index=index

@@ -419,8 +419,7 @@ def _all_visible():
 def _check_not_negative(name, value):
     if not isinstance(value, int) or value < 0:
         raise ValueError(
-            f"`{name}` must be 0 or a positive int. "
-            f"Received: {name}={value!r}."
+            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
         )
 
 

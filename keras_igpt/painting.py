@@ -1,6 +1,6 @@
 """What a model does with pictures: generate, complete, score.
 
-Tokens and pictures meet here; how tokens are drawn is `generation.py`.
+Tokens and pictures meet here; how tokens are written is `generation.py`.
 
 Axes: B pictures, N cells.
 """
@@ -16,6 +16,7 @@ from keras_igpt import generation
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.palette import check_images
 from keras_igpt.prompts import encode_text
+from keras_igpt.sampling import check_settings
 from keras_igpt.training import token_nats
 
 # Pictures painted at a time: the largest bounds the caches' memory, below the
@@ -187,9 +188,7 @@ class Painting:
         count = len(tokens)
         if sampler is not None:
             _check_sampler_alone(settings)
-        settings = generation.check_settings(
-            count, self.vocabulary_size, **settings
-        )
+        settings = check_settings(count, self.vocabulary_size, **settings)
         known = np.arange(self.num_cells) < prefix_length
         rows = {
             "conditions": conditions,

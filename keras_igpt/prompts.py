@@ -180,8 +180,7 @@ class Prompt(keras.layers.Layer):
             False where a position holds nothing.
         """
         read = [
-            part(conditions[part.key], training=training)
-            for part in self.parts
+            part(conditions[part.key], training=training) for part in self.parts
         ]
         vectors, visible = zip(*read)
         return ops.concatenate(vectors, axis=1), ops.concatenate(visible, 1)

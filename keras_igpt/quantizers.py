@@ -108,6 +108,10 @@ class VectorQuantizer(keras.layers.Layer):
             self._follow(ops.stop_gradient(vectors), numbers)
         return vectors + ops.stop_gradient(codes - vectors), numbers
 
+    def bounded(self, vectors):
+        """float32 `(M, D)`: vectors as they are compared with codes."""
+        return unit(vectors)
+
     def numbers(self, vectors):
         """int32 `(M,)`: the codes nearest to vectors `(M, D)`."""
         likeness = ops.matmul(unit(vectors), ops.transpose(self.codebook))
@@ -187,6 +191,10 @@ class ScalarQuantizer(keras.layers.Layer):
         numbers = self._numbers(rounded)
         codes = bounded + ops.stop_gradient(rounded - bounded)
         return self._scaled(codes), numbers
+
+    def bounded(self, vectors):
+        """float32 `(M, D)`: what is rounded to codes, spread likewise."""
+        return self._scaled(self._bounded(vectors))
 
     def numbers(self, vectors):
         """int32 `(M,)`: the codes of vectors `(M, D)`."""

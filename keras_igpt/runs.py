@@ -29,10 +29,10 @@ class Checkpoints(keras.callbacks.Callback):
 
     Args:
         folder: the run's folder.
-        validation: dict of arrays, `"tokens"` and, with classes, `"label"`.
+        validation: dict of arrays, as `TokenBatches` holds them.
         budget: the run's `TrainingBudget`.
-        sample_labels: ints to paint at each checkpoint, or None.
-        num_samples: int. Pictures per checkpoint if there are no labels.
+        samples: dict of arguments of `ImageGPT.generate`: what to paint at
+            each checkpoint.
         every_minutes: float. Longest time without a checkpoint.
         best: float. Figure to beat, when a run is resumed.
     """
@@ -42,8 +42,7 @@ class Checkpoints(keras.callbacks.Callback):
         folder,
         validation,
         budget,
-        sample_labels=None,
-        num_samples=16,
+        samples=None,
         every_minutes=5.0,
         best=np.inf,
     ):
@@ -51,8 +50,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.validation = validation
         self.budget = budget
-        self.sample_labels = sample_labels
-        self.num_samples = num_samples
+        self.samples = samples or {"num_images": 16}
         self.every_minutes = every_minutes
         self.best = best
         self.rows = []
@@ -114,10 +112,7 @@ class Checkpoints(keras.callbacks.Callback):
             writer.writerow(row)
 
     def _paint(self, row):
-        count = self.num_samples if self.sample_labels is None else 1
-        images = self.model.generate(
-            self.sample_labels, num_images=count, seed=0
-        )
+        images = self.model.generate(**self.samples, seed=0)
         sheet = contact_sheet(images)
         name = f"step-{row['step']:07d}.png"
         save_png(self.folder / "samples" / name, sheet, row)

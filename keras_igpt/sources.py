@@ -16,7 +16,11 @@ import numpy as np
 
 from keras_igpt import image_files
 
-BUILT_IN = ("digits", "football", "football/layout", "football/twin")
+BUILT_IN = (
+    "digits",
+    *("football", "football/layout", "football/twin"),
+    *("openmoji", "openmoji/line"),
+)
 PICTURES = ("image", "source")
 KEYS = ("image", "source", "label", "text")
 
@@ -60,7 +64,9 @@ def _open_named(source, split, image_size, fit):
     if source == "digits":
         return _open_digits(split)
     if source in BUILT_IN:
-        return _open_football(source, split, image_size)
+        is_football = source.startswith("football")
+        open_drawn = _open_football if is_football else _open_openmoji
+        return open_drawn(source, split, image_size)
     if source.startswith("tfds:"):
         return _open_tfds(source.removeprefix("tfds:"), split)
     folder = pathlib.Path(source).expanduser()
@@ -96,10 +102,24 @@ def _open_football(source, split, image_size):
 
     is_large = image_size is not None and max(image_size) > 64
     builder = football_tfds.Football(config="128" if is_large else "64")
-    keys = {"image": "image", "label": "kit", "text": "text"}
+    return _open_drawn(builder, "kit", source, split)
+
+
+def _open_openmoji(source, split, image_size):
+    from keras_igpt import openmoji, openmoji_tfds
+
+    builder = openmoji_tfds.builder(max(image_size or (64,)))
+    if not builder.is_prepared():
+        openmoji.check_packages()
+    return _open_drawn(builder, "group", source, split)
+
+
+def _open_drawn(builder, label, source, split):
+    """Examples of a data set that is drawn; "name/pair" has a source."""
+    keys = {"image": "image", "label": label, "text": "text"}
     if pair := source.partition("/")[2]:
         keys["source"] = pair
-    names = builder.info.features["kit"].names
+    names = builder.info.features[label].names
     dataset = _prepared(builder, source, split).map(
         lambda example: {key: example[name] for key, name in keys.items()},
         num_parallel_calls=-1,
@@ -113,7 +133,7 @@ def _open_folder(folder, split, image_size, fit):
     if not folder.is_dir():
         raise ValueError(
             "`source` must be the path of an existing folder, 'digits', "
-            "'football', or the name of a TFDS data set. Received: "
+            "'football', 'openmoji', or the name of a TFDS data set. Received: "
             f"source={str(folder)!r}.{_suggest(str(folder))}"
         )
     # Resized where they are decoded: only small pictures wait in memory.

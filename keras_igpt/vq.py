@@ -9,6 +9,7 @@ on pixels and on their differences keeps edges, and cannot go astray.
 Axes: B batch, h and w rows and columns of cells, D code size.
 """
 
+import math
 import time
 
 import keras
@@ -26,6 +27,10 @@ CELL = 4
 MAX_PICTURES = 20_000
 # Of these, pictures set aside to measure on.
 MAX_ASIDE = 256
+# Share of the time to learn before there are codes.
+WITHOUT_CODES = 0.2
+# Pictures whose cells the first codes are found among.
+START_PICTURES = 256
 # Encoded or decoded at a time.
 BATCH = 256
 
@@ -144,26 +149,46 @@ class VQTokenizer(keras.layers.Layer):
         pictures = self._gather(dataset, seed)
         aside = pictures[: max(1, min(MAX_ASIDE, len(pictures) // 10))]
         rest = pictures[len(aside) :] if len(pictures) > 1 else pictures
-        budget = TrainingBudget(learning_rate, epochs, minutes)
+        budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
+        batches = _Pictures(rest, batch_size, seed)
         self._set_trainable(True)
         try:
             if not self.adapted:
-                self._start_codes(rest)
-            trainer = _Autoencoder(self)
-            trainer.compile(
-                keras.optimizers.Adam(learning_rate, global_clipnorm=1.0),
-                ReconstructionLoss(),
-            )
-            trainer.fit(
-                _Pictures(rest, batch_size, seed),
-                epochs=epochs or 1_000_000,  # the budget ends it
-                callbacks=[budget, _Figures(self, aside, budget, verbose)],
-                verbose=0,
-            )
+                self._check_codebook(rest)
+                self._start(batches, budget)
+            self._learn(batches, budget, aside if verbose else None)
         finally:
             self._set_trainable(False)
         self.updates.assign_add(1)
         return self
+
+    def _start(self, batches, budget):
+        """Learns without codes for a while, then finds codes by k-means."""
+        share = {
+            key: budget[key] and budget[key] * WITHOUT_CODES
+            for key in ("epochs", "minutes")
+        }
+        self._learn(batches, {**budget, **share}, quantized=False)
+        vectors = [
+            ops.convert_to_numpy(self.encoder(_normalized(part)))
+            for part in _parts(batches.pictures[:START_PICTURES])
+        ]
+        vectors = np.concatenate(vectors)
+        self.quantizer.start(vectors.reshape(-1, self.quantizer.code_dim))
+
+    def _learn(self, batches, budget, shown=None, quantized=True):
+        budget = TrainingBudget(**budget)
+        trainer = _Autoencoder(self, quantized)
+        trainer.compile(
+            keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
+            ReconstructionLoss(),
+        )
+        callbacks = [budget]
+        if shown is not None:
+            callbacks.append(_Figures(self, shown, budget))
+        # The budget ends it, if it is one of minutes.
+        epochs = math.ceil(budget.epochs or 1_000_000)
+        trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
 
     def encode(self, images):
         """Names the code of every cell.
@@ -229,23 +254,20 @@ class VQTokenizer(keras.layers.Layer):
             "perplexity": perplexity(counts),
         }
 
-    def _start_codes(self, pictures):
-        vectors = np.concatenate(
-            [
-                ops.convert_to_numpy(self.encoder(_normalized(part)))
-                for part in _parts(pictures[:BATCH])
-            ]
-        ).reshape(-1, self.quantizer.code_dim)
+    def _check_codebook(self, pictures):
+        """An error unless the pictures have more cells than codes."""
+        pictures = pictures[:START_PICTURES]
+        vectors = ops.convert_to_numpy(self.encoder(_normalized(pictures)))
+        vectors = vectors.reshape(-1, vectors.shape[-1])
         distinct = len(np.unique(vectors.round(4), axis=0))
         if self.quantizer_name == "vq" and distinct < self.codebook_size:
             raise ValueError(
                 "`codebook_size` must not exceed the number of different "
                 "4x4 cells in the pictures. Received: codebook_size="
                 f"{self.codebook_size}, and {distinct} different cells in "
-                f"{min(len(pictures), BATCH)} pictures. "
+                f"{len(pictures)} pictures. "
                 "Do give more pictures, or use a smaller codebook."
             )
-        self.quantizer.start(vectors)
 
     def _gather(self, dataset, seed):
         """At most 20,000 pictures in one array, in a new order."""
@@ -352,17 +374,20 @@ class ResidualBlock(keras.layers.Layer):
 class _Autoencoder(keras.Model):
     """The tokenizer's parts on their way from picture to picture."""
 
-    def __init__(self, tokenizer):
+    def __init__(self, tokenizer, quantized):
         super().__init__(name="autoencoder")
         self.tokenizer = tokenizer
+        self.quantized = quantized
 
     def call(self, images, training=None):
         tokenizer = self.tokenizer
         vectors = tokenizer.encoder(images)  # (B, h, w, D)
         shape = ops.shape(vectors)
-        codes, _ = tokenizer.quantizer(
-            ops.reshape(vectors, (-1, shape[-1])), training=training
-        )
+        vectors = ops.reshape(vectors, (-1, shape[-1]))
+        if self.quantized:
+            codes, _ = tokenizer.quantizer(vectors, training=training)
+        else:
+            codes = tokenizer.quantizer.bounded(vectors)
         return tokenizer.decoder(ops.reshape(codes, shape))
 
 
@@ -416,23 +441,21 @@ class _Pictures(keras.utils.PyDataset):
 class _Figures(keras.callbacks.Callback):
     """Prints how good the tokenizer is by now, at most every 15 seconds."""
 
-    def __init__(self, tokenizer, pictures, budget, verbose, pause=15.0):
+    def __init__(self, tokenizer, pictures, budget, pause=15.0):
         super().__init__()
         self.tokenizer = tokenizer
         self.pictures = pictures
         self.budget = budget
-        self.verbose = verbose
         self.pause = pause
         self.last = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.verbose and time.monotonic() - self.last > self.pause:
+        if time.monotonic() - self.last > self.pause:
             self._print(self.budget.spent(batch))
             self.last = time.monotonic()
 
     def on_train_end(self, logs=None):
-        if self.verbose:
-            self._print(1.0)
+        self._print(1.0)
 
     def _print(self, spent):
         figures = self.tokenizer.figures(self.pictures)
@@ -463,7 +486,9 @@ def _checked_size(image_size):
     if (
         not isinstance(image_size, (tuple, list))
         or len(image_size) != 2
-        or any(not isinstance(s, int) or s < CELL or s % CELL for s in image_size)
+        or any(
+            not isinstance(s, int) or s < CELL or s % CELL for s in image_size
+        )
     ):
         raise ValueError(
             "`image_size` must be a tuple of two positive multiples of "

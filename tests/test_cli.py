@@ -42,12 +42,15 @@ def test_train_passes_its_options_on(monkeypatch, tmp_path):
     monkeypatch.setattr(jobs, "train", train)
     result = invoke(
         *f"train --data digits --out {tmp_path} --minutes 2 --model small "
-        "--colors 17 --precision mixed_bfloat16 --resume".split()
+        "--colors 17 --precision mixed_bfloat16 --tokenizer vq --codes 64 "
+        "--no-labels --resume".split()
     )
     assert result.exit_code == 0, result.output
     assert seen["minutes"] == 2.0 and seen["epochs"] is None
     assert seen["model"] == "small" and seen["colors"] == 17
     assert seen["precision"] == "mixed_bfloat16" and seen["resume"]
+    assert seen["tokenizer"] == "vq" and seen["codes"] == 64
+    assert seen["captions"] and not seen["labels"]
 
 
 def test_train_without_a_budget_takes_15_minutes(monkeypatch, tmp_path):
@@ -61,12 +64,13 @@ def test_generate_passes_its_options_on(monkeypatch, tmp_path):
     seen = []
     monkeypatch.setattr(jobs, "generate", lambda *args: seen.extend(args))
     result = invoke(
-        *"generate --model m.keras --label 3 --label 4 --n 2 --guidance 2 "
+        *"generate --model m.keras --label 3 --label 4 --text ball --n 2 "
+        "--guidance 2 "
         "--temperature 0.9 --top-k 5 --top-p 0.8 --seed 7 --out a.png".split()
     )
     assert result.exit_code == 0, result.output
-    assert seen[:3] == ["m.keras", ["3", "4"], 2]
-    assert seen[3] == {
+    assert seen[:4] == ["m.keras", ["3", "4"], ["ball"], 2]
+    assert seen[4] == {
         "guidance_scale": 2.0,
         "temperature": 0.9,
         "top_k": 5,

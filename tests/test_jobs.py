@@ -13,6 +13,10 @@ OPTIONS = {
     "channels": None,
     "tokenizer": "palette",
     "colors": 4,
+    "codes": 8,
+    "tokenizer_minutes": 0.05,
+    "labels": True,
+    "captions": True,
     "model": "tiny",
     "epochs": 1,
     "minutes": None,
@@ -94,29 +98,36 @@ def test_resume_goes_on_where_a_run_ended(folder, tmp_path):
 
 
 def test_generate_writes_a_sheet(run, tmp_path):
-    out = jobs.generate(run, ["goal", "0"], 3, sampling(), tmp_path / "a.png")
+    out = jobs.generate(
+        run, ["goal", "0"], None, 3, sampling(), tmp_path / "a.png"
+    )
     with Image.open(out) as sheet:
         assert sheet.size == (3 * 64 + 2 * 2, 2 * 64 + 2)
 
 
 def test_generate_writes_parameters(run, tmp_path):
-    out = jobs.generate(run, ["goal"], 1, sampling(top_k=2), tmp_path / "a.png")
+    out = jobs.generate(
+        run, ["goal"], None, 1, sampling(top_k=2), tmp_path / "a.png"
+    )
     found = read_parameters(out)
     assert found["label"] == ["goal"]
     assert (found["seed"], found["top_k"]) == (0, 2)
 
 
 def test_generate_into_a_folder_writes_each_picture(run, tmp_path):
-    out = jobs.generate(run, None, 2, sampling(seed=5), tmp_path / "some")
+    out = jobs.generate(run, None, None, 2, sampling(seed=5), tmp_path / "some")
     files = sorted(out.iterdir())
     assert [path.name for path in files] == ["0000.png", "0001.png"]
     assert [read_parameters(path)["seed"] for path in files] == [5, 6]
 
 
 def test_generate_without_a_seed_writes_the_one_it_took(run, tmp_path):
-    out = jobs.generate(run, None, 1, sampling(seed=None), tmp_path / "a.png")
+    out = jobs.generate(
+        run, None, None, 1, sampling(seed=None), tmp_path / "a.png"
+    )
     again = jobs.generate(
         run,
+        None,
         None,
         1,
         sampling(seed=read_parameters(out)["seed"]),
@@ -128,7 +139,7 @@ def test_generate_without_a_seed_writes_the_one_it_took(run, tmp_path):
 
 def test_unknown_class_names_the_known_ones(run, tmp_path):
     with pytest.raises(ValueError, match=r"ball, goal.*--label gaol"):
-        jobs.generate(run, ["gaol"], 1, sampling(), tmp_path / "a.png")
+        jobs.generate(run, ["gaol"], None, 1, sampling(), tmp_path / "a.png")
 
 
 def test_complete_keeps_the_rows_of_the_file(run, folder, tmp_path):
@@ -136,7 +147,7 @@ def test_complete_keeps_the_rows_of_the_file(run, folder, tmp_path):
 
     file = folder / "ball" / "0.png"
     out = jobs.complete(
-        file, run, 2, ["ball"], 2, sampling(), tmp_path / "some"
+        file, run, 2, ["ball"], None, 2, sampling(), tmp_path / "some"
     )
     given = data.read_image(file, 4)
     with Image.open(out / "0001.png") as picture:
@@ -158,3 +169,54 @@ def test_evaluate_reports_on_a_split(run, folder):
     figures = jobs.evaluate(run, str(folder), split="all")
     assert figures["bits_per_pixel"] > 0
     assert 0 <= figures["recognised_generated"] <= 1
+
+
+# === Captions and learned tokens ===
+
+
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory):
+    """A run on 40 captioned pictures of 8x8 pixels, with a VQ tokenizer."""
+    root = tmp_path_factory.mktemp("captioned")
+    generator = np.random.default_rng(0)
+    rows = ["file_name,text"]
+    for i in range(40):
+        pixels = generator.integers(0, 256, (8, 8, 3), dtype="uint8")
+        Image.fromarray(pixels).save(root / f"{i}.png")
+        rows.append(f"{i}.png,{('a ball', 'a tall goal')[i % 2]}")
+    (root / "metadata.csv").write_text("\n".join(rows))
+    out = root / "run"
+    options = {**OPTIONS, "tokenizer": "vq", "data": str(root), "size": 8}
+    jobs.train(options, out)
+    return out
+
+
+def test_train_reads_captions_as_long_as_the_longest(captioned):
+    from keras_igpt import load
+
+    model = load(captioned)
+    assert model.text_length == len("a tall goal")
+    assert model.num_classes == 0
+
+
+def test_train_makes_the_tokenizer_that_was_asked_for(captioned):
+    from keras_igpt import load
+
+    tokenizer = load(captioned).tokenizer
+    assert type(tokenizer).__name__ == "VQTokenizer"
+    assert tokenizer.adapted and tokenizer.vocabulary_size == 8
+
+
+def test_generate_paints_captions(captioned, tmp_path):
+    out = jobs.generate(
+        captioned, None, ["a ball"], 2, sampling(), tmp_path / "a.png"
+    )
+    assert read_parameters(out)["text"] == ["a ball"]
+
+
+def test_captions_can_be_left_out(folder, tmp_path):
+    from keras_igpt import load
+
+    options = {**OPTIONS, "data": str(folder), "size": 4, "labels": False}
+    jobs.train(options, tmp_path / "run")
+    assert load(tmp_path / "run").num_classes == 0

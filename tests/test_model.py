@@ -12,6 +12,7 @@ from keras import ops
 import keras_igpt
 from keras_igpt import generation, painting
 from keras_igpt.generation import grow
+from keras_igpt.prompts import encode_text
 from keras_igpt.training import TokenBatches
 
 VARIANTS = {
@@ -24,6 +25,8 @@ VARIANTS = {
     },
     "unconditional": {"num_classes": 0},
     "oblong": {"image_size": (3, 5)},
+    "captions": {"text_length": 6},
+    "captions alone": {"text_length": 6, "num_classes": 0},
 }
 
 GOLDEN_LOGITS = [
@@ -43,6 +46,8 @@ def some_inputs(model, count=3, seed=0):
         inputs["label"] = generator.integers(
             0, model.num_classes, count, "int32"
         )
+    if model.text_length:
+        inputs["text"] = encode_text(["", "ab", "五x"][:count], 6)
     return inputs
 
 
@@ -635,3 +640,97 @@ def test_token_batches_are_what_fit_takes(fresh_model):
     fresh_model.compile()
     batches = TokenBatches(some_inputs(fresh_model, 5), batch_size=2)
     assert np.isfinite(fresh_model.evaluate(batches, verbose=0)[0])
+
+
+# === Captions ===
+
+
+@pytest.fixture(scope="module")
+def captioned():
+    return make_model(num_classes=0, text_length=12)
+
+
+def test_the_caption_changes_every_cell(captioned):
+    tokens = np.zeros((2, 16), "int32")
+    text = encode_text(["a ball", "a goal"], 12)
+    first, second = logits_of(captioned, {"tokens": tokens, "text": text})
+    assert np.all(np.any(np.abs(first - second) > 1e-6, axis=-1))
+
+
+def test_what_fills_a_caption_up_is_not_looked_at():
+    short, long = (
+        make_model(num_classes=0, text_length=length) for length in (6, 12)
+    )
+    for old, new in zip(short.weights, long.weights):
+        value = np.asarray(new).copy()
+        value[: old.shape[0]] = np.asarray(old)
+        new.assign(value)
+    tokens = np.zeros((1, 16), "int32")
+    found = [
+        logits_of(m, {"tokens": tokens, "text": encode_text(["ball"], n)})
+        for m, n in ((short, 6), (long, 12))
+    ]
+    np.testing.assert_allclose(*found, atol=1e-5)
+
+
+def test_a_caption_alone_paints_as_in_company(captioned):
+    together = captioned.generate(text=["a", "", "五五五五"], seed=[1, 2, 3])
+    alone = captioned.generate(text="五五五五", seed=3)
+    np.testing.assert_array_equal(together[2:], alone)
+
+
+def test_guidance_follows_the_caption_further(captioned):
+    plain = captioned.generate(text="ball", seed=0)
+    same = captioned.generate(text="ball", seed=0, guidance_scale=1.0)
+    more = captioned.generate(text="ball", seed=0, guidance_scale=6.0)
+    np.testing.assert_array_equal(plain, same)
+    assert np.any(more != plain)
+
+
+def test_one_label_goes_with_all_captions():
+    model = make_model(text_length=12)
+    images = model.generate(labels=1, text=["a", "b"], num_images=2, seed=0)
+    assert len(images) == 4
+
+
+def test_counts_of_labels_and_captions_must_agree():
+    model = make_model(text_length=12)
+    with pytest.raises(ValueError, match="2 labels and 3 captions"):
+        model.generate(labels=[0, 1], text=["a", "b", "c"])
+
+
+def test_prepare_carries_captions(captioned, tiny_images):
+    data = {"image": tiny_images[:2], "text": np.array(["a", "bc"], object)}
+    batches = captioned.prepare(data, batch_size=2, shuffle=False)
+    inputs, _ = batches[0]
+    np.testing.assert_array_equal(inputs["text"], encode_text(["a", "bc"], 12))
+
+
+def test_score_depends_on_the_caption(captioned, tiny_images):
+    nats = captioned.score(tiny_images[:2], text=["ball", "goal"])
+    none = captioned.score(tiny_images[:2])
+    assert np.all(nats != none)
+
+
+def test_pictures_without_captions_are_an_error(captioned, tiny_images):
+    with pytest.raises(ValueError, match="text_length=0"):
+        captioned.prepare(tiny_images)
+
+
+def test_a_model_without_captions_takes_none(tiny_model):
+    with pytest.raises(ValueError, match="made without captions"):
+        tiny_model.generate(text="ball")
+
+
+def test_no_captions_at_all_are_an_error(captioned):
+    with pytest.raises(ValueError, match="a caption or a list"):
+        captioned.generate(text=[])
+
+
+def test_too_long_a_caption_is_an_error_or_cut(captioned):
+    with pytest.raises(ValueError, match="at most 12 bytes"):
+        captioned.generate(text="x" * 13)
+    np.testing.assert_array_equal(
+        captioned.generate(text="x" * 13, truncate=True, seed=0),
+        captioned.generate(text="x" * 12, seed=0),
+    )

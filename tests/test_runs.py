@@ -23,7 +23,7 @@ def some_inputs(count=6):
 def fit(model, folder, epochs=2, learning_rate=1e-3, **kwargs):
     budget = TrainingBudget(learning_rate, epochs=epochs)
     checkpoints = runs.Checkpoints(
-        folder, some_inputs(), budget, sample_labels=[0, 1], **kwargs
+        folder, some_inputs(), budget, samples={"labels": [0, 1]}, **kwargs
     )
     model.compile()
     model.fit(

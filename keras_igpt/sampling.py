@@ -1,0 +1,252 @@
+"""Logits and one uniform number in, one token out.
+
+Every picture has numbers of its own that decide it. They are hashed from its
+seed, so that a picture does not depend on the batch it shares; a token is
+drawn by the inverse of the cumulative distribution.
+
+Axes: B batch, V vocabulary.
+"""
+
+import numpy as np
+from keras import ops
+
+MAX_SEED = 2**31 - 1
+# Numbers added up at once in a cumulative sum.
+GROUP = 32
+
+
+def uniforms(seeds, count):
+    """Uniform numbers in [0, 1) from seeds, by a counter-based hash.
+
+    Integer operations only (the finaliser "lowbias32" of Chris Wellons,
+    https://nullprogram.com/blog/2018/07/31/, applied to the counter, then to
+    that and the hashed seed), so that every backend, compiled or not, gives
+    the same numbers.
+
+    Args:
+        seeds: int32 tensor of shape `(B,)`.
+        count: int. Numbers per seed.
+
+    Returns:
+        float32 tensor of shape `(B, count)`.
+    """
+    counters = _hash(ops.arange(count, dtype="int32") + 1)
+    seeds = _hash(ops.cast(seeds, "int32") + 0x3C6EF372)
+    bits = _hash(ops.bitwise_xor(counters[None, :], seeds[:, None]))
+    return ops.cast(_shift_right(bits, 8), "float32") * 2.0**-24
+
+
+def _hash(x):
+    """Bijective scrambling of int32; products wrap around."""
+    x = ops.bitwise_xor(x, _shift_right(x, 16)) * 0x7FEB352D
+    x = ops.bitwise_xor(x, _shift_right(x, 15)) * np.int32(0x846CA68B - 2**32)
+    return ops.bitwise_xor(x, _shift_right(x, 16))
+
+
+def _shift_right(x, bits):
+    """Shifts int32 right, filling with zeros."""
+    return ops.bitwise_and(
+        ops.bitwise_right_shift(x, bits), 2 ** (32 - bits) - 1
+    )
+
+
+def truncate(probabilities, top_k, top_p):
+    """Drops unlikely tokens: all but the `top_k`, then the `top_p` nucleus.
+
+    The nucleus is the smallest set of likeliest tokens that holds at least
+    `top_p` of what `top_k` left (Holtzman et al. 2020,
+    https://arxiv.org/abs/1904.09751). Tokens exactly as likely as the last
+    one kept are kept too.
+
+    Args:
+        probabilities: float32 tensor of shape `(B, V)`.
+        top_k: int32 tensor of shape `(B,)`, V for all.
+        top_p: float32 tensor of shape `(B,)`, 1 for all.
+
+    Returns:
+        float32 tensor of shape `(B, V)`, not normalised.
+    """
+    vocabulary_size = ops.shape(probabilities)[-1]
+    kept = _keep_largest(
+        probabilities,
+        ops.ones_like(probabilities),
+        ops.cast(top_k, "float32"),
+        top_k < vocabulary_size,
+    )
+    target = top_p * ops.sum(kept, axis=-1)
+    return _keep_largest(kept, kept, target, top_p < 1)
+
+
+def _keep_largest(probabilities, weights, target, rows):
+    """Keeps the largest entries until their weights reach the target.
+
+    Sorting a whole vocabulary costs more than finding the one threshold. The
+    bits of floats that are not negative, read as an integer, are ordered as
+    the floats are: the threshold is found bit by bit, exactly. Where no row
+    of `rows` is True the search is left out.
+    """
+    bits = ops.view(probabilities, "int32")  # (B, V)
+
+    def try_bit(shift, threshold):
+        higher = threshold + ops.left_shift(1, shift)
+        reached = bits >= higher[:, None]
+        weight = ops.sum(ops.where(reached, weights, 0.0), axis=-1)
+        return shift - 1, ops.where(weight >= target, higher, threshold)
+
+    _, threshold = ops.while_loop(
+        lambda shift, _: shift >= 0,
+        try_bit,
+        (ops.where(ops.any(rows), 30, -1), ops.zeros_like(bits[:, 0])),
+    )
+    dropped = ops.logical_and(rows[:, None], bits < threshold[:, None])
+    return ops.where(dropped, 0.0, probabilities)
+
+
+def sample(logits, uniform, temperature, top_k, top_p):
+    """Turns one uniform number into one token per row.
+
+    Args:
+        logits: float32 tensor of shape `(B, V)`.
+        uniform: float32 tensor of shape `(B,)` in [0, 1).
+        temperature: float32 tensor of shape `(B,)`. 0 is greedy.
+        top_k: int32 tensor of shape `(B,)`, V for all.
+        top_p: float32 tensor of shape `(B,)`, 1 for all.
+
+    Returns:
+        int32 tensor of shape `(B,)`.
+    """
+    greedy = temperature == 0
+    probabilities = ops.softmax(
+        logits / ops.where(greedy, 1.0, temperature)[:, None]
+    )
+    probabilities = truncate(probabilities, top_k, top_p)
+    cumulative = _cumulative_sum(probabilities)
+    reached = cumulative <= uniform[:, None] * cumulative[:, -1:]
+    token = ops.sum(ops.cast(reached, "int32"), axis=-1)
+    likeliest = ops.cast(ops.argmax(logits, axis=-1), "int32")
+    # Rounding may place the last step above the number it should reach.
+    token = ops.minimum(token, ops.shape(logits)[-1] - 1)
+    return ops.where(greedy, likeliest, token)
+
+
+def _cumulative_sum(x):
+    """Cumulative sum along the last axis, as products with triangles.
+
+    Compilers turn those into fast code, which they do not with `cumsum`: a
+    sum within groups of 32, then over the groups before.
+    """
+    count = x.shape[-1]
+    groups = -(-count // GROUP)
+    x = ops.pad(x, [(0, 0), (0, groups * GROUP - count)])
+    x = ops.reshape(x, (-1, groups, GROUP))
+    within = ops.matmul(x, np.triu(np.ones((GROUP, GROUP), "float32")))
+    before = np.triu(np.ones((groups, groups), "float32"), k=1)
+    before = ops.matmul(within[:, :, -1], before)  # (B, groups)
+    total = ops.reshape(within + before[:, :, None], (-1, groups * GROUP))
+    return total[:, :count]
+
+
+def guide(logits, guidance_scale):
+    """Classifier-free guidance on a batch of conditional, then null, rows.
+
+    Args:
+        logits: float32 tensor of shape `(2 B, V)`.
+        guidance_scale: float32 tensor of shape `(B,)`. 1 changes nothing.
+
+    Returns:
+        float32 tensor of shape `(B, V)`.
+    """
+    conditional, unconditional = ops.split(logits, 2, axis=0)
+    scale = guidance_scale[:, None]
+    return unconditional + scale * (conditional - unconditional)
+
+
+def check_settings(
+    count,
+    vocabulary_size,
+    temperature=1.0,
+    top_k=None,
+    top_p=None,
+    guidance_scale=1.0,
+    seed=None,
+):
+    """Checks how to sample, and makes it one value per picture.
+
+    Args:
+        count: int. Number of pictures, B.
+        vocabulary_size: int.
+        temperature, top_k, top_p, guidance_scale: number or one per picture;
+            None turns `top_k` and `top_p` off.
+        seed: int, one int per picture, or None for a surprise. Of one int,
+            picture i gets `seed + i`.
+
+    Returns:
+        dict of arrays of shape `(B,)`: float32, `top_k` and `seed` int32.
+    """
+    if seed is None:
+        seed = int(np.random.default_rng().integers(MAX_SEED - count))
+    if np.ndim(seed) == 0 and isinstance(seed, (int, np.integer)):
+        seed = seed + np.arange(count)
+    top_k = vocabulary_size if top_k is None else top_k
+    top_p = 1.0 if top_p is None else top_p
+    return {
+        "seed": _per_picture(
+            "seed", seed, count, "int32", "from 0 to 2**31 - 1", _is_seed
+        ),
+        "temperature": _per_picture(
+            "temperature",
+            temperature,
+            count,
+            "float32",
+            "0 (greedy) or positive",
+            lambda t: t >= 0,
+        ),
+        "top_k": np.minimum(
+            _per_picture(
+                "top_k",
+                top_k,
+                count,
+                "int32",
+                "a positive int, or None for off",
+                lambda k: (k >= 1) & (k == np.floor(k)),
+            ),
+            vocabulary_size,
+        ),
+        "top_p": _per_picture(
+            "top_p",
+            top_p,
+            count,
+            "float32",
+            "above 0 and at most 1, or None for off",
+            lambda p: (p > 0) & (p <= 1),
+        ),
+        "guidance_scale": _per_picture(
+            "guidance_scale",
+            guidance_scale,
+            count,
+            "float32",
+            "0 or positive; 1 is off",
+            lambda s: s >= 0,
+        ),
+    }
+
+
+def _is_seed(seed):
+    return (seed >= 0) & (seed <= MAX_SEED) & (seed == np.floor(seed))
+
+
+def _per_picture(name, value, count, dtype, rule, allowed):
+    try:
+        values = np.asarray(value, "float64")
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if values.shape not in ((), (count,)):
+        raise ValueError(
+            f"`{name}` must be one value or one per picture ({count}). "
+            f"Received: {name}={value!r}."
+        )
+    if not np.all(np.isfinite(values) & allowed(values)):
+        raise ValueError(
+            f"`{name}` must be {rule}. Received: {name}={value!r}."
+        )
+    return np.broadcast_to(values, (count,)).astype(dtype)

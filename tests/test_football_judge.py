@@ -1,0 +1,278 @@
+"""Tests of the judge of football pictures."""
+
+import keras
+import numpy as np
+import pytest
+
+import keras_igpt
+from keras_igpt import football, football_judge, glyphs
+from keras_igpt.football_judge import Judge
+
+pytest.importorskip("PIL")
+
+NAMES = {*football_judge.ATTRIBUTES, "word"}
+
+
+@pytest.fixture(scope="module")
+def examples():
+    """Forty pictures of the test split."""
+    return list(football.scenes("test", 40))
+
+
+@pytest.fixture(scope="module")
+def images(examples):
+    return np.stack([example["image"] for example in examples])
+
+
+@pytest.fixture(scope="module")
+def judge():
+    """Trained for seconds: knows day from night, and hardly more."""
+    return Judge.train(steps=15)
+
+
+def knowing(examples):
+    """A judge whose answers are the facts of examples, whatever it sees."""
+
+    def answer(images):
+        return {
+            name: np.array([example[name] for example in examples])
+            for name in NAMES
+        }
+
+    return answer
+
+
+def logits_of(word, row=1, doubt=0.0):
+    """What the network would say of a word, uncertain by `doubt`."""
+    shape = (len(football_judge.ROWS), len(football_judge.COLUMNS))
+    logits = np.zeros((*shape, football_judge.NO_LETTER + 1))
+    logits[..., -1] = 5.0
+    for i, mark in enumerate(word):
+        column = football_judge.MAX_LETTERS - len(word) + 2 * i
+        logits[row, column, glyphs.CHARACTERS.index(mark)] = 9.0 - doubt
+    return logits
+
+
+# Reading
+
+
+@pytest.mark.parametrize("word", ["", "A", "GO", "2-1", "GOAL", "UNITED"])
+@pytest.mark.parametrize("row", [0, 1, 2])
+def test_read_finds_word_wherever_it_stands(word, row):
+    assert football_judge._read(logits_of(word, row)) == word
+
+
+def test_read_keeps_letter_that_alone_would_be_none():
+    logits = logits_of("GOAL")
+    logits[1, 2] = 0
+    logits[1, 2, glyphs.CHARACTERS.index("G")] = 4.0
+    logits[1, 2, -1] = 5.0
+    assert football_judge._read(logits) == "GOAL"
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_targets_read_back_as_the_word(split):
+    for example in football.scenes(split, 60):
+        letters = football_judge._targets(example)["letters"]
+        certain = np.eye(football_judge.NO_LETTER + 1)[letters]
+        assert football_judge._read(certain) == example["word"]
+
+
+def test_letter_sees_its_cell_and_a_rim():
+    network = football_judge._network()
+    letters = keras.Model(network.input, network.output["letters"])
+    images = np.zeros((2, 64, 64, 3), "float32")
+    top, left = football_judge.ROWS[1], football_judge.COLUMNS[4]
+    images[1, top - 1 : top + 9, left - 1 : left + 9] = 255
+    images[1] = 255 - images[1]  # all but the cell and its rim
+    one, two = letters.predict(images, verbose=0)
+    np.testing.assert_allclose(one[1, 4], two[1, 4], atol=1e-5)
+    assert not np.allclose(one[0, 0], two[0, 0])
+
+
+# The judge
+
+
+def test_judge_answers_with_known_values(judge, images):
+    found = judge(images)
+    assert set(found) == NAMES
+    for name in football_judge.ATTRIBUTES:
+        assert found[name].shape == (len(images),)
+        assert set(found[name].tolist()) <= set(football.VOCABULARY[name])
+    assert all(isinstance(word, str) for word in found["word"])
+
+
+def test_judge_learns_night_in_seconds(judge, images, examples):
+    right = football_judge.evaluate(judge, images, examples)["all"]
+    assert right["night"] > 0.9
+
+
+def test_judge_answers_for_each_picture_alone(judge, images):
+    together, alone = judge(images[:9]), judge(images[4:5])
+    assert all(together[name][4] == alone[name][0] for name in NAMES)
+
+
+def test_judge_sees_larger_pictures_as_small_ones(judge, images):
+    large = images[:9].repeat(2, axis=1).repeat(2, axis=2)
+    small, large = judge(images[:9]), judge(large)
+    assert all((small[name] == large[name]).all() for name in NAMES)
+
+
+def test_judge_loads_as_it_was_saved(judge, images, tmp_path):
+    judge.save(tmp_path / "judge.keras")
+    assert [path.name for path in tmp_path.iterdir()] == ["judge.keras"]
+    loaded = Judge.load(tmp_path / "judge.keras")
+    one, two = (
+        each.network.predict(images[:4] * np.float32(1), verbose=0)
+        for each in (judge, loaded)
+    )
+    for name in one:
+        np.testing.assert_allclose(one[name], two[name], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((2, 60, 60, 3), "uint8"),
+        np.zeros((2, 64, 128, 3), "uint8"),
+        np.zeros((64, 64, 3), "uint8"),
+        np.zeros((2, 64, 64, 3), "float32"),
+    ],
+)
+def test_judge_names_pictures_it_cannot_take(judge, images):
+    with pytest.raises(ValueError, match="`images` must be uint8 of shape"):
+        judge(images)
+
+
+def test_train_repeats_with_seed(images):
+    one, two = (Judge.train(steps=1, seed=3).network for _ in range(2))
+    for a, b in zip(one.get_weights(), two.get_weights()):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_train_names_two_budgets():
+    with pytest.raises(ValueError, match="Exactly one of"):
+        Judge.train(minutes=1, steps=1)
+
+
+@pytest.mark.slow
+def test_judge_reads_real_words_after_a_minute(images, examples):
+    judge = Judge.train(steps=250)
+    right = football_judge.evaluate(judge, images, examples)["all"]
+    assert right["characters"] > 0.9
+    assert right["kit"] > 0.9
+
+
+# Damage
+
+
+def test_damage_keeps_range_and_spares_some(images):
+    damaged = football_judge._damaged(images, np.random.default_rng(0))
+    assert damaged.dtype == np.float32 and damaged.shape == images.shape
+    assert damaged.min() >= 0 and damaged.max() <= 255
+    off = np.abs(damaged - images).mean((1, 2, 3))
+    assert off.min() < 3 < off.max() < 40
+
+
+# Figures
+
+
+@pytest.mark.parametrize(
+    ("word", "wanted", "distance"),
+    [
+        ("GOAL", "GOAL", 0),
+        ("", "GOAL", 4),
+        ("GOALS", "GOAL", 1),
+        ("GAL", "GOAL", 1),
+        ("KITTEN", "SITTING", 3),
+        ("AB", "BA", 2),
+    ],
+)
+def test_edit_distance_matches_count_by_hand(word, wanted, distance):
+    assert football_judge.edit_distance(word, wanted) == distance
+    assert football_judge.edit_distance(wanted, word) == distance
+
+
+def test_character_accuracy_is_floored():
+    assert football_judge.character_accuracy("ZZZZZZ", "CUP") == 0
+    assert football_judge.character_accuracy("CAP", "CUP") == pytest.approx(
+        2 / 3
+    )
+
+
+def test_evaluate_marks_right_answers_as_right(images, examples):
+    figures = football_judge.evaluate(knowing(examples), images, examples)
+    assert set(figures) == {"all", "en", "zh"}
+    for shares in figures.values():
+        counted = shares.pop("pictures")
+        assert counted > 0 and set(shares.values()) == {1.0}
+    assert set(figures["all"]) == {
+        *football_judge.ATTRIBUTES,
+        "characters",
+        "words",
+        "scores",
+        "no_word",
+    }
+
+
+def test_evaluate_counts_by_hand():
+    asked = [
+        {"kit": "red", "word": "GOAL", "language": "en"},
+        {"kit": "blue", "word": "CUP", "language": "zh"},
+        {"word": "2-1", "language": "zh"},
+        {"kit": "pink", "word": "", "language": "zh"},
+    ]
+    found = {name: np.zeros(4) for name in NAMES} | {
+        "kit": np.array(["red", "red", "red", "pink"]),
+        "word": np.array(["GOLD", "CUP", "2-7", ""]),
+    }
+    images = np.zeros((4, 64, 64, 3), "uint8")
+    figures = football_judge.evaluate(lambda images: found, images, asked)
+    assert figures == {
+        "all": {
+            "pictures": 4,
+            "kit": pytest.approx(2 / 3),
+            "characters": 0.75,
+            "words": 0.5,
+            "scores": 0.0,
+            "no_word": 1.0,
+        },
+        "en": {"pictures": 1, "kit": 1.0, "characters": 0.5, "words": 0.0},
+        "zh": {
+            "pictures": 3,
+            "kit": 0.5,
+            "characters": 1.0,
+            "words": 1.0,
+            "scores": 0.0,
+            "no_word": 1.0,
+        },
+    }
+
+
+def test_evaluate_names_wrong_number_of_examples(judge, images, examples):
+    with pytest.raises(ValueError, match="`examples` must be one per picture"):
+        football_judge.evaluate(judge, images, examples[:-1])
+
+
+@pytest.mark.slow
+def test_report_and_table_have_all_figures(judge):
+    from rich.console import Console
+
+    keras.utils.set_random_seed(0)
+    pictures = [example["image"] for example in football.scenes("train", 24)]
+    tokenizer = keras_igpt.VQTokenizer((64, 64), 16, hidden_dim=8)
+    tokenizer.adapt(np.stack(pictures), epochs=1, verbose=False)
+    model = keras_igpt.ImageGPT(
+        tokenizer, num_layers=1, num_heads=1, hidden_dim=16, text_length=80
+    )
+    figures = football_judge.report(
+        model, judge, count=6, guidance_scale=2.0, seed=3
+    )
+    assert figures["count"] == 6 and figures["guidance_scale"] == 2.0
+    for kind in ("generated", "decoded", "real"):
+        assert figures[kind]["all"]["pictures"] == 6
+        assert 0 <= figures[kind]["all"]["kit"] <= 1
+    assert figures["nats_per_picture"] > 0
+    assert figures["unconditional_nats_per_picture"] > 0
+    console = Console(record=True, width=100, quiet=True)
+    console.print(football_judge.table(figures))
