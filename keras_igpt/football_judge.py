@@ -430,7 +430,7 @@ def table(figures):
     from rich.table import Table
 
     columns = {
-        "asked": ("generated", "all"),
+        "generated": ("generated", "all"),
         **{name: ("generated", name) for name in LANGUAGES},
         "decoded": ("decoded", "all"),
         "real": ("real", "all"),

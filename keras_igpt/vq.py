@@ -308,6 +308,8 @@ def _encoder(hidden_dim, code_dim):
             _conv(hidden_dim, 4, strides=2),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
+            # Vectors about as long as codes from the first step on.
+            keras.layers.RMSNormalization(dtype="float32"),
             _conv(code_dim, 1),
         ],
         name="encoder",

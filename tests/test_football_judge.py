@@ -27,7 +27,7 @@ def images(examples):
 @pytest.fixture(scope="module")
 def judge():
     """Trained for seconds: knows day from night, and hardly more."""
-    return Judge.train(steps=15)
+    return Judge.train(steps=20)
 
 
 def knowing(examples):
@@ -144,7 +144,8 @@ def test_judge_names_pictures_it_cannot_take(judge, images):
         judge(images)
 
 
-def test_train_repeats_with_seed(images):
+@pytest.mark.slow
+def test_train_repeats_with_seed():
     one, two = (Judge.train(steps=1, seed=3).network for _ in range(2))
     for a, b in zip(one.get_weights(), two.get_weights()):
         np.testing.assert_allclose(a, b, atol=1e-5)
