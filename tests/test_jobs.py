@@ -160,7 +160,14 @@ def test_complete_names_a_broken_picture(run, tmp_path):
     (tmp_path / "a.png").write_bytes(b"\x89PNG not really")
     with pytest.raises(ValueError, match="that Pillow can read"):
         jobs.complete(
-            tmp_path / "a.png", run, 2, None, 1, sampling(), tmp_path / "o.png"
+            tmp_path / "a.png",
+            run,
+            2,
+            None,
+            None,
+            1,
+            sampling(),
+            tmp_path / "o.png",
         )
 
 
