@@ -154,8 +154,10 @@ class VQTokenizer(keras.layers.Layer):
         self._set_trainable(True)
         try:
             if not self.adapted:
-                self._check_codebook(rest)
-                self._start(batches, budget)
+                if self.quantizer_name == "vq":
+                    self._check_codebook(rest)
+                self._start(batches, _share(budget, WITHOUT_CODES))
+                budget = _share(budget, 1 - WITHOUT_CODES)
             self._learn(batches, budget, aside if verbose else None)
         finally:
             self._set_trainable(False)
@@ -164,11 +166,7 @@ class VQTokenizer(keras.layers.Layer):
 
     def _start(self, batches, budget):
         """Learns without codes for a while, then finds codes by k-means."""
-        share = {
-            key: budget[key] and budget[key] * WITHOUT_CODES
-            for key in ("epochs", "minutes")
-        }
-        self._learn(batches, {**budget, **share}, quantized=False)
+        self._learn(batches, budget, quantized=False)
         vectors = [
             ops.convert_to_numpy(self.encoder(_normalized(part)))
             for part in _parts(batches.pictures[:START_PICTURES])
@@ -260,7 +258,7 @@ class VQTokenizer(keras.layers.Layer):
         vectors = ops.convert_to_numpy(self.encoder(_normalized(pictures)))
         vectors = vectors.reshape(-1, vectors.shape[-1])
         distinct = len(np.unique(vectors.round(4), axis=0))
-        if self.quantizer_name == "vq" and distinct < self.codebook_size:
+        if distinct < self.codebook_size:
             raise ValueError(
                 "`codebook_size` must not exceed the number of different "
                 "4x4 cells in the pictures. Received: codebook_size="
@@ -466,6 +464,12 @@ class _Figures(keras.callbacks.Callback):
             f"{figures['codes_used']:.1%} of the codes in use, "
             f"perplexity {figures['perplexity']:.0f}"
         )
+
+
+def _share(budget, share):
+    """A part of a budget of epochs or minutes."""
+    spans = {key: budget[key] for key in ("epochs", "minutes")}
+    return {**budget, **{k: v and v * share for k, v in spans.items()}}
 
 
 def _normalized(images):
