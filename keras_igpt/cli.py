@@ -1,4 +1,4 @@
-"""The command `keras-igpt`: train, generate, complete, evaluate.
+"""The command `keras-igpt`: train, generate, complete, evaluate and more.
 
 Heavy imports happen inside the commands, so that `--help` answers at once.
 """
@@ -19,7 +19,10 @@ app = typer.Typer(
 )
 
 ModelOption = Annotated[
-    str, typer.Option("--model", help="A .keras file or a run's folder.")
+    str,
+    typer.Option(
+        "--model", help="A .keras file, a run's folder, or 'football'."
+    ),
 ]
 DataOption = Annotated[
     str,
@@ -266,6 +269,36 @@ def evaluate(
     from keras_igpt import jobs
 
     _print_figures(jobs.evaluate(model, data, split, limit, seed))
+
+
+@app.command()
+def judge(
+    model: ModelOption,
+    n: Annotated[int, typer.Option(help="How many captions.")] = 200,
+    guidance: Annotated[
+        list[float] | None,
+        typer.Option("--guidance", help="May be repeated. Default: 1 and 3."),
+    ] = None,
+    split: Annotated[str, typer.Option()] = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+):
+    """Paints football captions; a trained judge says what is right."""
+    from keras_igpt import jobs
+
+    scales = tuple(guidance or (1.0, 3.0))
+    _console().print(jobs.judge(model, n, scales, split, seed))
+
+
+@app.command()
+def pack(
+    model: ModelOption,
+    out: Annotated[pathlib.Path, typer.Option(help="A .keras file.")],
+):
+    """Writes a model to pass on: half of the size, without optimizer."""
+    from keras_igpt import jobs
+
+    jobs.pack(model, out)
+    _console().print(f"Wrote {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 
 def _console():

@@ -9,7 +9,13 @@ import numpy as np
 
 from keras_igpt import data as datasets
 from keras_igpt import evaluation
-from keras_igpt.files import load, save_json, save_model
+from keras_igpt.files import (
+    find,
+    load,
+    save_json,
+    save_model,
+    save_packed,
+)
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
 from keras_igpt.runs import (
@@ -237,6 +243,34 @@ def evaluate(model, data, split="test", limit=None, seed=0):
     return evaluation.report(painter, pictures("train"), test, seed)
 
 
+def judge(model, count, guidance_scales, split="test", seed=0):
+    """Figures of painted football pictures, for the terminal.
+
+    Args:
+        model: path as `keras_igpt.load` takes it.
+        count, guidance_scales, split, seed: as
+            `keras_igpt.football_report.report` takes them.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from keras_igpt import football_report
+
+    figures = football_report.report(
+        load(model),
+        split=split,
+        count=count,
+        guidance_scales=guidance_scales,
+        seed=seed,
+    )
+    return football_report.table(figures)
+
+
+def pack(model, out):
+    """Writes a model to pass on; see `keras_igpt.files.save_packed`."""
+    save_packed(load(model), out)
+
+
 def _with_seed(sampling):
     """Puts a seed in, so that the files can say how to repeat them."""
     if sampling.get("seed") is not None:
@@ -246,9 +280,7 @@ def _with_seed(sampling):
 
 
 def _class_names(model):
-    config = pathlib.Path(model) / "config.json"
-    if not config.exists():
-        config = pathlib.Path(model).parent / "config.json"
+    config = find(model).parent / "config.json"
     if not config.exists():
         return []
     return json.loads(config.read_text("utf-8"))["class_names"]

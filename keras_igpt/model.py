@@ -11,16 +11,14 @@ import numpy as np
 from keras import ops
 
 from keras_igpt import data
-from keras_igpt.layers import (
-    ACTIVATIONS,
+from keras_igpt.attention import (
     POSITIONS,
-    CellEmbedding,
-    TransformerBlock,
     attention_bias,
-    norm,
     prefix_causal_mask,
     rotary_angles,
 )
+from keras_igpt.block import TransformerBlock
+from keras_igpt.layers import ACTIVATIONS, CellEmbedding, norm
 from keras_igpt.painting import Painting, check_positive
 from keras_igpt.prompts import Prompt
 from keras_igpt.training import (
@@ -264,8 +262,6 @@ class ImageGPT(Painting, keras.Model):
             prompt, visible = self.prompt(conditions, training=training)
             x = ops.concatenate([prompt, x], axis=1)
             length = length + self.prompt_length
-            if not self.text_length:
-                visible = visible[:1]  # all alike
         x, blocks = self._transform(
             x, ops.arange(length), length, visible, training=training
         )

@@ -8,9 +8,18 @@ then, which is what classifier-free guidance compares with at generation (Ho
 Axes: B batch, P prompt positions, L bytes of a caption, d width.
 """
 
+import functools
+
 import keras
 import numpy as np
 from keras import ops
+
+# Letters of a quoted word that are told apart by their number.
+MAX_SLOT = 15
+# Quotation marks that people and their keyboards write for `"`.
+MARKS = dict.fromkeys(map(ord, "“”„«»「」『』＂"), '"')
+# A place that no byte has.
+NEVER = 2**20
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -75,8 +84,9 @@ class ClassPrompt(keras.layers.Layer):
 class TextPrompt(keras.layers.Layer):
     """A caption, byte by byte: any language, any spelling, no vocabulary.
 
-    Byte 0 fills captions up; nobody looks at it. A caption of nothing else
-    is the null.
+    Bytes between quotation marks, of words to be painted, also know how far
+    they are from both marks (`quoted_slots`). Byte 0 fills captions up;
+    nobody looks at it. A caption of nothing else is the null.
 
     Args:
         length: int. Bytes of the longest caption.
@@ -99,10 +109,14 @@ class TextPrompt(keras.layers.Layer):
         self.position_embedding = _embedding(
             length, hidden_dim, self.dtype_policy, "position_embedding"
         )
+        self.slot_embedding = _embedding(
+            2 * (MAX_SLOT + 1), hidden_dim, self.dtype_policy, "slot_embedding"
+        )
 
     def build(self):
         self.byte_embedding.build((None, None))
         self.position_embedding.build((None,))
+        self.slot_embedding.build((None, None))
 
     def call(self, text, training=None):
         """Embeds captions.
@@ -119,8 +133,12 @@ class TextPrompt(keras.layers.Layer):
         if training:
             dropped = _draw_nulls(self, ops.shape(text)[0])
             text = ops.where(dropped[:, None], 0, text)
-        places = self.position_embedding(ops.arange(self.length))
-        return self.byte_embedding(text) + places, text > 0
+        x = self.byte_embedding(text)
+        x = x + self.position_embedding(ops.arange(self.length))
+        first, last = quoted_slots(text)
+        x = x + self.slot_embedding(first)
+        x = x + self.slot_embedding(last + MAX_SLOT + 1)
+        return x, text > 0
 
     def nulls(self, batch):
         """The bytes of `batch` prompts that ask for nothing."""
@@ -176,14 +194,17 @@ class Prompt(keras.layers.Layer):
             training: bool.
 
         Returns:
-            Tuple of a float tensor of shape `(B, P, d)`, and bool `(B, P)`,
-            False where a position holds nothing.
+            Tuple of a float tensor of shape `(B, P, d)`, and bool
+            `(B or 1, P)`, False where a position holds nothing.
         """
         read = [
             part(conditions[part.key], training=training) for part in self.parts
         ]
         vectors, visible = zip(*read)
-        return ops.concatenate(vectors, axis=1), ops.concatenate(visible, 1)
+        vectors = ops.concatenate(vectors, axis=1)
+        visible = ops.concatenate(visible, axis=1)
+        # Without captions all prompts hold the same positions.
+        return vectors, visible if self.text_length else visible[:1]
 
     def nulls(self, batch):
         """Conditions of `batch` prompts that ask for nothing."""
@@ -198,8 +219,39 @@ class Prompt(keras.layers.Layer):
         }
 
 
+def quoted_slots(text):
+    """Where bytes stand between quotation marks.
+
+    To paint a word its letters must be counted. Models of bytes learn that
+    late, and much sooner if each letter knows its number (Liu et al. 2022,
+    https://arxiv.org/abs/2212.10562, on what spelling needs).
+
+    Args:
+        text: int32 tensor of shape `(B, L)`, bytes.
+
+    Returns:
+        Tuple of two int32 tensors of shape `(B, L)`: distances to the
+        opening and to the closing mark, at most `MAX_SLOT`; 0 for bytes that
+        are not between two marks.
+    """
+    marks = ops.equal(text, ord('"'))
+    places = ops.arange(ops.shape(text)[1])
+    before = places[None, :] < places[:, None]  # (L, L)
+    behind = ops.transpose(before)
+    opening = ops.where(ops.logical_and(before, marks[:, None]), places, -1)
+    closing = ops.where(ops.logical_and(behind, marks[:, None]), places, NEVER)
+    opening, closing = ops.max(opening, axis=-1), ops.min(closing, axis=-1)
+    count = ops.cumsum(ops.cast(marks, "int32"), axis=-1)
+    inside = ops.logical_and(count % 2 == 1, ops.logical_not(marks))
+    inside = ops.logical_and(inside, closing < NEVER)
+    return tuple(
+        ops.where(inside, ops.minimum(slot, MAX_SLOT), 0)
+        for slot in (places - opening, closing - places)
+    )
+
+
 def encode_text(texts, length, truncate=False):
-    """Captions as bytes (UTF-8).
+    """Captions as bytes (UTF-8), all quotation marks as `"`.
 
     Args:
         texts: list of str or bytes.
@@ -210,13 +262,17 @@ def encode_text(texts, length, truncate=False):
     Returns:
         int32 array of shape `(len(texts), length)`, zeros behind the bytes.
     """
+    texts = [_checked_text(text, length, truncate) for text in texts]
+    return np.asarray(_byte_tokenizer(length)(texts)).reshape(-1, length)
+
+
+@functools.cache
+def _byte_tokenizer(length):
     import keras_nlp
 
-    texts = [_checked_text(text, length, truncate) for text in texts]
-    tokenizer = keras_nlp.tokenizers.ByteTokenizer(
-        lowercase=False, sequence_length=length
+    return keras_nlp.tokenizers.ByteTokenizer(
+        lowercase=False, sequence_length=length, dtype="int32"
     )
-    return np.asarray(tokenizer(texts), "int32").reshape(-1, length)
 
 
 def _checked_text(text, length, truncate):
@@ -227,6 +283,7 @@ def _checked_text(text, length, truncate):
             "`text` must be str without NUL characters. "
             f"Received: text={text!r}."
         )
+    text = text.translate(MARKS)
     encoded = text.encode("utf-8")
     if len(encoded) <= length:
         return text

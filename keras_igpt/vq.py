@@ -17,6 +17,14 @@ import numpy as np
 from keras import ops
 
 from keras_igpt import data
+from keras_igpt.autoencoder import (
+    Autoencoder,
+    Pictures,
+    ReconstructionLoss,
+    decoder,
+    encoder,
+    normalized,
+)
 from keras_igpt.palette import check_images
 from keras_igpt.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training import TrainingBudget
@@ -78,8 +86,8 @@ class VQTokenizer(keras.layers.Layer):
         self.quantizer = QUANTIZERS[quantizer](
             codebook_size, dtype="float32", name="quantizer", **options
         )
-        self.encoder = _encoder(hidden_dim, self.quantizer.code_dim)
-        self.decoder = _decoder(hidden_dim, channels)
+        self.encoder = encoder(hidden_dim, self.quantizer.code_dim)
+        self.decoder = decoder(hidden_dim, channels)
         self.build()
 
     @property
@@ -150,7 +158,7 @@ class VQTokenizer(keras.layers.Layer):
         aside = pictures[: max(1, min(MAX_ASIDE, len(pictures) // 10))]
         rest = pictures[len(aside) :] if len(pictures) > 1 else pictures
         budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
-        batches = _Pictures(rest, batch_size, seed)
+        batches = Pictures(rest, batch_size, seed)
         self._set_trainable(True)
         try:
             if not self.adapted:
@@ -167,16 +175,13 @@ class VQTokenizer(keras.layers.Layer):
     def _start(self, batches, budget):
         """Learns without codes for a while, then finds codes by k-means."""
         self._learn(batches, budget, quantized=False)
-        vectors = [
-            ops.convert_to_numpy(self.encoder(_normalized(part)))
-            for part in _parts(batches.pictures[:START_PICTURES])
-        ]
-        vectors = np.concatenate(vectors)
-        self.quantizer.start(vectors.reshape(-1, self.quantizer.code_dim))
+        self.quantizer.start(self._vectors(batches.pictures))
 
     def _learn(self, batches, budget, shown=None, quantized=True):
         budget = TrainingBudget(**budget)
-        trainer = _Autoencoder(self, quantized)
+        trainer = Autoencoder(
+            self.encoder, self.quantizer, self.decoder, quantized
+        )
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
             ReconstructionLoss(),
@@ -223,7 +228,7 @@ class VQTokenizer(keras.layers.Layer):
         return ops.cast(ops.clip(images, 0, 255), "uint8")
 
     def _encode(self, images):
-        vectors = self.encoder(_normalized(images))  # (B, h, w, D)
+        vectors = self.encoder(normalized(images))  # (B, h, w, D)
         vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
         numbers = self.quantizer.numbers(vectors)
         return ops.reshape(numbers, (-1, self.grid_size[0] * self.grid_size[1]))
@@ -254,18 +259,21 @@ class VQTokenizer(keras.layers.Layer):
 
     def _check_codebook(self, pictures):
         """An error unless the pictures have more cells than codes."""
-        pictures = pictures[:START_PICTURES]
-        vectors = ops.convert_to_numpy(self.encoder(_normalized(pictures)))
-        vectors = vectors.reshape(-1, vectors.shape[-1])
-        distinct = len(np.unique(vectors.round(4), axis=0))
+        distinct = len(np.unique(self._vectors(pictures).round(4), axis=0))
         if distinct < self.codebook_size:
             raise ValueError(
                 "`codebook_size` must not exceed the number of different "
                 "4x4 cells in the pictures. Received: codebook_size="
                 f"{self.codebook_size}, and {distinct} different cells in "
-                f"{len(pictures)} pictures. "
+                f"{min(len(pictures), START_PICTURES)} pictures. "
                 "Do give more pictures, or use a smaller codebook."
             )
+
+    def _vectors(self, pictures):
+        """What the encoder makes of some cells, float32 `(M, D)`."""
+        pictures = normalized(pictures[:START_PICTURES])
+        vectors = ops.convert_to_numpy(self.encoder(pictures))
+        return vectors.reshape(-1, vectors.shape[-1])
 
     def _gather(self, dataset, seed):
         """At most 20,000 pictures in one array, in a new order."""
@@ -294,148 +302,6 @@ class VQTokenizer(keras.layers.Layer):
             "code_dim": self.code_dim,
             "hidden_dim": self.hidden_dim,
         }
-
-
-# === The autoencoder ===
-
-
-def _encoder(hidden_dim, code_dim):
-    return keras.Sequential(
-        [
-            _conv(hidden_dim // 2, 4, strides=2, activation="relu"),
-            _conv(hidden_dim, 4, strides=2),
-            ResidualBlock(hidden_dim, dtype="float32"),
-            ResidualBlock(hidden_dim, dtype="float32"),
-            # Vectors about as long as codes from the first step on.
-            keras.layers.RMSNormalization(dtype="float32"),
-            _conv(code_dim, 1),
-        ],
-        name="encoder",
-    )
-
-
-def _decoder(hidden_dim, channels):
-    return keras.Sequential(
-        [
-            _conv(hidden_dim, 3),
-            ResidualBlock(hidden_dim, dtype="float32"),
-            ResidualBlock(hidden_dim, dtype="float32"),
-            _transposed(hidden_dim // 2, activation="relu"),
-            _transposed(channels),
-        ],
-        name="decoder",
-    )
-
-
-def _conv(filters, kernel_size, **options):
-    return keras.layers.Conv2D(
-        filters, kernel_size, padding="same", dtype="float32", **options
-    )
-
-
-def _transposed(filters, activation=None):
-    return keras.layers.Conv2DTranspose(
-        filters,
-        4,
-        strides=2,
-        padding="same",
-        activation=activation,
-        dtype="float32",
-    )
-
-
-@keras.saving.register_keras_serializable("keras_igpt")
-class ResidualBlock(keras.layers.Layer):
-    """ReLU, 3x3, ReLU, 1x1, added to the input; `(B, h, w, filters)`."""
-
-    def __init__(self, filters, **kwargs):
-        super().__init__(**kwargs)
-        self.filters = filters
-        self.wide = _conv(filters, 3, name="wide")
-        self.narrow = _conv(filters, 1, name="narrow")
-
-    def build(self, input_shape):
-        self.wide.build(input_shape)
-        self.narrow.build(input_shape)
-
-    def call(self, x):
-        return x + self.narrow(ops.relu(self.wide(ops.relu(x))))
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
-
-
-# === Learning ===
-
-
-class _Autoencoder(keras.Model):
-    """The tokenizer's parts on their way from picture to picture."""
-
-    def __init__(self, tokenizer, quantized):
-        super().__init__(name="autoencoder")
-        self.tokenizer = tokenizer
-        self.quantized = quantized
-
-    def call(self, images, training=None):
-        tokenizer = self.tokenizer
-        vectors = tokenizer.encoder(images)  # (B, h, w, D)
-        shape = ops.shape(vectors)
-        vectors = ops.reshape(vectors, (-1, shape[-1]))
-        if self.quantized:
-            codes, _ = tokenizer.quantizer(vectors, training=training)
-        else:
-            codes = tokenizer.quantizer.bounded(vectors)
-        return tokenizer.decoder(ops.reshape(codes, shape))
-
-
-@keras.saving.register_keras_serializable("keras_igpt")
-class ReconstructionLoss(keras.losses.Loss):
-    """L1 on pixels, and on differences of neighbours at three scales.
-
-    Errors that shift or blur an edge are errors of its differences. Those at
-    coarser scales, of averaged pixels, are what a loss on pixels alone
-    hardly sees.
-    """
-
-    def call(self, y_true, y_pred):
-        """Args: float32 pictures `(B, height, width, channels)`."""
-        error = y_pred - y_true
-        loss = ops.mean(ops.abs(error), axis=(1, 2, 3))
-        for _ in range(3):
-            down = ops.abs(error[:, 1:] - error[:, :-1])
-            across = ops.abs(error[:, :, 1:] - error[:, :, :-1])
-            loss = loss + 0.5 * ops.mean(down, axis=(1, 2, 3))
-            loss = loss + 0.5 * ops.mean(across, axis=(1, 2, 3))
-            error = ops.average_pool(error, 2, strides=2)
-            if min(error.shape[1:3]) < 2:
-                break
-        return loss
-
-
-class _Pictures(keras.utils.PyDataset):
-    """uint8 pictures in memory as batches of floats, input and target."""
-
-    def __init__(self, pictures, batch_size, seed):
-        super().__init__()
-        self.pictures = pictures
-        self.batch_size = min(batch_size, len(pictures))
-        self.generator = np.random.default_rng(seed)
-        self.on_epoch_end()
-
-    def __len__(self):
-        return len(self.pictures) // self.batch_size
-
-    def __getitem__(self, index):
-        start = index * self.batch_size
-        chosen = self.order[start : start + self.batch_size]
-        images = ops.convert_to_numpy(_normalized(self.pictures[chosen]))
-        return images, images
-
-    def on_epoch_end(self):
-        self.order = self.generator.permutation(len(self.pictures))
 
 
 class _Figures(keras.callbacks.Callback):
@@ -470,11 +336,6 @@ def _share(budget, share):
     """A part of a budget of epochs or minutes."""
     spans = {key: budget[key] for key in ("epochs", "minutes")}
     return {**budget, **{k: v and v * share for k, v in spans.items()}}
-
-
-def _normalized(images):
-    """uint8 to float32 from -1 to 1."""
-    return ops.cast(images, "float32") / 127.5 - 1.0
 
 
 def signal_to_noise(images, painted):

@@ -4,7 +4,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, jobs, quickstart
+from keras_igpt import cli, jobs, load, quickstart
 
 
 def invoke(*args):
@@ -13,7 +13,11 @@ def invoke(*args):
 
 @pytest.mark.parametrize(
     "command",
-    ["", "quickstart", "train", "generate", "complete", "evaluate"],
+    [
+        "",
+        *("quickstart", "train", "generate", "complete"),
+        *("evaluate", "judge", "pack"),
+    ],
 )
 def test_help_says_what_a_command_does(command):
     result = invoke(*command.split(), "--help")
@@ -77,6 +81,24 @@ def test_generate_passes_its_options_on(monkeypatch, tmp_path):
         "top_p": 0.8,
         "seed": 7,
     }
+
+
+def test_judge_compares_without_and_with_guidance(monkeypatch):
+    seen = []
+    monkeypatch.setattr(jobs, "judge", lambda *args: seen.append(args))
+    result = invoke("judge", "--model", "m.keras", "--n", "5")
+    assert result.exit_code == 0, result.output
+    assert seen == [("m.keras", 5, (1.0, 3.0), "test", 0)]
+
+
+def test_pack_writes_a_model_that_loads(tiny_model, tmp_path):
+    tiny_model.save(tmp_path / "a.keras")
+    result = invoke(
+        *("pack", "--model", str(tmp_path / "a.keras")),
+        *("--out", str(tmp_path / "b.keras")),
+    )
+    assert result.exit_code == 0, result.output
+    assert load(tmp_path / "b.keras").count_params()
 
 
 def test_quickstart_prints_its_figures(monkeypatch, tmp_path):

@@ -4,7 +4,6 @@ import keras
 import numpy as np
 import pytest
 
-import keras_igpt
 from keras_igpt import football, football_judge, glyphs
 from keras_igpt.football_judge import Judge
 
@@ -30,16 +29,9 @@ def judge():
     return Judge.train(steps=20)
 
 
-def knowing(examples):
-    """A judge whose answers are the facts of examples, whatever it sees."""
-
-    def answer(images):
-        return {
-            name: np.array([example[name] for example in examples])
-            for name in NAMES
-        }
-
-    return answer
+def share_right(judge, images, examples, name):
+    found = judge(images)[name]
+    return np.mean([f == e[name] for f, e in zip(found, examples)])
 
 
 def logits_of(word, row=1, doubt=0.0):
@@ -103,8 +95,7 @@ def test_judge_answers_with_known_values(judge, images):
 
 
 def test_judge_learns_night_in_seconds(judge, images, examples):
-    right = football_judge.evaluate(judge, images, examples)["all"]
-    assert right["night"] > 0.9
+    assert share_right(judge, images, examples, "night") > 0.9
 
 
 def test_judge_answers_for_each_picture_alone(judge, images):
@@ -159,9 +150,8 @@ def test_train_names_two_budgets():
 @pytest.mark.slow
 def test_judge_reads_real_words_after_a_minute(images, examples):
     judge = Judge.train(steps=250)
-    right = football_judge.evaluate(judge, images, examples)["all"]
-    assert right["characters"] > 0.9
-    assert right["kit"] > 0.9
+    assert share_right(judge, images, examples, "word") > 0.7
+    assert share_right(judge, images, examples, "kit") > 0.9
 
 
 # Damage
@@ -173,107 +163,3 @@ def test_damage_keeps_range_and_spares_some(images):
     assert damaged.min() >= 0 and damaged.max() <= 255
     off = np.abs(damaged - images).mean((1, 2, 3))
     assert off.min() < 3 < off.max() < 40
-
-
-# Figures
-
-
-@pytest.mark.parametrize(
-    ("word", "wanted", "distance"),
-    [
-        ("GOAL", "GOAL", 0),
-        ("", "GOAL", 4),
-        ("GOALS", "GOAL", 1),
-        ("GAL", "GOAL", 1),
-        ("KITTEN", "SITTING", 3),
-        ("AB", "BA", 2),
-    ],
-)
-def test_edit_distance_matches_count_by_hand(word, wanted, distance):
-    assert football_judge.edit_distance(word, wanted) == distance
-    assert football_judge.edit_distance(wanted, word) == distance
-
-
-def test_character_accuracy_is_floored():
-    assert football_judge.character_accuracy("ZZZZZZ", "CUP") == 0
-    assert football_judge.character_accuracy("CAP", "CUP") == pytest.approx(
-        2 / 3
-    )
-
-
-def test_evaluate_marks_right_answers_as_right(images, examples):
-    figures = football_judge.evaluate(knowing(examples), images, examples)
-    assert set(figures) == {"all", "en", "zh"}
-    for shares in figures.values():
-        counted = shares.pop("pictures")
-        assert counted > 0 and set(shares.values()) == {1.0}
-    assert set(figures["all"]) == {
-        *football_judge.ATTRIBUTES,
-        "characters",
-        "words",
-        "scores",
-        "no_word",
-    }
-
-
-def test_evaluate_counts_by_hand():
-    asked = [
-        {"kit": "red", "word": "GOAL", "language": "en"},
-        {"kit": "blue", "word": "CUP", "language": "zh"},
-        {"word": "2-1", "language": "zh"},
-        {"kit": "pink", "word": "", "language": "zh"},
-    ]
-    found = {name: np.zeros(4) for name in NAMES} | {
-        "kit": np.array(["red", "red", "red", "pink"]),
-        "word": np.array(["GOLD", "CUP", "2-7", ""]),
-    }
-    images = np.zeros((4, 64, 64, 3), "uint8")
-    figures = football_judge.evaluate(lambda images: found, images, asked)
-    assert figures == {
-        "all": {
-            "pictures": 4,
-            "kit": pytest.approx(2 / 3),
-            "characters": 0.75,
-            "words": 0.5,
-            "scores": 0.0,
-            "no_word": 1.0,
-        },
-        "en": {"pictures": 1, "kit": 1.0, "characters": 0.5, "words": 0.0},
-        "zh": {
-            "pictures": 3,
-            "kit": 0.5,
-            "characters": 1.0,
-            "words": 1.0,
-            "scores": 0.0,
-            "no_word": 1.0,
-        },
-    }
-
-
-def test_evaluate_names_wrong_number_of_examples(judge, images, examples):
-    with pytest.raises(ValueError, match="`examples` must be one per picture"):
-        football_judge.evaluate(judge, images, examples[:-1])
-
-
-@pytest.mark.slow
-def test_report_and_table_have_all_figures(judge):
-    from rich.console import Console
-
-    keras.utils.set_random_seed(0)
-    pictures = [example["image"] for example in football.scenes("train", 24)]
-    tokenizer = keras_igpt.VQTokenizer((64, 64), 16, hidden_dim=8)
-    tokenizer.adapt(np.stack(pictures), epochs=1, verbose=False)
-    model = keras_igpt.ImageGPT(
-        tokenizer, num_layers=1, num_heads=1, hidden_dim=16, text_length=80
-    )
-    figures = football_judge.report(
-        model, judge, count=6, guidance_scale=2.0, seed=3
-    )
-    assert figures["count"] == 6 and figures["guidance_scale"] == 2.0
-    for kind in ("generated", "decoded", "real"):
-        assert figures[kind]["all"]["pictures"] == 6
-        assert 0 <= figures[kind]["all"]["kit"] <= 1
-    assert figures["nats_per_picture"] > 0
-    assert figures["unconditional_nats_per_picture"] > 0
-    console = Console(record=True, width=100, quiet=True)
-    console.print(football_judge.table(figures))

@@ -221,6 +221,26 @@ def test_generate_paints_captions(captioned, tmp_path):
     assert read_parameters(out)["text"] == ["a ball"]
 
 
+@pytest.mark.slow
+def test_judge_shows_figures_of_a_football_model(tmp_path, monkeypatch):
+    from keras_igpt import ImageGPT, VQTokenizer, football, football_judge
+
+    train = football_judge.Judge.train
+    monkeypatch.setattr(
+        football_judge.Judge, "train", lambda seed: train(steps=2, seed=seed)
+    )
+    pictures = [e["image"] for e in football.scenes("train", 30)]
+    tokenizer = VQTokenizer((64, 64), 16, hidden_dim=8)
+    tokenizer.adapt(np.stack(pictures), epochs=1, verbose=False)
+    model = ImageGPT(
+        tokenizer, num_layers=1, num_heads=1, hidden_dim=16, text_length=80
+    )
+    model.save(tmp_path / "a.keras")
+    table = jobs.judge(tmp_path / "a.keras", 4, (1.0, 2.0))
+    headers = [column.header for column in table.columns]
+    assert {"guidance 1", "guidance 2", "decoded", "real"} <= set(headers)
+
+
 def test_captions_can_be_left_out(folder, tmp_path):
     from keras_igpt import load
 

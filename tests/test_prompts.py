@@ -3,10 +3,12 @@ import numpy as np
 import pytest
 
 from keras_igpt.prompts import (
+    MAX_SLOT,
     ClassPrompt,
     Prompt,
     TextPrompt,
     encode_text,
+    quoted_slots,
 )
 
 
@@ -119,3 +121,36 @@ def test_what_is_no_caption_is_an_error(text):
 def test_config_makes_the_same_prompt(layer):
     copy = type(layer).from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("marks", ["“”", "„“", "«»", "「」", "＂＂"])
+def test_all_quotation_marks_are_one(marks):
+    text = "GOAL".join(marks)
+    np.testing.assert_array_equal(
+        encode_text([text], 9), encode_text(['"GOAL"'], 9)
+    )
+
+
+def slots_of(text):
+    """Slots of a caption's bytes, two lists."""
+    first, last = quoted_slots(encode_text([text], len(text.encode())))
+    return np.asarray(first)[0].tolist(), np.asarray(last)[0].tolist()
+
+
+def test_slots_count_from_both_marks():
+    first, last = slots_of('a "GOA"!')
+    assert first == [0, 0, 0, 1, 2, 3, 0, 0]
+    assert last == [0, 0, 0, 3, 2, 1, 0, 0]
+
+
+def test_slots_tell_two_words_apart():
+    assert slots_of('"A", "B"')[0] == [0, 1, 0, 0, 0, 0, 1, 0]
+
+
+def test_slots_of_an_unclosed_word_are_none():
+    assert slots_of('a "GOAL') == ([0] * 7, [0] * 7)
+
+
+def test_slots_of_long_words_end_at_the_last():
+    first, _ = slots_of(f'"{20 * "A"}"')
+    assert first == [0, *range(1, MAX_SLOT), *[MAX_SLOT] * 6, 0]

@@ -1,0 +1,63 @@
+"""Tests of the autoencoder's parts; `test_vq.py` trains it."""
+
+import keras
+import numpy as np
+
+from keras_igpt.autoencoder import (
+    Pictures,
+    ReconstructionLoss,
+    ResidualBlock,
+    decoder,
+    encoder,
+)
+
+
+def test_encoder_makes_a_vector_of_four_by_four_pixels():
+    assert encoder(8, 5)(np.zeros((2, 8, 12, 3))).shape == (2, 2, 3, 5)
+
+
+def test_decoder_makes_four_by_four_pixels_of_a_code():
+    assert decoder(8, 3)(np.zeros((2, 2, 3, 5))).shape == (2, 8, 12, 3)
+
+
+def test_residual_block_adds_to_its_input():
+    block = ResidualBlock(4)
+    block.build((None, 3, 3, 4))
+    for weight in (block.narrow.kernel, block.narrow.bias):
+        weight.assign(np.zeros(weight.shape))
+    x = np.random.default_rng(0).normal(size=(1, 3, 3, 4)).astype("float32")
+    np.testing.assert_array_equal(block(x), x)
+
+
+def test_residual_block_config_makes_the_same_layer():
+    config = keras.saving.serialize_keras_object(ResidualBlock(4))
+    assert keras.saving.deserialize_keras_object(config).filters == 4
+
+
+def test_pictures_come_in_a_new_order_every_epoch():
+    pictures = np.arange(64, dtype="uint8").reshape(64, 1, 1, 1)
+    batches = Pictures(pictures, 64, seed=0)
+    first, _ = batches[0]
+    batches.on_epoch_end()
+    second, _ = batches[0]
+    assert (first != second).any() and set(first.flat) == set(second.flat)
+
+
+def test_pictures_are_input_and_target_from_minus_one_to_one():
+    pictures = np.array([0, 255], "uint8").reshape(2, 1, 1, 1)
+    x, y = Pictures(pictures, 2, seed=0)[0]
+    assert set(x.flat) == {-1.0, 1.0} and (x == y).all()
+
+
+def test_loss_is_zero_for_equal_pictures():
+    x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
+    assert float(ReconstructionLoss()(x, x)) == 0
+
+
+def test_loss_sees_a_shifted_edge_more_than_a_shade():
+    edge = np.zeros((1, 8, 8, 1), "float32")
+    edge[:, :, 4:] = 1
+    shifted = np.roll(edge, 1, axis=2)
+    shaded = edge + np.abs(edge - shifted).mean()
+    loss = ReconstructionLoss()
+    assert float(loss(edge, shifted)) > 1.5 * float(loss(edge, shaded))
