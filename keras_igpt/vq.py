@@ -185,6 +185,7 @@ class VQTokenizer(keras.layers.Layer):
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
             ReconstructionLoss(),
+            jit_compile=False,  # XLA's convolutions are slow on processors
         )
         callbacks = [budget]
         if shown is not None:
