@@ -323,6 +323,10 @@ def _print_figures(figures):
         ),
         "recognised_generated": ("generated and recognised as asked", "{:.1%}"),
         "recognised_real": ("  real test pictures recognised", "{:.1%}"),
+        "psnr": ("decoded tokens, PSNR in dB", "{:.2f}"),
+        "palette_psnr": ("  as many tokens of a 512-colour palette", "{:.2f}"),
+        "codes_used": ("codes in use", "{:.1%}"),
+        "perplexity": ("  their perplexity", "{:.0f}"),
     }
     table = Table("On test pictures", "", show_lines=False)
     for name, (title, form) in rows.items():

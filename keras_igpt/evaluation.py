@@ -7,11 +7,19 @@ import math
 
 import numpy as np
 
+from keras_igpt import data
+from keras_igpt.palette import PaletteTokenizer
+from keras_igpt.vq import signal_to_noise
+
 # Classifiers see at most this many training pictures: a support vector
 # machine's time grows with their square.
 JUDGE_PICTURES = 5_000
 # Pictures painted to be recognised.
 GENERATED = 500
+# Colours of the palette that a learned tokenizer is compared with, and
+# training pictures that they are fitted to.
+PALETTE_COLORS = 512
+PALETTE_PICTURES = 5_000
 
 
 def bits_per_pixel(nats, image_size):
@@ -67,7 +75,8 @@ def report(model, train, test, seed=0):
         dict of float: nats per picture and bits per pixel of the model; bits
         per pixel of the histograms per cell, and per class and cell; with
         classes, the share of generated pictures, as many per class, that a
-        `Judge` recognises, and of real test pictures.
+        `Judge` recognises, and of real test pictures; with a learned
+        tokenizer the `tokenizer_figures`.
     """
     size = model.tokenizer.image_size
     counted = model.prepare(train, shuffle=False).inputs
@@ -96,7 +105,53 @@ def report(model, train, test, seed=0):
         )
     if model.num_classes:
         figures.update(_recognised(model, counted, inputs, seed))
+    if not isinstance(model.tokenizer, PaletteTokenizer):
+        figures.update(tokenizer_figures(model.tokenizer, train, test))
     return figures
+
+
+def tokenizer_figures(tokenizer, train, test):
+    """How well test pictures survive as tokens, beside a plain palette.
+
+    The palette has as many tokens to spend: pictures shrunk to a quarter of
+    their sides, a fitted colour for each pixel, enlarged again.
+
+    Args:
+        tokenizer: a `VQTokenizer`.
+        train: pictures to fit the palette to, as `keras_igpt.data.batches`
+            takes them.
+        test: pictures it has not seen.
+
+    Returns:
+        dict of float: those of `VQTokenizer.figures`, and `palette_psnr` in
+        dB.
+    """
+    height, width = tokenizer.grid_size
+    palette = PaletteTokenizer(
+        (height, width), PALETTE_COLORS, tokenizer.channels
+    )
+
+    def small(images):
+        return data.resize(images, palette.image_size)
+
+    palette.adapt(small(_images(train, PALETTE_PICTURES)))
+    images = _images(test)
+    tokens = palette.encode(small(images))
+    painted = np.asarray(palette.decode(tokens))
+    painted = data.resize(painted, tokenizer.image_size)
+    psnr = signal_to_noise(images, painted).mean()
+    return {**tokenizer.figures(images), "palette_psnr": float(psnr)}
+
+
+def _images(dataset, limit=None):
+    """Pictures in one array, the first ones."""
+    parts, count = [], 0
+    for batch in data.batches(dataset, batch_size=256):
+        parts.append(batch["image"])
+        count += len(parts[-1])
+        if limit is not None and count >= limit:
+            break
+    return np.concatenate(parts)[:limit]
 
 
 def _recognised(model, train, test, seed):

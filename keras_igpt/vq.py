@@ -329,7 +329,8 @@ class _Figures(keras.callbacks.Callback):
         print(
             f"tokenizer {min(spent, 1):4.0%}: PSNR {figures['psnr']:.2f} dB, "
             f"{figures['codes_used']:.1%} of the codes in use, "
-            f"perplexity {figures['perplexity']:.0f}"
+            f"perplexity {figures['perplexity']:.0f}",
+            flush=True,
         )
 
 

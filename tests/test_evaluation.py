@@ -1,7 +1,8 @@
+import keras
 import numpy as np
 import pytest
 
-from keras_igpt import evaluation
+from keras_igpt import ImageGPT, VQTokenizer, evaluation
 
 
 def test_bits_per_pixel_matches_formula():
@@ -54,3 +55,36 @@ def test_report_agrees_with_score(tiny_unconditional, tiny_images):
     report = evaluation.report(tiny_unconditional, tiny_images, tiny_images)
     nats = tiny_unconditional.score(tiny_images)
     assert report["nats_per_picture"] == pytest.approx(nats.mean())
+
+
+@pytest.fixture(scope="module")
+def learned():
+    """A tokenizer of 8x8 pixels, and pictures of it with sharp edges."""
+    keras.utils.set_random_seed(0)
+    half = np.repeat([0, 255], 2).astype("uint8")
+    cells = np.stack([np.tile(half, (4, 1)), np.tile(half, (4, 1)).T])
+    chosen = np.random.default_rng(0).integers(0, 2, (256, 2, 2))
+    images = cells[chosen].transpose(0, 1, 3, 2, 4).reshape(256, 8, 8, 1)
+    tokenizer = VQTokenizer((8, 8), 8, channels=1, hidden_dim=16)
+    return tokenizer.adapt(images, epochs=20, verbose=False), images
+
+
+def test_learned_tokens_are_compared_with_a_palette(learned):
+    tokenizer, images = learned
+    figures = evaluation.tokenizer_figures(tokenizer, images, images[:48])
+    # A palette at a quarter of the sides knows no edge within a cell.
+    assert figures["psnr"] > figures["palette_psnr"] > 0
+
+
+def test_palette_figure_is_that_of_shrunk_pictures(learned):
+    tokenizer, images = learned
+    flat = np.full_like(images, 77)
+    figures = evaluation.tokenizer_figures(tokenizer, flat, flat)
+    assert figures["palette_psnr"] > 90
+
+
+def test_report_of_a_learned_tokenizer_has_its_figures(learned):
+    tokenizer, images = learned
+    model = ImageGPT(tokenizer, num_layers=1, num_heads=1, hidden_dim=8)
+    report = evaluation.report(model, images, images)
+    assert {"psnr", "palette_psnr", "codes_used", "perplexity"} <= set(report)

@@ -71,7 +71,7 @@ MAY_IMPORT = {
         "training",
     },
     "sheets": {"files"},
-    "evaluation": set(),
+    "evaluation": {"data", "palette", "vq"},
     "runs": {"evaluation", "files", "sheets"},
     "quickstart": {
         "data",
