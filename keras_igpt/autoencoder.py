@@ -7,15 +7,22 @@ import keras
 import numpy as np
 from keras import ops
 
+# Pixels that a cell is high and wide.
+CELL = 4
+
 
 def encoder(hidden_dim, code_dim):
-    """Pictures `(B, 4 h, 4 w, channels)` to vectors `(B, h, w, D)`."""
+    """Pictures `(B, 4 h, 4 w, channels)` to vectors `(B, h, w, D)`.
+
+    A vector depends on its own cell's pixels alone. So tokens of a known
+    part of a picture are the same whatever stands beside it, and a letter on
+    the grid is always the same few tokens. The decoder sees neighbours.
+    """
     return keras.Sequential(
         [
-            _conv(hidden_dim // 2, 4, strides=2, activation="relu"),
-            _conv(hidden_dim, 4, strides=2),
-            ResidualBlock(hidden_dim, dtype="float32"),
-            ResidualBlock(hidden_dim, dtype="float32"),
+            _conv(2 * hidden_dim, CELL, strides=CELL, activation="relu"),
+            _conv(2 * hidden_dim, 1, activation="relu"),
+            _conv(2 * hidden_dim, 1, activation="relu"),
             # Vectors about as long as codes from the first step on.
             keras.layers.RMSNormalization(dtype="float32"),
             _conv(code_dim, 1),
@@ -29,6 +36,7 @@ def decoder(hidden_dim, channels):
     return keras.Sequential(
         [
             _conv(hidden_dim, 3),
+            ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
             _transposed(hidden_dim // 2, activation="relu"),

@@ -10,7 +10,7 @@ from keras_igpt.football_canvas import NUM_HAIRS, NUM_SKINS, SIZE, Role
 from keras_igpt.football_stadium import HORIZON
 
 HEIGHT = 27
-BALL_RADIUS = 2.75
+BALL_RADIUS = 3.25
 OUTLINE = 0.6
 
 # Columns of one, two and three players, and how far they may be from there.

@@ -1,8 +1,8 @@
 """Pictures as codes of 4x4 cells, found by a small autoencoder.
 
-A convolutional encoder makes a vector of each cell, a quantiser replaces it
-by one of a few hundred codes, a decoder paints the codes (van den Oord et
-al. 2017, "Neural Discrete Representation Learning",
+An encoder makes a vector of each cell by itself, a quantiser replaces it by
+one of a few hundred codes, a convolutional decoder paints the codes (van den
+Oord et al. 2017, "Neural Discrete Representation Learning",
 https://arxiv.org/abs/1711.00937). No discriminator takes part: an L1 loss
 on pixels and on their differences keeps edges, and cannot go astray.
 
@@ -18,6 +18,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.autoencoder import (
+    CELL,
     Autoencoder,
     Pictures,
     ReconstructionLoss,
@@ -29,8 +30,6 @@ from keras_igpt.palette import check_images
 from keras_igpt.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training import TrainingBudget
 
-# Pixels that a cell is high and wide.
-CELL = 4
 # Pictures that `adapt` keeps in memory; more teach the codebook little.
 MAX_PICTURES = 20_000
 # Of these, pictures set aside to measure on.

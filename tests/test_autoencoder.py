@@ -16,6 +16,16 @@ def test_encoder_makes_a_vector_of_four_by_four_pixels():
     assert encoder(8, 5)(np.zeros((2, 8, 12, 3))).shape == (2, 2, 3, 5)
 
 
+def test_vector_depends_on_its_own_cell_alone():
+    layer = encoder(8, 5)
+    pictures = np.random.default_rng(0).random((1, 8, 8, 3), "float32")
+    before = np.asarray(layer(pictures))
+    pictures[:, :, 4:] = 0
+    after = np.asarray(layer(pictures))
+    np.testing.assert_array_equal(after[:, :, 0], before[:, :, 0])
+    assert (after[:, :, 1] != before[:, :, 1]).any()
+
+
 def test_decoder_makes_four_by_four_pixels_of_a_code():
     assert decoder(8, 3)(np.zeros((2, 2, 3, 5))).shape == (2, 8, 12, 3)
 
