@@ -20,9 +20,9 @@ def encoder(hidden_dim, code_dim):
     """
     return keras.Sequential(
         [
-            _conv(2 * hidden_dim, CELL, strides=CELL, activation="relu"),
-            _conv(2 * hidden_dim, 1, activation="relu"),
-            _conv(2 * hidden_dim, 1, activation="relu"),
+            _conv(2 * hidden_dim, CELL, strides=CELL),
+            ResidualBlock(2 * hidden_dim, 1, dtype="float32"),
+            ResidualBlock(2 * hidden_dim, 1, dtype="float32"),
             # Vectors about as long as codes from the first step on.
             keras.layers.RMSNormalization(dtype="float32"),
             _conv(code_dim, 1),
@@ -65,12 +65,18 @@ def _transposed(filters, activation=None):
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class ResidualBlock(keras.layers.Layer):
-    """ReLU, 3x3, ReLU, 1x1, added to the input; `(B, h, w, filters)`."""
+    """ReLU, convolution, ReLU, 1x1, added to the input.
 
-    def __init__(self, filters, **kwargs):
+    Args:
+        filters: int. Channels in and out.
+        kernel_size: int. Of the first convolution.
+    """
+
+    def __init__(self, filters, kernel_size=3, **kwargs):
         super().__init__(**kwargs)
         self.filters = filters
-        self.wide = _conv(filters, 3, name="wide")
+        self.kernel_size = kernel_size
+        self.wide = _conv(filters, kernel_size, name="wide")
         self.narrow = _conv(filters, 1, name="narrow")
 
     def build(self, input_shape):
@@ -84,7 +90,11 @@ class ResidualBlock(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+        }
 
 
 # === Learning ===

@@ -40,8 +40,10 @@ def test_residual_block_adds_to_its_input():
 
 
 def test_residual_block_config_makes_the_same_layer():
-    config = keras.saving.serialize_keras_object(ResidualBlock(4))
-    assert keras.saving.deserialize_keras_object(config).filters == 4
+    layer = ResidualBlock(4, kernel_size=1)
+    config = keras.saving.serialize_keras_object(layer)
+    copy = keras.saving.deserialize_keras_object(config)
+    assert copy.get_config() == layer.get_config()
 
 
 def test_pictures_come_in_a_new_order_every_epoch():
