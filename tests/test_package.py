@@ -52,6 +52,7 @@ MAY_IMPORT = {
     "autoencoder": set(),
     "vq": {"autoencoder", "data", "palette", "quantizers", "training"},
     "sampling": set(),
+    "edits": {"palette"},
     "generation": {"compiled", "sampling"},
     "painting": {
         "compiled",

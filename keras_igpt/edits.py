@@ -1,0 +1,330 @@
+"""Edits: what each hides of a picture, and what it keeps exactly.
+
+A *source* is what is known of a picture: its pixels and one more channel,
+255 where they are known and 0, as the pixels themselves, where they are not.
+In training an edit hides a part of each picture, another one every epoch; at
+work it is given the known part, and afterwards puts back what it promises.
+
+Axes: B pictures, C channels.
+"""
+
+import io
+
+import numpy as np
+
+from keras_igpt.palette import check_images
+
+# Weights of red, green and blue in luma (ITU-R BT.601).
+LUMA = np.array([0.299, 0.587, 0.114])
+# Halvings until a shift of up to 255 levels is exact to a thousandth.
+BISECTIONS = 20
+# A mean may be so far from its level and still round to it.
+ROUNDS = 0.49
+
+
+class Inpaint:
+    """Paints what a mask hides; known pixels come back bit by bit.
+
+    It also outpaints (the mask is a border), replaces (a mask and a caption)
+    and completes (the mask is a half).
+    """
+
+    name = "inpaint"
+    takes_masks = True
+
+    def hide(self, images, generator):
+        """Hides boxes, strokes, a border or a side of each picture.
+
+        Args:
+            images: uint8 array of shape `(B, height, width, C)`.
+            generator: `numpy.random.Generator`.
+
+        Returns:
+            uint8 array of shape `(B, height, width, C + 1)`, a source.
+        """
+        masks = [random_mask(images.shape[1:3], generator) for _ in images]
+        return hidden(images, np.stack(masks))
+
+    def source(self, images, image_shape, masks):
+        """What is known of pictures that a user gives.
+
+        Args:
+            images: uint8 array of shape `(B, height, width, C)`.
+            image_shape: tuple, the model's height, width and C.
+            masks: bool array of shape `(B, height, width)`, True where to
+                paint; None for edits that take none.
+
+        Returns:
+            uint8 array of shape `(B, height, width, C + 1)`.
+
+        Raises:
+            ValueError: if pictures or masks have another shape.
+        """
+        check_images(images, image_shape)
+        return hidden(images, masks)
+
+    def keep(self, painted, images, masks):
+        """Puts back what must not change.
+
+        Args:
+            painted: uint8 array of shape `(B, height, width, C)`.
+            images, masks: as `source` was given them.
+
+        Returns:
+            uint8 array of the shape of `painted`.
+        """
+        return np.where(masks[..., None], painted, images)
+
+
+class Upscale:
+    """Enlarges 2 or 4 times; shrunk by areas, the result is what was given.
+
+    The source is the small picture, its pixels repeated.
+    """
+
+    name = "upscale"
+    takes_masks = False
+    factors = (2, 4)
+
+    def hide(self, images, generator):
+        """As `Inpaint.hide`; shrinks by one of the factors."""
+        height, width = images.shape[1:3]
+        fit = [f for f in self.factors if height % f == width % f == 0]
+        chosen = generator.choice(fit, len(images))
+        coarse = np.empty_like(images)
+        for factor in set(chosen):
+            some = chosen == factor
+            coarse[some] = repeated(shrunk(images[some], factor), factor)
+        return known_everywhere(coarse)
+
+    def source(self, images, image_shape, masks=None):
+        """As `Inpaint.source`, of pictures a half or a quarter as large."""
+        height, width, channels = image_shape
+        factor = height // max(images.shape[1], 1)
+        small = (height // factor, width // factor, channels) if factor else ()
+        if factor not in self.factors or images.shape[1:] != small:
+            raise ValueError(
+                f"`images` must be {height} x {width} divided by one of "
+                f"{self.factors}, with {channels} channels. "
+                f"Received: images of shape {images.shape}. "
+                "Do resize them with `keras_igpt.data.resize`."
+            )
+        return known_everywhere(repeated(images, factor))
+
+    def keep(self, painted, images, masks=None):
+        """Shifts each block of pixels until its mean is the pixel given."""
+        factor = painted.shape[1] // images.shape[1]
+        return shifted(
+            painted,
+            images,
+            lambda x: block_mean(x, factor),
+            lambda shift: repeated(shift, factor),
+        )
+
+
+class Colorize:
+    """Colours grey pictures; their luma stays (ITU-R BT.601)."""
+
+    name = "colorize"
+    takes_masks = False
+
+    def hide(self, images, generator=None):
+        """As `Inpaint.hide`; leaves the luma, in all channels."""
+        return known_everywhere(np.repeat(luma(images), 3, axis=-1))
+
+    def source(self, images, image_shape, masks=None):
+        """As `Inpaint.source`, of grey pictures or of the luma of others."""
+        if images.shape[-1] == 1:
+            images = images.repeat(3, axis=-1)
+        check_images(images, image_shape)
+        return self.hide(images)
+
+    def keep(self, painted, images, masks=None):
+        """Shifts the channels of each pixel until its luma is right."""
+        wanted = images if images.shape[-1] == 1 else luma(images)
+        return shifted(painted, wanted, lambda x: (x @ LUMA)[..., None])
+
+
+class Denoise:
+    """Removes noise and the traces of strong JPEG compression."""
+
+    name = "denoise"
+    takes_masks = False
+    # Standard deviation of the noise in levels, and JPEG's quality.
+    noise = (8.0, 48.0)
+    quality = (8, 40)
+
+    def hide(self, images, generator):
+        """As `Inpaint.hide`; adds noise, compresses, or both."""
+        damaged = np.empty_like(images)
+        for i, image in enumerate(images):
+            kind = generator.integers(3)
+            if kind != 1:
+                noise = generator.normal(size=image.shape)
+                noisy = image + generator.uniform(*self.noise) * noise
+                image = np.clip(np.round(noisy), 0, 255).astype("uint8")
+            if kind != 0:
+                quality = int(generator.integers(*self.quality))
+                image = compressed(image, quality)
+            damaged[i] = image
+        return known_everywhere(damaged)
+
+    def source(self, images, image_shape, masks=None):
+        """As `Inpaint.source`."""
+        check_images(images, image_shape)
+        return known_everywhere(images)
+
+    def keep(self, painted, images, masks=None):
+        """Promises nothing: the damage may be anywhere."""
+        return painted
+
+
+class Restyle(Denoise):
+    """Paints a picture after another one, as pairs in the data show it."""
+
+    name = "restyle"
+
+    def hide(self, images, generator=None):
+        """As `Inpaint.hide`, of the other pictures of the pairs."""
+        return known_everywhere(images)
+
+
+EDITS = {
+    edit.name: edit
+    for edit in (Inpaint(), Upscale(), Colorize(), Denoise(), Restyle())
+}
+
+
+# === Sources ===
+
+
+def hidden(images, masks):
+    """The source of pictures that masks `(B, height, width)` hide in part."""
+    known = np.where(masks, 0, 255).astype("uint8")[..., None]
+    return np.concatenate([np.where(known, images, 0), known], axis=-1)
+
+
+def known_everywhere(images):
+    """The source of pictures of which every pixel is known."""
+    known = np.full((*images.shape[:3], 1), 255, "uint8")
+    return np.concatenate([images, known], axis=-1)
+
+
+def random_mask(size, generator):
+    """What to hide of a picture, bool `(height, width)`."""
+    kind = generator.integers(4)
+    return (_boxes, _strokes, _border, _half)[kind](size, generator)
+
+
+def _boxes(size, generator):
+    """One to three boxes, each a fifth to three fifths of the sides."""
+    mask = np.zeros(size, bool)
+    for _ in range(generator.integers(1, 4)):
+        sides = np.ceil(generator.uniform(0.2, 0.6, 2) * size).astype(int)
+        top, left = generator.integers(0, np.array(size) - sides + 1)
+        mask[top : top + sides[0], left : left + sides[1]] = True
+    return mask
+
+
+def _strokes(size, generator):
+    """A few thick strokes of a random walk."""
+    rows, columns = np.mgrid[: size[0], : size[1]]
+    mask = np.zeros(size, bool)
+    short = min(size)
+    for _ in range(generator.integers(1, 4)):
+        place = generator.uniform(0, 1, 2) * size
+        angle = generator.uniform(0, 2 * np.pi)
+        radius = short * generator.uniform(0.04, 0.1)
+        for _ in range(generator.integers(4, 12)):
+            near = (rows - place[0]) ** 2 + (columns - place[1]) ** 2
+            mask |= near <= radius**2
+            angle += generator.normal(0, 0.6)
+            place = place + radius * np.array([np.sin(angle), np.cos(angle)])
+            place = np.clip(place, 0, np.array(size) - 1)
+    return mask
+
+
+def _border(size, generator):
+    """A frame, of another width on each side, one side left out or more."""
+    widths = generator.uniform(0, 0.35, 4) * np.repeat(size, 2)
+    top, bottom, left, right = np.round(
+        widths * (generator.random(4) < 0.7)
+    ).astype(int)
+    mask = np.ones(size, bool)
+    mask[top : size[0] - bottom, left : size[1] - right] = False
+    return mask
+
+
+def _half(size, generator):
+    """One side, a third to two thirds of the picture."""
+    mask = np.zeros(size, bool)
+    axis = generator.integers(2)
+    depth = round(size[axis] * generator.uniform(0.33, 0.67))
+    mask.swapaxes(0, axis)[:depth] = True
+    return mask[::-1, ::-1] if generator.integers(2) else mask
+
+
+# === Exactness ===
+
+
+def shifted(painted, wanted, measure, spread=lambda shift: shift):
+    """Shifts levels, clipped to 0 … 255, until a mean of them is as wanted.
+
+    The mean grows with the shift, which is found by bisection. What rounds
+    to what is wanted already is not shifted.
+
+    Args:
+        painted: uint8 array of shape `(B, height, width, C)`.
+        wanted: uint8 array, what `measure` is to give.
+        measure: function of a float array of the shape of `painted`.
+        spread: function of shifts, of the shape of `wanted`, to the pixels.
+
+    Returns:
+        uint8 array of the shape of `painted`.
+    """
+    aim = np.clip(measure(painted), wanted - ROUNDS, wanted + ROUNDS)
+    low = np.full(wanted.shape, -255.0)
+    high = -low
+    for _ in range(BISECTIONS):
+        middle = (low + high) / 2
+        less = measure(np.clip(painted + spread(middle), 0, 255)) < aim
+        low, high = np.where(less, middle, low), np.where(less, high, middle)
+    x = np.clip(painted + spread((low + high) / 2), 0, 255)
+    return np.round(x).astype("uint8")
+
+
+def luma(images):
+    """uint8 `(B, height, width, 1)` of RGB pictures."""
+    return np.round(images @ LUMA)[..., None].astype("uint8")
+
+
+def block_mean(x, factor):
+    """Means of blocks of `factor` x `factor` pixels, float64."""
+    batch, height, width, channels = x.shape
+    blocks = np.reshape(
+        x,
+        (batch, height // factor, factor, width // factor, factor, channels),
+    )
+    return blocks.mean((2, 4), dtype="float64")
+
+
+def shrunk(images, factor):
+    """uint8 pictures shrunk by areas."""
+    return np.round(block_mean(images, factor)).astype("uint8")
+
+
+def repeated(x, factor):
+    """Pictures with every pixel repeated in both directions."""
+    return x.repeat(factor, axis=1).repeat(factor, axis=2)
+
+
+def compressed(image, quality):
+    """A picture `(height, width, C)` after JPEG compression."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    grey = image.shape[-1] == 1
+    Image.fromarray(image[..., 0] if grey else image).save(
+        file, "JPEG", quality=quality
+    )
+    return np.asarray(Image.open(file)).reshape(image.shape)
