@@ -12,6 +12,7 @@ import io
 
 import numpy as np
 
+from keras_igpt.masks import random_mask
 from keras_igpt.palette import check_images
 
 # Weights of red, green and blue in luma (ITU-R BT.601).
@@ -208,60 +209,6 @@ def known_everywhere(images):
     """The source of pictures of which every pixel is known."""
     known = np.full((*images.shape[:3], 1), 255, "uint8")
     return np.concatenate([images, known], axis=-1)
-
-
-def random_mask(size, generator):
-    """What to hide of a picture, bool `(height, width)`."""
-    kind = generator.integers(4)
-    return (_boxes, _strokes, _border, _half)[kind](size, generator)
-
-
-def _boxes(size, generator):
-    """One to three boxes, each a fifth to three fifths of the sides."""
-    mask = np.zeros(size, bool)
-    for _ in range(generator.integers(1, 4)):
-        sides = np.ceil(generator.uniform(0.2, 0.6, 2) * size).astype(int)
-        top, left = generator.integers(0, np.array(size) - sides + 1)
-        mask[top : top + sides[0], left : left + sides[1]] = True
-    return mask
-
-
-def _strokes(size, generator):
-    """A few thick strokes of a random walk."""
-    rows, columns = np.mgrid[: size[0], : size[1]]
-    mask = np.zeros(size, bool)
-    short = min(size)
-    for _ in range(generator.integers(1, 4)):
-        place = generator.uniform(0, 1, 2) * size
-        angle = generator.uniform(0, 2 * np.pi)
-        radius = short * generator.uniform(0.04, 0.1)
-        for _ in range(generator.integers(4, 12)):
-            near = (rows - place[0]) ** 2 + (columns - place[1]) ** 2
-            mask |= near <= radius**2
-            angle += generator.normal(0, 0.6)
-            place = place + radius * np.array([np.sin(angle), np.cos(angle)])
-            place = np.clip(place, 0, np.array(size) - 1)
-    return mask
-
-
-def _border(size, generator):
-    """A frame, of another width on each side, one side left out or more."""
-    widths = generator.uniform(0, 0.35, 4) * np.repeat(size, 2)
-    top, bottom, left, right = np.round(
-        widths * (generator.random(4) < 0.7)
-    ).astype(int)
-    mask = np.ones(size, bool)
-    mask[top : size[0] - bottom, left : size[1] - right] = False
-    return mask
-
-
-def _half(size, generator):
-    """One side, a third to two thirds of the picture."""
-    mask = np.zeros(size, bool)
-    axis = generator.integers(2)
-    depth = round(size[axis] * generator.uniform(0.33, 0.67))
-    mask.swapaxes(0, axis)[:depth] = True
-    return mask[::-1, ::-1] if generator.integers(2) else mask
 
 
 # === Exactness ===

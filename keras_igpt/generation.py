@@ -121,11 +121,14 @@ def grow(caches, length):
 
 
 def prefill(model, conditions, prefix, guided):
-    """Caches of prompt and prefix; of the null prompt too when guided."""
+    """Caches of prompt and prefix; of the null prompt too when guided.
+
+    The null prompt asks for the same edit of the same source.
+    """
     if guided:
         nulls = model.null_conditions(ops.shape(prefix)[0])
         conditions = {
-            name: ops.concatenate([value, nulls[name]])
+            name: ops.concatenate([value, nulls.get(name, value)])
             for name, value in conditions.items()
         }
         prefix = ops.concatenate([prefix, prefix])

@@ -21,6 +21,8 @@ from keras_igpt.block import TransformerBlock
 from keras_igpt.layers import ACTIVATIONS, CellEmbedding, norm
 from keras_igpt.painting import Painting, check_positive
 from keras_igpt.prompts import Prompt
+from keras_igpt.source_encoder import SourceEncoder
+from keras_igpt.tasks import Tasks
 from keras_igpt.training import (
     BitsPerPixel,
     TokenBatches,
@@ -47,6 +49,9 @@ class ImageGPT(Painting, keras.Model):
         num_classes: int. Labels to paint from; 0 for pictures without.
         text_length: int. Bytes of the longest caption; 0 for pictures
             without.
+        edits: tuple of str. What it can do with pictures beside painting new
+            ones: keys of `keras_igpt.edits.EDITS`; "restyle" may have a
+            style, as "restyle/layout".
         positions: `"rotary"` (rows and columns turn queries and keys, beside
             a learned vector per cell) or `"learned"` (that vector alone).
         activation: `"swiglu"` or `"quick_gelu"`.
@@ -57,7 +62,9 @@ class ImageGPT(Painting, keras.Model):
     Call arguments:
         inputs: dict of `"tokens"`, int32 `(B, N)`; if the model has classes,
             `"label"`, int32 `(B,)`; if it has captions, `"text"`, int32
-            `(B, text_length)`, bytes.
+            `(B, text_length)`, bytes; if it has edits, `"edit"`, int32
+            `(B,)`, and `"source"`, uint8 `(B, height, width, C + 1)`, or
+            neither to paint from nothing.
 
     Returns:
         float32 logits of shape `(B, N, V)`: those at cell i say what the
@@ -86,6 +93,7 @@ class ImageGPT(Painting, keras.Model):
         hidden_dim=256,
         num_classes=0,
         text_length=0,
+        edits=(),
         positions="rotary",
         activation="swiglu",
         qk_norm=True,
@@ -116,6 +124,7 @@ class ImageGPT(Painting, keras.Model):
             "hidden_dim": hidden_dim,
             "num_classes": num_classes,
             "text_length": text_length,
+            "edits": list(edits),
             "positions": positions,
             "activation": activation,
             "qk_norm": qk_norm,
@@ -132,13 +141,19 @@ class ImageGPT(Painting, keras.Model):
         self.num_cells = math.prod(tokenizer.grid_size)
         self.num_classes = num_classes
         self.text_length = text_length
+        self.tasks = Tasks(edits, tokenizer.image_shape if edits else ())
 
         # === Layers ===
         dtype = self.dtype_policy
         self.prompt = None
-        if num_classes or text_length:
+        if num_classes or text_length or edits:
             self.prompt = Prompt(
-                num_classes, text_length, hidden_dim, dtype=dtype, name="prompt"
+                num_classes,
+                text_length,
+                hidden_dim,
+                len(self.tasks),
+                dtype=dtype,
+                name="prompt",
             )
         self.prompt_length = self.prompt.length if self.prompt else 0
         self.embedding = CellEmbedding(
@@ -148,6 +163,19 @@ class ImageGPT(Painting, keras.Model):
             dtype=dtype,
             name="embedding",
         )
+        self.source_encoder = None
+        if edits:
+            height, width, channels = tokenizer.image_shape
+            rows, columns = tokenizer.grid_size
+            self.source_encoder = SourceEncoder(
+                tokenizer.grid_size,
+                (height // rows, width // columns),
+                channels,
+                hidden_dim,
+                num_heads,
+                dtype=dtype,
+                name="source_encoder",
+            )
         self.embedding_dropout = keras.layers.Dropout(
             dropout, dtype=dtype, name="embedding_dropout"
         )
@@ -190,6 +218,8 @@ class ImageGPT(Painting, keras.Model):
         if self.prompt:
             self.prompt.build()
         self.embedding.build()
+        if self.source_encoder:
+            self.source_encoder.build()
         for block in self.blocks:
             block.build()
         self.final_norm.build((None, None, width))
@@ -206,14 +236,16 @@ class ImageGPT(Painting, keras.Model):
         """Reads the prompt and the first cells, all known, in one pass.
 
         Args:
-            conditions: dict of tensors with B rows, `"label"` and `"text"`,
-                those that the model has.
+            conditions: dict of tensors with B rows, `"label"`, `"text"`,
+                `"edit"` and `"source"`, those that the model has. Without
+                the last two nothing is known.
             prefix: int32 tensor of shape `(B, n)`. Tokens of the first cells.
 
         Returns:
             dict of `"blocks"`, a tuple with a pair of caches per block, keys
             `(B H, D, P + n)` and values `(B H, P + n, D)`; and `"visible"`,
-            bool `(B or 1, P)`, which positions of the prompt hold anything.
+            bool `(B or 1, P)`, which positions of the prompt hold anything;
+            with a source `"source"`, its vectors, float `(B, N, d)`.
         """
         return self._read(conditions, prefix)[1]
 
@@ -242,6 +274,8 @@ class ImageGPT(Painting, keras.Model):
             Tuple of float32 logits `(B, V)` and the caches with the cell.
         """
         x = self.embedding(previous[:, None], cell[None])
+        if "source" in caches:
+            x = x + ops.take(caches["source"], cell[None], axis=1)
         place = (self.prompt_length + cell)[None]
         length = ops.shape(caches["blocks"][0][0])[2]
         hidden, blocks = self._transform(
@@ -257,6 +291,14 @@ class ImageGPT(Painting, keras.Model):
         previous = ops.concatenate([start, tokens], axis=1)[:, :length]
         x = self.embedding(previous, ops.arange(length))
         x = self.embedding_dropout(x, training=training)
+        caches = {}
+        if self.source_encoder:
+            conditions = self._with_edit(conditions, batch)
+            if "source" in conditions:
+                caches["source"] = self.source_encoder(
+                    conditions["source"], training=training
+                )
+                x = x + caches["source"][:, :length]
         visible = _all_visible()
         if self.prompt:
             prompt, visible = self.prompt(conditions, training=training)
@@ -265,8 +307,14 @@ class ImageGPT(Painting, keras.Model):
         x, blocks = self._transform(
             x, ops.arange(length), length, visible, training=training
         )
-        caches = {"blocks": blocks, "visible": visible}
+        caches = {**caches, "blocks": blocks, "visible": visible}
         return x[:, self.prompt_length :], caches
+
+    def _with_edit(self, conditions, batch):
+        """Conditions that name an edit: to generate, if they name none."""
+        if "edit" in conditions:
+            return conditions
+        return {**conditions, "edit": ops.zeros((batch,), "int32")}
 
     def _transform(
         self, x, places, length, visible, caches=None, training=None
@@ -314,7 +362,7 @@ class ImageGPT(Painting, keras.Model):
             A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
         """
         check_positive("batch_size", batch_size)
-        columns = {"tokens": []}
+        columns = {"tokens": [], **{n: [] for n in self.tasks.columns}}
         if self.num_classes:
             columns["label"] = []
         if self.text_length:
@@ -329,9 +377,12 @@ class ImageGPT(Painting, keras.Model):
             if self.text_length:
                 text = self._text(batch.get("text"), truncate)
                 columns["text"].append(text.astype("uint8"))
+            for name in self.tasks.columns:
+                columns[name].append(self.tasks.column(name, batch))
         # Tokens stay in memory for the whole of `fit`: two bytes, not four.
         inputs = {k: np.concatenate(parts) for k, parts in columns.items()}
-        return TokenBatches(inputs, batch_size, shuffle, seed)
+        draw = self.tasks.draw if len(self.tasks) else None
+        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """As `keras.Model.compile`, with defaults for all arguments.

@@ -14,6 +14,7 @@ from keras import ops
 
 from keras_igpt import generation
 from keras_igpt.compiled import compile_function, num_workers
+from keras_igpt.masks import checked_masks
 from keras_igpt.palette import check_images
 from keras_igpt.prompts import encode_text
 from keras_igpt.sampling import check_settings
@@ -83,7 +84,7 @@ class Painting:
         return self._paint(
             conditions,
             tokens,
-            0,
+            np.zeros(tokens.shape, bool),
             guidance_scale=guidance_scale,
             temperature=temperature,
             top_k=top_k,
@@ -124,10 +125,70 @@ class Painting:
         conditions = self._conditions(labels, text, len(images), truncate)
         tokens = ops.convert_to_numpy(self.tokenizer.encode(images))
         rows, columns = self.tokenizer.grid_size
-        prefix_length = keep_rows * rows // height * columns
-        painted = self._paint(conditions, tokens, prefix_length, **sampling)
+        known = np.zeros(tokens.shape, bool)
+        known[:, : keep_rows * rows // height * columns] = True
+        painted = self._paint(conditions, tokens, known, **sampling)
         painted[:, :keep_rows] = images[:, :keep_rows]
         return painted
+
+    def edit(
+        self,
+        images,
+        edit,
+        masks=None,
+        labels=None,
+        text=None,
+        style=None,
+        truncate=False,
+        **sampling,
+    ):
+        """Paints pictures anew from what is known of them.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`;
+                smaller ones for "upscale", grey ones too for "colorize".
+            edit: str, one of the model's `edits`.
+            masks: for "inpaint", array of shape `(batch, height, width)` or
+                `(height, width)`: bool, or numbers from 0 to 1 or to 255.
+                True or more than half: paint here. What is not to be painted
+                comes back bit by bit.
+            labels, text: as in `generate`, one for all or one per picture.
+            style: str. Which "restyle" the model is to do, if it can do
+                several.
+            truncate: bool. Cut captions longer than `text_length` bytes.
+            sampling: the sampling arguments of `generate`.
+
+        Returns:
+            uint8 array of shape `(batch, height, width, channels)`. Shrunk,
+            upscaled pictures are those given, and colorized ones keep their
+            luma, up to 1/255.
+
+        Raises:
+            ValueError: if the model has not learned the edit, or pictures
+                and masks do not fit.
+        """
+        images = np.asarray(images)
+        images = images[None] if images.ndim == 3 else images
+        job, number = self.tasks.find(edit, style)
+        masks = checked_masks(masks, images, job.takes_masks)
+        source = job.source(images, self.tokenizer.image_shape, masks)
+        asked = self._conditions(labels, text, len(images), truncate)
+        # Where nothing is known there is nothing to edit.
+        any_known = source[..., -1].any((1, 2))
+        asked["edit"] = np.where(any_known, number, 0).astype("int32")
+        asked["source"] = source
+        tokens = ops.convert_to_numpy(self.tokenizer.encode(source[..., :-1]))
+        known = np.zeros(tokens.shape, bool)
+        if masks is not None:
+            known = ~self._cells_with(masks)
+        painted = self._paint(asked, tokens, known, **sampling)
+        return job.keep(painted, images, masks)
+
+    def _cells_with(self, masks):
+        """Cells of which any pixel is True, bool `(B, N)`."""
+        (h, w), (height, width) = self.tokenizer.grid_size, masks.shape[1:]
+        cells = masks.reshape(-1, h, height // h, w, width // w)
+        return cells.any((2, 4)).reshape(-1, h * w)
 
     def score(
         self, images, labels=None, text=None, batch_size=64, truncate=False
@@ -159,7 +220,7 @@ class Painting:
 
         Args:
             inputs: dict of int arrays, `"tokens"`, and `"label"` and
-                `"text"` if the model has them.
+                `"text"` if the model has them. Others are not looked at.
             batch_size: int.
         """
         if "score" not in self._compiled:
@@ -169,8 +230,9 @@ class Painting:
 
             self._compiled["score"] = compile_function(self, score)
         parts = []
+        names = {"tokens", "label", "text"} & set(inputs)
         for i, j in _chunks(len(inputs["tokens"]), batch_size):
-            chunk = {k: v[i:j].astype("int32") for k, v in inputs.items()}
+            chunk = {k: inputs[k][i:j].astype("int32") for k in names}
             nats = ops.convert_to_numpy(self._compiled["score"](chunk))
             parts.append(nats.astype("float64").sum(axis=1))
         return np.concatenate(parts)
@@ -179,22 +241,28 @@ class Painting:
         self,
         conditions,
         tokens,
-        prefix_length,
+        known,
         sampler=None,
         jit_compile=True,
         **settings,
     ):
-        """Pictures from conditions and tokens `(B, N)`, known in front."""
+        """Pictures from conditions and tokens `(B, N)`, known here and there.
+
+        Cells known in all pictures are read at once if they are in front, and
+        not at all if they are at the end.
+        """
         count = len(tokens)
         if sampler is not None:
             _check_sampler_alone(settings)
         settings = check_settings(count, self.vocabulary_size, **settings)
-        known = np.arange(self.num_cells) < prefix_length
+        unknown = np.flatnonzero(~known.all(axis=0))
+        if not len(unknown):
+            return ops.convert_to_numpy(self.tokenizer.decode(tokens))
         rows = {
             "conditions": conditions,
             "tokens": tokens,
-            "known": np.broadcast_to(known, tokens.shape),
-            "prefix": tokens[:, :prefix_length],
+            "known": known,
+            "prefix": tokens[:, : unknown[0]],
             "settings": settings,
         }
         decode = self._decoder(settings, sampler, jit_compile)
@@ -206,7 +274,7 @@ class Painting:
             chunk = keras.tree.map_structure(
                 functools.partial(np.take, indices=chosen, axis=0), rows
             )
-            painted = decode(**chunk, last=self.num_cells)
+            painted = decode(**chunk, last=unknown[-1] + 1)
             images = self.tokenizer.decode(painted[: end - begin])
             return ops.convert_to_numpy(images)
 

@@ -154,6 +154,44 @@ class TextPrompt(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
+class EditPrompt(keras.layers.Layer):
+    """One vector that names the edit; 0 is to generate.
+
+    It has no null: guidance compares prompts for the same edit.
+
+    Args:
+        num_edits: int, at least 1.
+        hidden_dim: int.
+    """
+
+    key = "edit"
+    length = 1
+
+    def __init__(self, num_edits, hidden_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.num_edits = num_edits
+        self.hidden_dim = hidden_dim
+        self.edit_embedding = _embedding(
+            num_edits + 1, hidden_dim, self.dtype_policy, "edit_embedding"
+        )
+
+    def build(self):
+        self.edit_embedding.build((None,))
+
+    def call(self, edits, training=None):
+        """As `ClassPrompt.call`, of edits' numbers."""
+        visible = ops.ones_like(edits[:, None], dtype="bool")
+        return self.edit_embedding(edits)[:, None, :], visible
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "num_edits": self.num_edits,
+            "hidden_dim": self.hidden_dim,
+        }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
 class Prompt(keras.layers.Layer):
     """All parts of a prompt, one behind the other.
 
@@ -161,15 +199,21 @@ class Prompt(keras.layers.Layer):
         num_classes: int; 0 for prompts without class.
         text_length: int, bytes; 0 for prompts without caption.
         hidden_dim: int.
+        num_edits: int; 0 for prompts without edit.
     """
 
-    def __init__(self, num_classes, text_length, hidden_dim, **kwargs):
+    def __init__(
+        self, num_classes, text_length, hidden_dim, num_edits=0, **kwargs
+    ):
         super().__init__(**kwargs)
+        self.num_edits = num_edits
         self.num_classes = num_classes
         self.text_length = text_length
         self.hidden_dim = hidden_dim
         self.parts = []
         shared = {"hidden_dim": hidden_dim, "dtype": self.dtype_policy}
+        if num_edits:
+            self.parts.append(EditPrompt(num_edits, name="edit", **shared))
         if num_classes:
             self.parts.append(ClassPrompt(num_classes, name="class", **shared))
         if text_length:
@@ -178,7 +222,7 @@ class Prompt(keras.layers.Layer):
 
     @property
     def keys(self):
-        """Names of the conditions: of `"label"` and `"text"` what it has."""
+        """Names of the conditions: `"edit"`, `"label"`, `"text"` as it has."""
         return [part.key for part in self.parts]
 
     def build(self):
@@ -189,8 +233,8 @@ class Prompt(keras.layers.Layer):
         """Embeds conditions.
 
         Args:
-            conditions: dict of int32 tensors, `"label"` `(B,)` and `"text"`
-                `(B, L)`, those that the prompt has.
+            conditions: dict of int32 tensors, `"edit"` `(B,)`, `"label"`
+                `(B,)` and `"text"` `(B, L)`, those that the prompt has.
             training: bool.
 
         Returns:
@@ -207,8 +251,12 @@ class Prompt(keras.layers.Layer):
         return vectors, visible if self.text_length else visible[:1]
 
     def nulls(self, batch):
-        """Conditions of `batch` prompts that ask for nothing."""
-        return {part.key: part.nulls(batch) for part in self.parts}
+        """Conditions of `batch` prompts that ask for nothing.
+
+        An edit is not among them.
+        """
+        parts = (part for part in self.parts if part.key != "edit")
+        return {part.key: part.nulls(batch) for part in parts}
 
     def get_config(self):
         return {
@@ -216,6 +264,7 @@ class Prompt(keras.layers.Layer):
             "num_classes": self.num_classes,
             "text_length": self.text_length,
             "hidden_dim": self.hidden_dim,
+            "num_edits": self.num_edits,
         }
 
 

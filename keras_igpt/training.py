@@ -81,10 +81,22 @@ class TokenBatches(keras.utils.PyDataset):
         shuffle: bool. A new order every epoch. Batches then have one size,
             which compilers like; the few pictures left over differ by epoch.
         seed: int. Decides the orders.
+        draw: function of a batch's inputs and a `numpy.random.Generator` to
+            the inputs that the model is given, called anew every time; or
+            None.
     """
 
-    def __init__(self, inputs, batch_size=64, shuffle=True, seed=0, **kwargs):
+    def __init__(
+        self,
+        inputs,
+        batch_size=64,
+        shuffle=True,
+        seed=0,
+        draw=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
+        self.draw = draw
         self.inputs = inputs
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -105,11 +117,20 @@ class TokenBatches(keras.utils.PyDataset):
     def __getitem__(self, index):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
+        inputs = {name: array[chosen] for name, array in self.inputs.items()}
+        if self.draw:
+            inputs = self.draw(inputs, self._draws(index))
         inputs = {
-            name: array[chosen].astype("int32")
-            for name, array in self.inputs.items()
+            name: array if name == "source" else array.astype("int32")
+            for name, array in inputs.items()
         }
         return inputs, inputs["tokens"]
+
+    def _draws(self, index):
+        """Random numbers for a batch; the same ones if nothing is shuffled."""
+        if self.shuffle:
+            return self.generator
+        return np.random.default_rng((self.seed, index))
 
     def split(self, count):
         """Sets `count` pictures, chosen at random, aside.
@@ -122,7 +143,9 @@ class TokenBatches(keras.utils.PyDataset):
 
         def part(indices, shuffle):
             inputs = {k: array[indices] for k, array in self.inputs.items()}
-            return TokenBatches(inputs, self.batch_size, shuffle, self.seed)
+            return TokenBatches(
+                inputs, self.batch_size, shuffle, self.seed, self.draw
+            )
 
         return part(chosen[count:], self.shuffle), part(chosen[:count], False)
 

@@ -1,0 +1,120 @@
+"""The edits of a model: their numbers, and training pictures for them."""
+
+import numpy as np
+
+from keras_igpt.edits import EDITS, Restyle
+
+
+class Tasks:
+    """The edits that a model has learned, by number; 0 is to generate.
+
+    Args:
+        names: tuple of str, keys of `EDITS`. "restyle" may come several
+            times, each with a style behind a slash, as "restyle/layout".
+        image_shape: tuple, the model's height, width and C.
+    """
+
+    # Share of the training pictures that nothing is known of.
+    generate = 0.4
+
+    def __init__(self, names, image_shape):
+        self.names = tuple(names)
+        self.image_shape = tuple(image_shape)
+        for name in self.names:
+            self._check(name)
+
+    def __len__(self):
+        return len(self.names)
+
+    def find(self, name, style=None):
+        """An edit and its number.
+
+        Raises:
+            ValueError: if the model has not learned it.
+        """
+        full = name if style is None else f"{name}/{style}"
+        if full not in self.names:
+            raise ValueError(
+                f"`edit` must be one that the model has learned: "
+                f"{', '.join(self.names) or 'it knows none'}. "
+                f"Received: edit={name!r}, style={style!r}. "
+                "Do make a model with `ImageGPT(edits=…)`."
+            )
+        return EDITS[name.split("/")[0]], 1 + self.names.index(full)
+
+    @property
+    def columns(self):
+        """What training needs of each picture, beside its tokens."""
+        if any(name.startswith("restyle") for name in self.names):
+            return ["image", "other", "pair"]
+        return ["image"] if self.names else []
+
+    def column(self, name, batch):
+        """An array of one of `columns`, from a batch of data."""
+        if name == "image":
+            return batch["image"]
+        if "source" not in batch:
+            raise ValueError(
+                "The data must be pairs of pictures for restyle. Received: "
+                "no `source` in the data. Do load pairs, such as "
+                "'football/layout', or leave restyle out of `edits`."
+            )
+        if name == "other":
+            return batch["source"]
+        count = len(batch["image"])
+        styles = batch.get("style", [None] * count)
+        return np.array([self.find("restyle", s)[1] for s in styles], "int32")
+
+    def draw(self, inputs, generator):
+        """Draws an edit for each training picture, and hides accordingly.
+
+        Args:
+            inputs: dict of arrays with B rows, with `columns` among them.
+            generator: `numpy.random.Generator`.
+
+        Returns:
+            dict of the other inputs; of `"edit"`, int32 numbers `(B,)`; and
+            of `"source"`, uint8 `(B, height, width, C + 1)`.
+        """
+        inputs = dict(inputs)
+        shown = {name: inputs.pop(name) for name in self.columns}
+        images = shown["image"]
+        numbers = self._draw_numbers(len(images), shown.get("pair"), generator)
+        source = np.zeros((*images.shape[:3], images.shape[3] + 1), "uint8")
+        for number in set(numbers) - {0}:
+            some = numbers == number
+            edit = EDITS[self.names[number - 1].split("/")[0]]
+            of_pairs = isinstance(edit, Restyle)
+            seen = (shown["other"] if of_pairs else images)[some]
+            source[some] = edit.hide(seen, generator)
+        return {**inputs, "edit": numbers, "source": source}
+
+    def _draw_numbers(self, count, pairs, generator):
+        """int32 `(B,)`; a pair's number stands for one that is drawn."""
+        own = [
+            number
+            for number, name in enumerate(self.names, 1)
+            if not name.startswith("restyle")
+        ]
+        choices = np.array([*own, *([-1] if pairs is not None else [])])
+        numbers = generator.choice(choices, count)
+        if pairs is not None:
+            numbers = np.where(numbers < 0, pairs, numbers)
+        edited = generator.random(count) >= self.generate
+        return np.where(edited, numbers, 0).astype("int32")
+
+    def _check(self, name):
+        kind = name.split("/")[0]
+        height, width, channels = self.image_shape
+        if kind not in EDITS or "/" in name and kind != "restyle":
+            rule = f"names of {', '.join(EDITS)}"
+        elif kind == "upscale" and (height % 2 or width % 2):
+            rule = "without upscale for pictures of odd size"
+        elif kind == "colorize" and channels == 1:
+            rule = "without colorize for grey pictures"
+        else:
+            return
+        raise ValueError(
+            f"`edits` must be {rule}. Received: edits={self.names!r} and "
+            f"pictures of shape {self.image_shape}."
+        )

@@ -1,0 +1,106 @@
+"""Tests of edits' numbers and of drawing them for training."""
+
+import numpy as np
+import pytest
+
+from keras_igpt.edits import EDITS
+from keras_igpt.tasks import Tasks
+
+SHAPE = (8, 8, 3)
+NAMES = ("inpaint", "colorize", "restyle/map", "restyle/kit")
+
+
+@pytest.fixture
+def inputs():
+    generator = np.random.default_rng(0)
+    pictures = generator.integers(1, 256, (2, 400, *SHAPE), dtype="uint8")
+    return {
+        "tokens": np.arange(400),
+        "image": pictures[0],
+        "other": pictures[1],
+        "pair": np.tile([3, 4], 200),
+    }
+
+
+@pytest.fixture
+def drawn(inputs):
+    return Tasks(NAMES, SHAPE).draw(inputs, np.random.default_rng(0))
+
+
+def test_edits_have_numbers_from_one():
+    tasks = Tasks(NAMES, SHAPE)
+    assert tasks.find("inpaint") == (EDITS["inpaint"], 1)
+    assert tasks.find("restyle", "kit") == (EDITS["restyle"], 4)
+
+
+@pytest.mark.parametrize(
+    "wanted", [("upscale",), ("restyle",), ("restyle", "x")]
+)
+def test_unknown_edit_names_the_known_ones(wanted):
+    with pytest.raises(ValueError, match="inpaint, colorize, restyle/map"):
+        Tasks(NAMES, SHAPE).find(*wanted)
+
+
+def test_draw_leaves_the_other_inputs(inputs, drawn):
+    assert set(drawn) == {"tokens", "edit", "source"}
+    np.testing.assert_array_equal(drawn["tokens"], inputs["tokens"])
+
+
+def test_every_edit_is_drawn(drawn):
+    assert set(drawn["edit"]) == {0, 1, 2, 3, 4}
+
+
+def test_share_of_generation(drawn):
+    assert 0.3 < (drawn["edit"] == 0).mean() < 0.5
+
+
+def test_nothing_is_known_to_generate(drawn):
+    assert not drawn["source"][drawn["edit"] == 0].any()
+
+
+def test_pairs_show_the_other_picture(inputs, drawn):
+    paired = drawn["edit"] >= 3
+    np.testing.assert_array_equal(
+        drawn["source"][paired][..., :3], inputs["other"][paired]
+    )
+    np.testing.assert_array_equal(drawn["edit"][paired], inputs["pair"][paired])
+
+
+def test_edits_show_the_picture_itself(inputs, drawn):
+    edited = drawn["edit"] == 1
+    source = drawn["source"][edited]
+    known = source[..., 3] == 255
+    np.testing.assert_array_equal(
+        source[known][:, :3], inputs["image"][edited][known]
+    )
+
+
+def test_columns_of_data_without_pairs_are_an_error():
+    tasks = Tasks(("restyle",), SHAPE)
+    with pytest.raises(ValueError, match="must be pairs of pictures"):
+        tasks.column("other", {"image": np.zeros((1, *SHAPE))})
+
+
+def test_column_of_pairs_has_their_numbers():
+    tasks = Tasks(NAMES, SHAPE)
+    pictures = np.zeros((2, *SHAPE))
+    batch = {"image": pictures, "source": pictures, "style": ["kit", "map"]}
+    assert tasks.column("pair", batch).tolist() == [4, 3]
+
+
+def test_no_edits_need_no_columns():
+    assert Tasks((), ()).columns == []
+
+
+@pytest.mark.parametrize(
+    ("names", "shape", "rule"),
+    [
+        (("paint",), SHAPE, "names of inpaint, upscale"),
+        (("inpaint/a",), SHAPE, "names of inpaint"),
+        (("upscale",), (7, 8, 3), "odd size"),
+        (("colorize",), (8, 8, 1), "grey"),
+    ],
+)
+def test_edits_that_do_not_fit_are_errors(names, shape, rule):
+    with pytest.raises(ValueError, match=rule):
+        Tasks(names, shape)
