@@ -203,8 +203,8 @@ def _dataset_batches(dataset):
         num_batches += 1
         if "label" in batch:
             batch["label"] = batch["label"].astype("int32")
-        if "text" in batch:
-            batch["text"] = sources.as_texts(batch["text"])
+        for key in {"text", "style"} & set(batch):
+            batch[key] = sources.as_texts(batch[key])
         yield batch
     if num_batches == 0:
         raise ValueError(

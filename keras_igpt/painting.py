@@ -265,7 +265,9 @@ class Painting:
             "prefix": tokens[:, : unknown[0]],
             "settings": settings,
         }
-        decode = self._decoder(settings, sampler, jit_compile)
+        decode = self._decoder(
+            tuple(conditions), settings, sampler, jit_compile
+        )
 
         def paint(begin, end):
             # XLA compiles once per batch size: few sizes, few compilations.
@@ -284,10 +286,10 @@ class Painting:
         with ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(paint, *zip(*chunks))))
 
-    def _decoder(self, settings, sampler, jit_compile):
+    def _decoder(self, asked, settings, sampler, jit_compile):
         """The compiled decoding function, kept for the next call."""
         guided = bool(np.any(settings["guidance_scale"] != 1))
-        key = (guided, jit_compile, sampler)
+        key = (asked, guided, jit_compile, sampler)
         if key not in self._compiled:
             if sampler is None:
                 decoder = generation.Decoder(self, guided, jit_compile)

@@ -19,10 +19,11 @@ from keras_igpt import image_files
 BUILT_IN = (
     "digits",
     *("football", "football/layout", "football/twin"),
+    "football/layout+twin",
     *("openmoji", "openmoji/line"),
 )
 PICTURES = ("image", "source")
-KEYS = ("image", "source", "label", "text")
+KEYS = ("image", "source", "label", "text", "style")
 
 _PREPARE = (
     "Do check the name, or prepare the data set where there is a network and "
@@ -115,16 +116,30 @@ def _open_openmoji(source, split, image_size):
 
 
 def _open_drawn(builder, label, source, split):
-    """Examples of a data set that is drawn; "name/pair" has a source."""
+    """Examples of a data set that is drawn; "name/pair" has a source.
+
+    The pair's name is the style. Of "name/pair+pair" there are as many
+    examples as pictures times pairs.
+    """
+    drawn = _prepared(builder, source, split)
     keys = {"image": "image", "label": label, "text": "text"}
-    if pair := source.partition("/")[2]:
-        keys["source"] = pair
-    names = builder.info.features[label].names
-    dataset = _prepared(builder, source, split).map(
-        lambda example: {key: example[name] for key, name in keys.items()},
-        num_parallel_calls=-1,
-    )
-    return Source(dataset, names, [])
+
+    def parts(pair):
+        names = {**keys, "source": pair} if pair else keys
+        style = {"style": pair} if pair else {}
+        return drawn.map(
+            lambda example: {
+                **{key: example[name] for key, name in names.items()},
+                **style,
+            },
+            num_parallel_calls=-1,
+        )
+
+    first, *others = source.partition("/")[2].split("+")
+    dataset = parts(first)
+    for pair in others:
+        dataset = dataset.concatenate(parts(pair))
+    return Source(dataset, builder.info.features[label].names, [])
 
 
 def _open_folder(folder, split, image_size, fit):
@@ -310,7 +325,11 @@ def check_pictures(dtype, shape, ranks, argument):
 def checked_arrays(arrays, argument):
     """Dictionary of arrays of one length, ready for `batches` and `load`."""
     arrays = _as_dictionary(arrays, argument)
-    checks = {"label": _checked_labels, "text": _checked_texts}
+    checks = {
+        "label": _checked_labels,
+        "text": _checked_texts,
+        "style": _checked_texts,
+    }
     arrays = {
         key: checks.get(key, _checked_images)(values, f"{argument}[{key!r}]")
         for key, values in arrays.items()
