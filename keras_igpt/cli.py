@@ -132,11 +132,16 @@ def train(
     precision: Annotated[Precision, typer.Option()] = Precision.float32,
     seed: Annotated[int, typer.Option()] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out.")
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out; for longer with --minutes or "
+            "--epochs, the time before counted in.",
+        ),
     ] = False,
 ):
     """Trains a model on pictures; the folder --out holds all results."""
-    if epochs is None and minutes is None:
+    if epochs is None and minutes is None and not resume:
         minutes = 15.0
     from keras_igpt import jobs
 

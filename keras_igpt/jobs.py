@@ -40,21 +40,23 @@ def train(options, folder, resume=False, console=None):
     Args:
         options: dict with the keys that `keras-igpt train` has options for.
         folder: the run's folder.
-        resume: bool. Go on with the run that the folder holds.
+        resume: bool. Go on with the run that the folder holds, as it was
+            begun; but `"epochs"` or `"minutes"`, if given, are its new
+            budget, of which it has spent a part.
         console: a `rich.console.Console`, or None.
 
     Returns:
         The last checkpoint's row of figures; None if nothing was left to do.
     """
     folder = pathlib.Path(folder)
+    state = read_state(folder)
     if resume:
-        options = {**options, **_read_config(folder)["options"]}
+        options, state = _resumed(options, folder, state)
     elif (folder / "config.json").exists():
         raise FileExistsError(
             "`--out` must be a new folder. "
             f"Received: {folder}, which holds a run. Do add --resume."
         )
-    state = read_state(folder)
     if state["spent"] >= 1:
         return None
     keras.utils.set_random_seed(options["seed"])
@@ -84,6 +86,27 @@ def train(options, folder, resume=False, console=None):
     aside = min(VALIDATION_PICTURES, max(1, batches.num_images // 10))
     batches, validation = batches.split(aside)
     return _fit(model, batches, validation, options, folder, state, console)
+
+
+def _resumed(asked, folder, state):
+    """Options and state of a run that goes on, perhaps for longer."""
+    config = _read_config(folder)
+    options = config["options"]
+    for name in ("epochs", "minutes"):
+        budget = options[name]
+        if asked[name] is None or asked[name] == budget:
+            continue
+        if budget is None:
+            raise ValueError(
+                "`--resume` must have a budget in the run's own unit. "
+                f"Received: --{name} {asked[name]}, for a run with "
+                f"epochs={options['epochs']}, minutes={options['minutes']}."
+            )
+        state = {**state, "spent": state["spent"] * budget / asked[name]}
+        options = {**options, name: asked[name]}
+        save_json(folder / "config.json", {**config, "options": options})
+        save_json(folder / "state.json", state)
+    return {**asked, **options}, state
 
 
 def _new_model(options, pictures):

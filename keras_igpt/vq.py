@@ -3,8 +3,8 @@
 An encoder makes a vector of each cell by itself, a quantiser replaces it by
 one of a few hundred codes, a convolutional decoder paints the codes (van den
 Oord et al. 2017, "Neural Discrete Representation Learning",
-https://arxiv.org/abs/1711.00937). No discriminator takes part: an L1 loss
-on pixels and on their differences keeps edges, and cannot go astray.
+https://arxiv.org/abs/1711.00937). No discriminator takes part: the squared
+errors of pixels and of their differences cannot go astray.
 
 Axes: B batch, h and w rows and columns of cells, D code size.
 """
@@ -127,7 +127,7 @@ class VQTokenizer(keras.layers.Layer):
         epochs=None,
         minutes=None,
         batch_size=32,
-        learning_rate=1e-3,
+        learning_rate=3e-3,
         seed=0,
         verbose=True,
     ):

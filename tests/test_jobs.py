@@ -93,8 +93,22 @@ def test_resume_goes_on_where_a_run_ended(folder, tmp_path):
     steps = state["step"]
     state.update(spent=0.5, epoch=1)
     (tmp_path / "run" / "state.json").write_text(json.dumps(state))
-    row = jobs.train(OPTIONS, tmp_path / "run", resume=True)
+    row = jobs.train(options, tmp_path / "run", resume=True)
     assert row["epoch"] == 2 and row["step"] == steps + steps // 2
+
+
+def test_resume_goes_on_for_longer(folder, tmp_path):
+    options = {**OPTIONS, "data": str(folder), "size": 4}
+    jobs.train(options, tmp_path / "run")
+    row = jobs.train({**options, "epochs": 3}, tmp_path / "run", resume=True)
+    assert row["epoch"] == 3
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["options"]["epochs"] == 3
+
+
+def test_resume_with_another_unit_is_an_error(run):
+    with pytest.raises(ValueError, match="in the run's own unit"):
+        jobs.train({**OPTIONS, "minutes": 3.0}, run, resume=True)
 
 
 def test_generate_writes_a_sheet(run, tmp_path):
