@@ -12,6 +12,8 @@ import io
 
 import numpy as np
 
+from keras_igpt import data
+from keras_igpt.fitting import fit_masks
 from keras_igpt.masks import random_mask
 from keras_igpt.palette import check_images
 
@@ -23,7 +25,71 @@ BISECTIONS = 20
 ROUNDS = 0.49
 
 
-class Inpaint:
+class Edit:
+    """What all edits share: pictures as given, and a source as it is."""
+
+    takes_masks = False
+
+    def hide(self, images, generator):
+        """Draws what a model is to know of training pictures.
+
+        Args:
+            images: uint8 array of shape `(B, height, width, C)`.
+            generator: `numpy.random.Generator`.
+
+        Returns:
+            uint8 array of shape `(B, height, width, C + 1)`, a source.
+        """
+        raise NotImplementedError
+
+    def fit(self, images, masks, image_size):
+        """Brings what a user gives to the model's size.
+
+        Args:
+            images: uint8 array of shape `(B, rows, columns, C)`.
+            masks: bool array of shape `(B, rows, columns)`, True where to
+                paint; None for edits that take none.
+            image_size: tuple, the model's height and width.
+
+        Returns:
+            Tuple of both.
+        """
+        if images.shape[1:3] == tuple(image_size):
+            return images, masks
+        if masks is not None:
+            masks = fit_masks(masks, image_size)
+        return data.resize(images, image_size), masks
+
+    def source(self, images, image_shape, masks=None):
+        """What is known of pictures that a user gives.
+
+        Args:
+            images, masks: as `fit` returns them.
+            image_shape: tuple, the model's height, width and C.
+
+        Returns:
+            uint8 array of shape `(B, height, width, C + 1)`.
+
+        Raises:
+            ValueError: if the pictures have another shape.
+        """
+        check_images(images, image_shape)
+        return known_everywhere(images)
+
+    def keep(self, painted, images, masks=None):
+        """Puts back what must not change: here nothing.
+
+        Args:
+            painted: uint8 array of shape `(B, height, width, C)`.
+            images, masks: as `source` was given them.
+
+        Returns:
+            uint8 array of the shape of `painted`.
+        """
+        return painted
+
+
+class Inpaint(Edit):
     """Paints what a mask hides; known pixels come back bit by bit.
 
     It also outpaints (the mask is a border), replaces (a mask and a caption)
@@ -34,61 +100,31 @@ class Inpaint:
     takes_masks = True
 
     def hide(self, images, generator):
-        """Hides boxes, strokes, a border or a side of each picture.
-
-        Args:
-            images: uint8 array of shape `(B, height, width, C)`.
-            generator: `numpy.random.Generator`.
-
-        Returns:
-            uint8 array of shape `(B, height, width, C + 1)`, a source.
-        """
+        """Hides boxes, strokes, a border or a side of each picture."""
         masks = [random_mask(images.shape[1:3], generator) for _ in images]
         return hidden(images, np.stack(masks))
 
     def source(self, images, image_shape, masks):
-        """What is known of pictures that a user gives.
-
-        Args:
-            images: uint8 array of shape `(B, height, width, C)`.
-            image_shape: tuple, the model's height, width and C.
-            masks: bool array of shape `(B, height, width)`, True where to
-                paint; None for edits that take none.
-
-        Returns:
-            uint8 array of shape `(B, height, width, C + 1)`.
-
-        Raises:
-            ValueError: if pictures or masks have another shape.
-        """
+        """Shows what the masks do not hide."""
         check_images(images, image_shape)
         return hidden(images, masks)
 
     def keep(self, painted, images, masks):
-        """Puts back what must not change.
-
-        Args:
-            painted: uint8 array of shape `(B, height, width, C)`.
-            images, masks: as `source` was given them.
-
-        Returns:
-            uint8 array of the shape of `painted`.
-        """
+        """Puts known pixels back."""
         return np.where(masks[..., None], painted, images)
 
 
-class Upscale:
+class Upscale(Edit):
     """Enlarges 2 or 4 times; shrunk by areas, the result is what was given.
 
     The source is the small picture, its pixels repeated.
     """
 
     name = "upscale"
-    takes_masks = False
     factors = (2, 4)
 
     def hide(self, images, generator):
-        """As `Inpaint.hide`; shrinks by one of the factors."""
+        """Shrinks by one of the factors."""
         height, width = images.shape[1:3]
         fit = [f for f in self.factors if height % f == width % f == 0]
         chosen = generator.choice(fit, len(images))
@@ -98,8 +134,12 @@ class Upscale:
             coarse[some] = repeated(shrunk(images[some], factor), factor)
         return known_everywhere(coarse)
 
+    def fit(self, images, masks, image_size):
+        """Leaves pictures as they are: their size says how much to enlarge."""
+        return images, masks
+
     def source(self, images, image_shape, masks=None):
-        """As `Inpaint.source`, of pictures a half or a quarter as large."""
+        """Repeats pixels of pictures a half or a quarter as large."""
         height, width, channels = image_shape
         factor = height // max(images.shape[1], 1)
         small = (height // factor, width // factor, channels) if factor else ()
@@ -123,18 +163,17 @@ class Upscale:
         )
 
 
-class Colorize:
+class Colorize(Edit):
     """Colours grey pictures; their luma stays (ITU-R BT.601)."""
 
     name = "colorize"
-    takes_masks = False
 
     def hide(self, images, generator=None):
-        """As `Inpaint.hide`; leaves the luma, in all channels."""
+        """Shows the luma, in all channels."""
         return known_everywhere(np.repeat(luma(images), 3, axis=-1))
 
     def source(self, images, image_shape, masks=None):
-        """As `Inpaint.source`, of grey pictures or of the luma of others."""
+        """Takes grey pictures, and the luma of others."""
         if images.shape[-1] == 1:
             images = images.repeat(3, axis=-1)
         check_images(images, image_shape)
@@ -146,17 +185,16 @@ class Colorize:
         return shifted(painted, wanted, lambda x: (x @ LUMA)[..., None])
 
 
-class Denoise:
+class Denoise(Edit):
     """Removes noise and the traces of strong JPEG compression."""
 
     name = "denoise"
-    takes_masks = False
     # Standard deviation of the noise in levels, and JPEG's quality.
     noise = (8.0, 48.0)
     quality = (8, 40)
 
     def hide(self, images, generator):
-        """As `Inpaint.hide`; adds noise, compresses, or both."""
+        """Adds noise, compresses, or both."""
         damaged = np.empty_like(images)
         for i, image in enumerate(images):
             kind = generator.integers(3)
@@ -170,23 +208,14 @@ class Denoise:
             damaged[i] = image
         return known_everywhere(damaged)
 
-    def source(self, images, image_shape, masks=None):
-        """As `Inpaint.source`."""
-        check_images(images, image_shape)
-        return known_everywhere(images)
 
-    def keep(self, painted, images, masks=None):
-        """Promises nothing: the damage may be anywhere."""
-        return painted
-
-
-class Restyle(Denoise):
+class Restyle(Edit):
     """Paints a picture after another one, as pairs in the data show it."""
 
     name = "restyle"
 
     def hide(self, images, generator=None):
-        """As `Inpaint.hide`, of the other pictures of the pairs."""
+        """Shows the other pictures of the pairs."""
         return known_everywhere(images)
 
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt import generation
+from keras_igpt import fitting, generation
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.masks import checked_masks
 from keras_igpt.palette import check_images
@@ -139,38 +139,50 @@ class Painting:
         labels=None,
         text=None,
         style=None,
+        paste_back=False,
         truncate=False,
         **sampling,
     ):
         """Paints pictures anew from what is known of them.
 
         Args:
-            images: uint8 array of shape `(batch, height, width, channels)`;
-                smaller ones for "upscale", grey ones too for "colorize".
+            images: uint8 array of shape `(batch, rows, columns, channels)`;
+                grey ones too for "colorize". Of pictures that have another
+                size than the model's, the middle is resized to it. "upscale"
+                takes pictures of a half or a quarter of the model's size.
             edit: str, one of the model's `edits`.
-            masks: for "inpaint", array of shape `(batch, height, width)` or
-                `(height, width)`: bool, or numbers from 0 to 1 or to 255.
+            masks: for "inpaint", array of shape `(batch, rows, columns)` or
+                `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
                 True or more than half: paint here. What is not to be painted
                 comes back bit by bit.
             labels, text: as in `generate`, one for all or one per picture.
             style: str. Which "restyle" the model is to do, if it can do
                 several.
+            paste_back: bool. For "inpaint": put what is painted into the
+                pictures at their own size.
             truncate: bool. Cut captions longer than `text_length` bytes.
             sampling: the sampling arguments of `generate`.
 
         Returns:
-            uint8 array of shape `(batch, height, width, channels)`. Shrunk,
-            upscaled pictures are those given, and colorized ones keep their
-            luma, up to 1/255.
+            uint8 array of shape `(batch, height, width, channels)`, or of
+            the shape of `images` with `paste_back`. Shrunk, upscaled
+            pictures are those given, and colorized ones keep their luma, up
+            to 1/255.
 
         Raises:
             ValueError: if the model has not learned the edit, or pictures
                 and masks do not fit.
         """
-        images = np.asarray(images)
-        images = images[None] if images.ndim == 3 else images
         job, number = self.tasks.find(edit, style)
-        masks = checked_masks(masks, images, job.takes_masks)
+        if paste_back and not job.takes_masks:
+            raise ValueError(
+                "`paste_back` must be False for edits without masks. "
+                f"Received: edit={edit!r}, paste_back=True."
+            )
+        given = np.asarray(images)
+        given = given[None] if given.ndim == 3 else given
+        wanted = checked_masks(masks, given, job.takes_masks)
+        images, masks = job.fit(given, wanted, self.tokenizer.image_size)
         source = job.source(images, self.tokenizer.image_shape, masks)
         asked = self._conditions(labels, text, len(images), truncate)
         # Where nothing is known there is nothing to edit.
@@ -182,7 +194,10 @@ class Painting:
         if masks is not None:
             known = ~self._cells_with(masks)
         painted = self._paint(asked, tokens, known, **sampling)
-        return job.keep(painted, images, masks)
+        painted = job.keep(painted, images, masks)
+        if paste_back:
+            return fitting.paste_back(painted, given, wanted)
+        return painted
 
     def _cells_with(self, masks):
         """Cells of which any pixel is True, bool `(B, N)`."""

@@ -131,6 +131,28 @@ def test_guidance_keeps_the_source(model, images, masks):
     np.testing.assert_array_equal(painted[~masks], images[~masks])
 
 
+def test_pictures_of_any_size_are_resized(model):
+    large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
+    mask = np.zeros((30, 50), bool)
+    mask[10:20, 20:30] = True
+    painted = model.edit(large, "inpaint", mask, seed=0)
+    assert painted.shape == (2, 4, 8, 1)
+
+
+def test_painted_part_is_pasted_back(model):
+    large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
+    mask = np.zeros((30, 50), bool)
+    mask[10:20, 20:30] = True
+    painted = model.edit(large, "inpaint", mask, seed=0, paste_back=True)
+    np.testing.assert_array_equal(painted[:, ~mask], large[:, ~mask])
+    assert (painted[:, mask] != large[:, mask]).any()
+
+
+def test_nothing_is_pasted_back_without_masks(model, images):
+    with pytest.raises(ValueError, match="`paste_back` must be False"):
+        model.edit(images, "denoise", paste_back=True)
+
+
 def test_a_single_picture_makes_a_batch_of_one(model, images, masks):
     assert model.edit(images[0], "inpaint", masks[0]).shape == (1, 4, 8, 1)
 
