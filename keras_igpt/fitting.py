@@ -45,11 +45,8 @@ def fit_masks(masks, size):
 
 def _any_of_parts(masks, count):
     """`(B, rows, columns)` to `(B, count, columns)`, parts of equal length."""
-    ends = np.arange(count + 1) * masks.shape[1] / count
-    begins, ends = (
-        np.floor(ends[:-1]).astype(int),
-        np.ceil(ends[1:]).astype(int),
-    )
+    bounds = np.arange(count + 1) * masks.shape[1]
+    begins, ends = bounds[:-1] // count, -(-bounds[1:] // count)
     sums = np.pad(masks.cumsum(axis=1), ((0, 0), (1, 0), (0, 0)))
     return sums[:, ends] > sums[:, begins]
 
