@@ -123,6 +123,14 @@ def train(
     captions: Annotated[
         bool, typer.Option(help="Use the captions that the data has.")
     ] = True,
+    edits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edit",
+            help="An edit to learn beside painting; may be repeated. Pairs, "
+            "as 'football/layout', teach restyle/layout.",
+        ),
+    ] = None,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
@@ -157,6 +165,7 @@ def train(
             "tokenizer_minutes": tokenizer_minutes,
             "labels": labels,
             "captions": captions,
+            "edits": edits or [],
             "model": model_size.value,
             "epochs": epochs,
             "minutes": minutes,
@@ -258,6 +267,107 @@ def complete(
         out,
     )
     _console().print(f"Wrote {written}")
+
+
+@app.command()
+def edit(
+    file: Annotated[pathlib.Path, typer.Argument(help="A picture.")],
+    model: ModelOption,
+    edit: Annotated[
+        str,
+        typer.Option(
+            help="inpaint, outpaint, replace, compose, upscale, colorize, "
+            "denoise or restyle, as far as the model has learned them."
+        ),
+    ],
+    mask: Annotated[
+        str | None,
+        typer.Option(
+            help="A file that is white where to paint, or LEFT,TOP,RIGHT,"
+            "BOTTOM in pixels. Default: the picture's transparent parts."
+        ),
+    ] = None,
+    expand: Annotated[
+        str | None,
+        typer.Option(help="LEFT,TOP,RIGHT,BOTTOM: pixels for outpaint."),
+    ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(help="X,Y: where compose places the picture."),
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="How much compose enlarges the picture.")
+    ] = 1.0,
+    factor: Annotated[
+        int, typer.Option(help="2 or 4: how much upscale enlarges.")
+    ] = 4,
+    style: Annotated[
+        str | None, typer.Option(help="Which restyle the model is to do.")
+    ] = None,
+    label: LabelOption = None,
+    text: TextOption = None,
+    paste_back: Annotated[
+        bool,
+        typer.Option(
+            "--paste-back", help="Keep the picture's size outside the mask."
+        ),
+    ] = False,
+    n: Annotated[int, typer.Option(help="How many results.")] = 4,
+    guidance: GuidanceOption = 1.0,
+    temperature: TemperatureOption = 1.0,
+    top_k: TopKOption = None,
+    top_p: TopPOption = None,
+    seed: SeedOption = None,
+    out: Annotated[
+        pathlib.Path,
+        typer.Option(help="A .png file for one sheet, or a folder."),
+    ] = pathlib.Path("edited.png"),
+):
+    """Repairs, extends, replaces, enlarges, colours or restyles a picture."""
+    from keras_igpt import edit_jobs
+
+    box = mask if mask is None else _numbers("--mask", mask, 4, optional=True)
+    written = edit_jobs.edit(
+        file,
+        model,
+        edit,
+        n,
+        {
+            "guidance_scale": guidance,
+            "temperature": temperature,
+            "top_k": top_k,
+            "top_p": top_p,
+            "seed": seed,
+        },
+        out,
+        mask=box or mask,
+        expand=_numbers("--expand", expand, 4),
+        at=_numbers("--at", at, 2),
+        scale=scale,
+        factor=factor,
+        style=style,
+        labels=label,
+        text=text,
+        paste_back=paste_back,
+    )
+    _console().print(f"Wrote {written}")
+
+
+def _numbers(option, value, count, optional=False):
+    """Whole numbers with commas between; None if there are none."""
+    if value is None:
+        return None
+    parts = value.split(",")
+    if len(parts) == count and all(
+        part.strip().removeprefix("-").isdecimal() for part in parts
+    ):
+        return tuple(int(part) for part in parts)
+    if optional:
+        return None
+    raise ValueError(
+        f"`{option}` must be {count} whole numbers with commas between. "
+        f"Received: {option} {value}."
+    )
 
 
 @app.command()

@@ -75,6 +75,29 @@ def paste_back(painted, images, masks):
     return pasted
 
 
+def expand(picture, widths):
+    """Puts an empty border around a picture, to be painted.
+
+    Args:
+        picture: uint8 array of shape `(rows, columns, C)`.
+        widths: four ints, of the border to the left, above, to the right
+            and below, in pixels.
+
+    Returns:
+        Tuple of the canvas, a uint8 array, and a mask, bool, True where the
+        border is.
+    """
+    if len(widths) != 4 or min(widths) < 0 or not any(widths):
+        raise ValueError(
+            "`expand` must be four numbers of pixels, left, top, right and "
+            f"bottom, one of them above 0. Received: expand={widths}."
+        )
+    left, top, right, bottom = widths
+    rows, columns = picture.shape[:2]
+    size = (top + rows + bottom, left + columns + right)
+    return place(picture, size, top, left)
+
+
 def place(picture, size, top, left, scale=1.0):
     """Puts a picture onto an empty canvas, to be painted around.
 

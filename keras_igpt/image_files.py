@@ -182,6 +182,24 @@ def decode(path, image_size=None):
         return np.array(picture)
 
 
+def transparency(path):
+    """Where a picture is more transparent than not.
+
+    Args:
+        path: str or pathlib.Path.
+
+    Returns:
+        bool array of shape `(height, width)`, or None if nothing is.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as picture:
+        _check_not_a_bomb(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
+        alpha = np.array(picture.convert("RGBA"))[..., 3]
+    return alpha < 128 if (alpha < 128).any() else None
+
+
 def _num_pixels(picture):
     return picture.width * picture.height
 

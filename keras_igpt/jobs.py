@@ -115,6 +115,7 @@ def _new_model(options, pictures):
         **ImageGPT.SIZES[options["model"]],
         num_classes=len(pictures.class_names) if options["labels"] else 0,
         text_length=_text_length(pictures) if options["captions"] else 0,
+        edits=tuple(options["edits"]),
         dropout=options["dropout"],
         dtype=options["precision"],
     )
@@ -201,8 +202,8 @@ def generate(model, labels, text, count, sampling, out):
         The path that was written.
     """
     painter = load(model)
-    sampling = _with_seed(sampling)
-    numbers = _label_numbers(labels, _class_names(model))
+    sampling = with_seed(sampling)
+    numbers = label_numbers(labels, model)
     text = text or None
     images = painter.generate(numbers, text, num_images=count, **sampling)
     parameters = {
@@ -212,7 +213,7 @@ def generate(model, labels, text, count, sampling, out):
         **sampling,
     }
     columns = count if 1 < len(images) // count else None
-    return _write(images, out, parameters, columns)
+    return write_pictures(images, out, parameters, columns)
 
 
 def complete(file, model, keep_rows, labels, text, count, sampling, out):
@@ -227,11 +228,11 @@ def complete(file, model, keep_rows, labels, text, count, sampling, out):
         The path that was written.
     """
     painter = load(model)
-    sampling = _with_seed(sampling)
+    sampling = with_seed(sampling)
     height, width, channels = painter.tokenizer.image_shape
     image = datasets.read_image(file, (height, width), channels)
     keep_rows = height // 2 if keep_rows is None else keep_rows
-    numbers = _label_numbers(labels, _class_names(model))
+    numbers = label_numbers(labels, model)
     images = painter.complete(
         np.repeat(image[None], count, axis=0),
         keep_rows,
@@ -247,7 +248,7 @@ def complete(file, model, keep_rows, labels, text, count, sampling, out):
         "text": text,
         **sampling,
     }
-    return _write(images, out, parameters)
+    return write_pictures(images, out, parameters)
 
 
 def evaluate(model, data, split="test", limit=None, seed=0):
@@ -294,7 +295,7 @@ def pack(model, out):
     save_packed(load(model), out)
 
 
-def _with_seed(sampling):
+def with_seed(sampling):
     """Puts a seed in, so that the files can say how to repeat them."""
     if sampling.get("seed") is not None:
         return sampling
@@ -309,10 +310,11 @@ def _class_names(model):
     return json.loads(config.read_text("utf-8"))["class_names"]
 
 
-def _label_numbers(labels, class_names):
-    """Numbers of classes given by name or number."""
+def label_numbers(labels, model):
+    """Numbers of classes given by name or number; None for none."""
     if not labels:
         return None
+    class_names = _class_names(model)
     numbers = []
     for label in labels:
         if label in class_names:
@@ -328,7 +330,7 @@ def _label_numbers(labels, class_names):
     return numbers
 
 
-def _write(images, out, parameters, columns=None):
+def write_pictures(images, out, parameters, columns=None):
     out = pathlib.Path(out)
     if out.suffix.lower() == ".png":
         save_png(out, contact_sheet(images, columns), parameters)

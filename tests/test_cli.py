@@ -4,7 +4,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, jobs, load, quickstart
+from keras_igpt import cli, edit_jobs, jobs, load, quickstart
 
 
 def invoke(*args):
@@ -16,7 +16,7 @@ def invoke(*args):
     [
         "",
         *("quickstart", "train", "generate", "complete"),
-        *("evaluate", "judge", "pack"),
+        *("edit", "evaluate", "judge", "pack"),
     ],
 )
 def test_help_says_what_a_command_does(command):
@@ -99,6 +99,36 @@ def test_pack_writes_a_model_that_loads(tiny_model, tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert load(tmp_path / "b.keras").count_params()
+
+
+def test_edit_passes_its_options_on(monkeypatch):
+    seen = {}
+
+    def edit(*args, **kwargs):
+        seen.update(kwargs, args=args)
+
+    monkeypatch.setattr(edit_jobs, "edit", edit)
+    result = invoke(
+        *"edit a.png --model m.keras --edit outpaint --expand 1,2,3,4 "
+        "--mask 5,6,7,8 --text ball --n 2 --seed 7 --out b.png".split()
+    )
+    assert result.exit_code == 0, result.output
+    assert seen["args"][1:4] == ("m.keras", "outpaint", 2)
+    assert seen["expand"] == (1, 2, 3, 4) and seen["mask"] == (5, 6, 7, 8)
+
+
+def test_edit_takes_a_file_as_mask(monkeypatch):
+    seen = {}
+    monkeypatch.setattr(
+        edit_jobs, "edit", lambda *args, **kwargs: seen.update(kwargs)
+    )
+    invoke(*"edit a.png --model m --edit inpaint --mask hole.png".split())
+    assert seen["mask"] == "hole.png"
+
+
+def test_edit_names_numbers_that_are_none():
+    result = invoke(*"edit a.png --model m --edit compose --at 1".split())
+    assert "`--at` must be 2 whole numbers" in str(result.exception)
 
 
 def test_quickstart_prints_its_figures(monkeypatch, tmp_path):

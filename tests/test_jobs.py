@@ -17,6 +17,7 @@ OPTIONS = {
     "tokenizer_minutes": 0.05,
     "labels": True,
     "captions": True,
+    "edits": [],
     "model": "tiny",
     "epochs": 1,
     "minutes": None,

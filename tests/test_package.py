@@ -104,7 +104,15 @@ MAY_IMPORT = {
         "training",
         "vq",
     },
-    "cli": {"jobs", "quickstart"},
+    "edit_jobs": {
+        "data",
+        "edits",
+        "files",
+        "fitting",
+        "image_files",
+        "jobs",
+    },
+    "cli": {"edit_jobs", "jobs", "quickstart"},
 }
 
 

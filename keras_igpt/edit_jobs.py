@@ -1,0 +1,150 @@
+"""What `keras-igpt edit` does with a picture file, callable from Python too."""
+
+import numpy as np
+
+from keras_igpt import data, fitting, image_files
+from keras_igpt.edits import Upscale
+from keras_igpt.files import load
+from keras_igpt.jobs import label_numbers, with_seed, write_pictures
+
+# Other names for what a mask is good for.
+ALIASES = {"outpaint": "inpaint", "replace": "inpaint", "compose": "inpaint"}
+
+
+def edit(
+    file,
+    model,
+    edit,
+    count,
+    sampling,
+    out,
+    mask=None,
+    expand=None,
+    at=None,
+    scale=1.0,
+    factor=4,
+    style=None,
+    labels=None,
+    text=None,
+    paste_back=False,
+):
+    """Edits a picture several times, into files.
+
+    Args:
+        file: path of the picture, of any size.
+        model: path as `keras_igpt.load` takes it.
+        edit: str. One of the model's edits; or "outpaint" and "replace",
+            which are "inpaint"; or "compose", which places the picture on
+            an empty canvas and paints around it.
+        count: int. How many results.
+        sampling: dict of `ImageGPT.edit`'s sampling arguments.
+        out: a `.png` path for one sheet, or a folder for single files.
+        mask: path of a picture of the same size, white where to paint; or
+            four ints, left, top, right and bottom of a box in pixels; or
+            None: where the picture is transparent.
+        expand: four ints, pixels to add to the left, above, to the right
+            and below.
+        at: two ints, where "compose" puts the picture's left upper corner,
+            in pixels of the model's canvas, x first.
+        scale: float. How much "compose" enlarges the picture.
+        factor: 2 or 4. How much "upscale" enlarges; the picture is first
+            shrunk to the model's size divided by it.
+        style, labels, text, paste_back: as `ImageGPT.edit` takes them,
+            labels as str.
+
+    Returns:
+        The path that was written.
+
+    Raises:
+        ValueError: if what the edit needs is missing, or superfluous.
+    """
+    _check(edit, expand, at, mask, factor)
+    painter = load(model)
+    sampling = with_seed(sampling)
+    channels = painter.tokenizer.channels
+    image = data.set_channels(image_files.decode(file), channels)
+    masks = None
+    if edit == "compose":
+        size = painter.tokenizer.image_size
+        image, masks = fitting.place(image, size, at[1], at[0], scale)
+    elif expand is not None:
+        image, masks = fitting.expand(image, expand)
+    elif ALIASES.get(edit, edit) == "inpaint":
+        masks = _mask(mask, file, image.shape[:2])
+    elif edit == "upscale":
+        small = [side // factor for side in painter.tokenizer.image_size]
+        image = data.resize(image, tuple(small))
+    images = painter.edit(
+        np.repeat(image[None], count, axis=0),
+        ALIASES.get(edit, edit),
+        masks,
+        labels=label_numbers(labels, model),
+        text=text or None,
+        style=style,
+        paste_back=paste_back,
+        **sampling,
+    )
+    parameters = {
+        "model": str(model),
+        "file": str(file),
+        "edit": edit,
+        "mask": mask if mask is None else str(mask),
+        "expand": expand,
+        "at": at,
+        "scale": scale,
+        "style": style,
+        "label": labels,
+        "text": text,
+        **sampling,
+    }
+    return write_pictures(images, out, parameters)
+
+
+def _check(edit, expand, at, mask, factor):
+    """Options that an edit cannot do without, or cannot use."""
+    if factor not in Upscale.factors:
+        raise ValueError(
+            f"`--factor` must be one of {Upscale.factors}. "
+            f"Received: --factor {factor}."
+        )
+    if (edit == "compose") != (at is not None):
+        raise ValueError(
+            "`--at` must be given for compose, and only for it. "
+            f"Received: --edit {edit}, --at {at}. Do say where the picture's "
+            "left upper corner is to lie, as --at 10,20."
+        )
+    if edit == "outpaint" and expand is None and mask is None:
+        raise ValueError(
+            "`--expand` must be given for outpaint. Received: none. "
+            "Do say how many pixels to add, as --expand 0,0,32,0 for left, "
+            "top, right and bottom."
+        )
+    if expand is not None and ALIASES.get(edit, edit) != "inpaint":
+        raise ValueError(
+            "`--expand` must be left out but for outpaint. "
+            f"Received: --edit {edit}, --expand {expand}."
+        )
+
+
+def _mask(mask, file, size):
+    """A mask file, a box or the picture's own transparency, as an array."""
+    if mask is None:
+        hidden = image_files.transparency(file)
+        if hidden is None:
+            raise ValueError(
+                "`--mask` must say where to paint: a file that is white "
+                "there, or LEFT,TOP,RIGHT,BOTTOM. Received: none, and a "
+                f"picture without transparent parts: {file}."
+            )
+        return hidden
+    if isinstance(mask, (tuple, list)):
+        left, top, right, bottom = mask
+        box = np.zeros(size, bool)
+        box[max(top, 0) : bottom, max(left, 0) : right] = True
+        if not box.any():
+            raise ValueError(
+                "`--mask` must be a box within the picture of "
+                f"{size[1]} x {size[0]}. Received: {mask}."
+            )
+        return box
+    return data.set_channels(image_files.decode(mask), 1)[..., 0]

@@ -1,0 +1,109 @@
+"""Tests of edits of picture files."""
+
+import numpy as np
+import pytest
+from conftest import make_model
+from PIL import Image
+
+from keras_igpt import edit_jobs
+from keras_igpt.sheets import read_parameters
+
+SAMPLING = {"temperature": 1.0, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    path = tmp_path_factory.mktemp("model") / "model.keras"
+    edits = ("inpaint", "upscale", "denoise", "restyle/map")
+    make_model(image_size=(8, 8), edits=edits, num_classes=0).save(path)
+    return path
+
+
+@pytest.fixture
+def photo(tmp_path):
+    """A JPEG of an odd size, such as a user has."""
+    pixels = np.random.default_rng(0).integers(0, 256, (41, 67, 3), "uint8")
+    path = tmp_path / "photo.jpg"
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def run(photo, model, name, tmp_path, **options):
+    out = tmp_path / "out"
+    edit_jobs.edit(photo, model, name, 2, SAMPLING, out, **options)
+    return [np.asarray(Image.open(out / f"{i:04d}.png")) for i in range(2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("inpaint", {"mask": (20, 10, 40, 30)}),
+        ("replace", {"mask": (20, 10, 40, 30)}),
+        ("outpaint", {"expand": (0, 0, 20, 0)}),
+        ("compose", {"at": (2, 3), "scale": 0.1}),
+        ("upscale", {}),
+        ("upscale", {"factor": 2}),
+        ("denoise", {}),
+        ("restyle", {"style": "map"}),
+    ],
+)
+def test_every_edit_takes_a_photo(photo, model, name, options, tmp_path):
+    images = run(photo, model, name, tmp_path, **options)
+    assert all(image.shape == (8, 8) for image in images)
+
+
+def test_results_differ_by_seed(photo, model, tmp_path):
+    one, two = run(photo, model, "denoise", tmp_path)
+    assert (one != two).any()
+
+
+def test_file_is_a_mask(photo, model, tmp_path):
+    mask = np.zeros((41, 67), "uint8")
+    mask[:, :40] = 255
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    image, _ = run(
+        photo,
+        model,
+        "inpaint",
+        tmp_path,
+        mask=tmp_path / "mask.png",
+        paste_back=True,
+    )
+    grey = np.asarray(Image.open(photo).convert("L")).astype(int)
+    assert abs(image[:, 40:] - grey[:, 40:]).max() <= 1
+    assert (image[:, 20:40] != grey[:, 20:40]).any()
+
+
+def test_transparent_parts_are_a_mask(model, tmp_path):
+    pixels = np.full((8, 8, 4), 200, "uint8")
+    pixels[2:4, 2:4, 3] = 0
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    image, _ = run(tmp_path / "a.png", model, "inpaint", tmp_path)
+    assert (image[4:] == image[7, 7]).all()
+
+
+def test_file_says_how_it_was_made(photo, model, tmp_path):
+    run(photo, model, "outpaint", tmp_path, expand=(1, 2, 3, 4))
+    parameters = read_parameters(tmp_path / "out" / "0001.png")
+    assert parameters["edit"] == "outpaint" and parameters["seed"] == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("inpaint", {}, "`--mask` must say where"),
+        ("inpaint", {"mask": (90, 0, 99, 9)}, "a box within the picture"),
+        ("outpaint", {}, "`--expand` must be given"),
+        ("outpaint", {"expand": (0, 0, 0, 0)}, "one of them above 0"),
+        ("denoise", {"expand": (1, 1, 1, 1)}, "`--expand` must be left out"),
+        ("compose", {}, "`--at` must be given"),
+        ("compose", {"at": (99, 0)}, "must lie on the canvas"),
+        ("upscale", {"factor": 3}, "`--factor` must be one of"),
+        ("restyle", {"style": "kit"}, "restyle/map"),
+        ("paint", {}, "one that the model has learned"),
+    ],
+)
+def test_misuse_is_named(photo, model, name, options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        run(photo, model, name, tmp_path, **options)
+    assert not (tmp_path / "out").exists()
