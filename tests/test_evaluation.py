@@ -65,7 +65,7 @@ def learned():
     cells = np.stack([np.tile(half, (4, 1)), np.tile(half, (4, 1)).T])
     chosen = np.random.default_rng(0).integers(0, 2, (256, 2, 2))
     images = cells[chosen].transpose(0, 1, 3, 2, 4).reshape(256, 8, 8, 1)
-    tokenizer = VQTokenizer((8, 8), 8, channels=1, hidden_dim=16)
+    tokenizer = VQTokenizer((8, 8), 2, channels=1, hidden_dim=16)
     return tokenizer.adapt(images, epochs=20, verbose=False), images
 
 
