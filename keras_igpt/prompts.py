@@ -271,9 +271,10 @@ class Prompt(keras.layers.Layer):
 def quoted_slots(text):
     """Where bytes stand between quotation marks.
 
-    To paint a word its letters must be counted. Models of bytes learn that
-    late, and much sooner if each letter knows its number (Liu et al. 2022,
-    https://arxiv.org/abs/2212.10562, on what spelling needs).
+    Words are painted letter by letter, each in its place; so each letter is
+    told its number, from both ends because words are centred. (That models
+    must see characters to spell: Liu et al. 2022,
+    https://arxiv.org/abs/2212.10562.)
 
     Args:
         text: int32 tensor of shape `(B, L)`, bytes.
