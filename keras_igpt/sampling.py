@@ -14,6 +14,9 @@ MAX_SEED = 2**31 - 1
 # Numbers added up at once in a cumulative sum.
 GROUP = 32
 
+# What guidance above 1 takes for possible: this share of the likeliest.
+LOG_PLAUSIBLE = float(np.log(0.1))
+
 
 def uniforms(seeds, count):
     """Uniform numbers in [0, 1) from seeds, by a counter-based hash.
@@ -149,6 +152,11 @@ def _cumulative_sum(x):
 def guide(logits, guidance_scale):
     """Classifier-free guidance on a batch of conditional, then null, rows.
 
+    The ratio of two tiny probabilities says nothing, and guidance would make
+    much of it. So above 1 only tokens take part that the condition makes at
+    least a tenth as likely as the likeliest (the "adaptive plausibility" of
+    Li et al. 2022, https://arxiv.org/abs/2210.15097).
+
     Args:
         logits: float32 tensor of shape `(2 B, V)`.
         guidance_scale: float32 tensor of shape `(B,)`. 1 changes nothing.
@@ -158,7 +166,10 @@ def guide(logits, guidance_scale):
     """
     conditional, unconditional = ops.split(logits, 2, axis=0)
     scale = guidance_scale[:, None]
-    return unconditional + scale * (conditional - unconditional)
+    guided = unconditional + scale * (conditional - unconditional)
+    least = ops.max(conditional, axis=-1, keepdims=True) + LOG_PLAUSIBLE
+    stays = ops.logical_or(conditional >= least, scale <= 1)
+    return ops.where(stays, guided, -1e9)
 
 
 def check_settings(

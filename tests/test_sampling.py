@@ -168,6 +168,14 @@ def test_guidance_moves_away_from_the_null():
     assert np.asarray(found) == 4.0
 
 
+def test_guidance_makes_nothing_of_what_is_hardly_possible():
+    asked, null = [5.0, 4.0, -2.0], [5.0, 4.5, -99.0]
+    logits = np.array([asked, null], "float32")
+    found = np.asarray(sampling.guide(logits, np.array([3.0], "float32")))
+    np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
+    assert found[0, 2] < -1e6
+
+
 def test_settings_give_picture_i_the_seed_plus_i():
     settings = sampling.check_settings(3, 5, seed=4)
     assert settings["seed"].tolist() == [4, 5, 6]
