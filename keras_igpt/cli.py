@@ -131,6 +131,14 @@ def train(
             "as 'football/layout', teach restyle/layout.",
         ),
     ] = None,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A model to go on from: its size, tokenizer and weights. "
+            "--size, --channels, --model and all about tokenizers are then "
+            "its own."
+        ),
+    ] = None,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
@@ -166,6 +174,7 @@ def train(
             "labels": labels,
             "captions": captions,
             "edits": edits or [],
+            "init_from": init_from,
             "model": model_size.value,
             "epochs": epochs,
             "minutes": minutes,

@@ -26,6 +26,7 @@ from keras_igpt.runs import (
 )
 from keras_igpt.sheets import contact_sheet, save_png
 from keras_igpt.training import TrainingBudget
+from keras_igpt.transfer import from_model
 from keras_igpt.vq import VQTokenizer
 
 # Pictures set aside from the training split to choose the best model by.
@@ -60,6 +61,11 @@ def train(options, folder, resume=False, console=None):
     if state["spent"] >= 1:
         return None
     keras.utils.set_random_seed(options["seed"])
+    start = None
+    if options["init_from"] and not resume:
+        start = load(options["init_from"])
+        height, width, channels = start.tokenizer.image_shape
+        options = {**options, "size": (height, width), "channels": channels}
     pictures = datasets.load(
         options["data"],
         split="train",
@@ -69,7 +75,7 @@ def train(options, folder, resume=False, console=None):
     if resume:
         model = load(folder / "last.keras")
     else:
-        model = _new_model(options, pictures)
+        model = _new_model(options, pictures, start)
         save_model(model, folder / "last.keras")
         save_json(
             folder / "config.json",
@@ -109,16 +115,27 @@ def _resumed(asked, folder, state):
     return {**asked, **options}, state
 
 
-def _new_model(options, pictures):
-    model = ImageGPT(
-        _new_tokenizer(options, pictures),
-        **ImageGPT.SIZES[options["model"]],
-        num_classes=len(pictures.class_names) if options["labels"] else 0,
-        text_length=_text_length(pictures) if options["captions"] else 0,
-        edits=tuple(options["edits"]),
-        dropout=options["dropout"],
-        dtype=options["precision"],
-    )
+def _new_model(options, pictures, start=None):
+    """A model for the pictures, which goes on from `start` if there is one."""
+    wanted = {
+        "num_classes": len(pictures.class_names) if options["labels"] else 0,
+        "edits": tuple(options["edits"]),
+        "dropout": options["dropout"],
+        "dtype": options["precision"],
+    }
+    # Places of a caption's bytes are counted from its end.
+    known = start.text_length if start else 0
+    if options["captions"] and "text" in pictures.element_spec:
+        wanted["text_length"] = known or _text_length(pictures)
+    else:
+        wanted["text_length"] = 0
+    if start:
+        model = from_model(start, **wanted)
+    else:
+        tokenizer = _new_tokenizer(options, pictures)
+        model = ImageGPT(
+            tokenizer, **ImageGPT.SIZES[options["model"]], **wanted
+        )
     model.compile()
     return model
 
@@ -141,9 +158,7 @@ def _new_tokenizer(options, pictures):
 
 
 def _text_length(pictures):
-    """Bytes of the longest caption, at most 128; 0 without captions."""
-    if "text" not in pictures.element_spec:
-        return 0
+    """Bytes of the longest caption, at most 128."""
     texts = pictures.map(lambda picture: picture["text"])
     lengths = [len(text) for text in texts.as_numpy_iterator()]
     return min(max(lengths, default=0), MAX_TEXT)

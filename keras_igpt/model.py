@@ -3,6 +3,7 @@
 Axes: B batch, P prompt positions, N cells of the picture, V vocabulary.
 """
 
+import functools
 import math
 import warnings
 
@@ -381,7 +382,11 @@ class ImageGPT(Painting, keras.Model):
                 columns[name].append(self.tasks.column(name, batch))
         # Tokens stay in memory for the whole of `fit`: two bytes, not four.
         inputs = {k: np.concatenate(parts) for k, parts in columns.items()}
-        draw = self.tasks.draw if len(self.tasks) else None
+        draw = None
+        if len(self.tasks):
+            nulls = self.null_conditions(1)
+            nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
+            draw = functools.partial(self.tasks.draw, nulls=nulls)
         return TokenBatches(inputs, batch_size, shuffle, seed, draw)
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):

@@ -20,6 +20,9 @@ MAX_SLOT = 15
 MARKS = dict.fromkeys(map(ord, "“”„«»「」『』＂"), '"')
 # A place that no byte has.
 NEVER = 2**20
+# Bytes in a row that are looked up as one: short words, Chinese characters.
+NGRAMS = (3, 4, 6)
+NGRAM_ROWS = 4093  # a prime, to spread them
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -85,7 +88,8 @@ class TextPrompt(keras.layers.Layer):
     """A caption, byte by byte: any language, any spelling, no vocabulary.
 
     Bytes between quotation marks, of words to be painted, also know how far
-    they are from both marks (`quoted_slots`). Byte 0 fills captions up;
+    they are from both marks (`quoted_slots`); the others, which are read as
+    words, also know the bytes before them (`hashed_ngrams`). Byte 0 fills captions up;
     nobody looks at it. A caption of nothing else is the null.
 
     Args:
@@ -112,11 +116,15 @@ class TextPrompt(keras.layers.Layer):
         self.slot_embedding = _embedding(
             2 * (MAX_SLOT + 1), hidden_dim, self.dtype_policy, "slot_embedding"
         )
+        self.ngram_embedding = _embedding(
+            NGRAM_ROWS, hidden_dim, self.dtype_policy, "ngram_embedding"
+        )
 
     def build(self):
         self.byte_embedding.build((None, None))
         self.position_embedding.build((None,))
         self.slot_embedding.build((None, None))
+        self.ngram_embedding.build((None, None))
 
     def call(self, text, training=None):
         """Embeds captions.
@@ -138,6 +146,10 @@ class TextPrompt(keras.layers.Layer):
         first, last = quoted_slots(text)
         x = x + self.slot_embedding(first)
         x = x + self.slot_embedding(last + MAX_SLOT + 1)
+        # Words to be painted are letters and nothing else.
+        words = ops.where(first > 0, 0, text)
+        for length in NGRAMS:
+            x = x + self.ngram_embedding(hashed_ngrams(words, length))
         return x, text > 0
 
     def nulls(self, batch):
@@ -298,6 +310,29 @@ def quoted_slots(text):
         ops.where(inside, ops.minimum(slot, MAX_SLOT), 0)
         for slot in (places - opening, closing - places)
     )
+
+
+def hashed_ngrams(text, length):
+    """The last bytes up to each place, as one number.
+
+    A Transformer that reads bytes must first find out which of them make
+    words; told what stands in a row, it need not (Pagnoni et al. 2024,
+    https://arxiv.org/abs/2412.09871, section 3.2.1).
+
+    Args:
+        text: int32 tensor of shape `(B, L)`, bytes.
+        length: int, how many bytes.
+
+    Returns:
+        int32 tensor of shape `(B, L)`, below `NGRAM_ROWS`. Different bytes
+        may have the same number, rarely.
+    """
+    count = ops.shape(text)[1]
+    padded = ops.pad(text, ((0, 0), (length - 1, 0)))
+    number = ops.full_like(text, length)
+    for i in range(length):
+        number = (number * 257 + padded[:, i : i + count]) % NGRAM_ROWS
+    return number
 
 
 def encode_text(texts, length, truncate=False):

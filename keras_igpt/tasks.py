@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_igpt.edits import EDITS, Restyle
+from keras_igpt.edits import EDITS
 
 
 class Tasks:
@@ -15,13 +15,19 @@ class Tasks:
     """
 
     # Share of the training pictures that nothing is known of.
-    generate = 0.4
+    generate = 0.5
+    # Share of the pictures to be edited that nothing is said of: pictures to
+    # be repaired often come without words. Pairs keep theirs, for what to
+    # make of a picture is often said in words.
+    silent = 0.5
 
     def __init__(self, names, image_shape):
         self.names = tuple(names)
         self.image_shape = tuple(image_shape)
         for name in self.names:
             self._check(name)
+        # By number, as all edits are.
+        self._of_pairs = np.array([False, *map(_is_of_pairs, self.names)])
 
     def __len__(self):
         return len(self.names)
@@ -45,7 +51,7 @@ class Tasks:
     @property
     def columns(self):
         """What training needs of each picture, beside its tokens."""
-        if any(name.startswith("restyle") for name in self.names):
+        if any(self._of_pairs):
             return ["image", "other", "pair"]
         return ["image"] if self.names else []
 
@@ -67,12 +73,14 @@ class Tasks:
             styles = [None] * count
         return np.array([self.find("restyle", s)[1] for s in styles], "int32")
 
-    def draw(self, inputs, generator):
+    def draw(self, inputs, generator, nulls=None):
         """Draws an edit for each training picture, and hides accordingly.
 
         Args:
             inputs: dict of arrays with B rows, with `columns` among them.
             generator: `numpy.random.Generator`.
+            nulls: dict of arrays with one row, of those inputs that say what
+                to paint: what they are if nothing is said. Default: none.
 
         Returns:
             dict of the other inputs; of `"edit"`, int32 numbers `(B,)`; and
@@ -86,9 +94,13 @@ class Tasks:
         for number in set(numbers) - {0}:
             some = numbers == number
             edit = EDITS[self.names[number - 1].split("/")[0]]
-            of_pairs = isinstance(edit, Restyle)
-            seen = (shown["other"] if of_pairs else images)[some]
+            seen = (shown["other"] if self._of_pairs[number] else images)[some]
             source[some] = edit.hide(seen, generator)
+        quiet = generator.random(len(images)) < self.silent
+        quiet &= (numbers > 0) & ~self._of_pairs[numbers]
+        for name, null in (nulls or {}).items():
+            rows = quiet.reshape(-1, *[1] * (inputs[name].ndim - 1))
+            inputs[name] = np.where(rows, null, inputs[name])
         return {**inputs, "edit": numbers, "source": source}
 
     def _draw_numbers(self, count, pairs, generator):
@@ -96,7 +108,7 @@ class Tasks:
         own = [
             number
             for number, name in enumerate(self.names, 1)
-            if not name.startswith("restyle")
+            if not _is_of_pairs(name)
         ]
         choices = np.array([*own, *([-1] if pairs is not None else [])])
         numbers = generator.choice(choices, count)
@@ -120,3 +132,7 @@ class Tasks:
             f"`edits` must be {rule}. Received: edits={self.names!r} and "
             f"pictures of shape {self.image_shape}."
         )
+
+
+def _is_of_pairs(name):
+    return name.split("/")[0] == "restyle"
