@@ -8,6 +8,7 @@ work it is given the known part, and afterwards puts back what it promises.
 Axes: B pictures, C channels.
 """
 
+import abc
 import io
 
 import numpy as np
@@ -25,11 +26,12 @@ BISECTIONS = 20
 ROUNDS = 0.49
 
 
-class Edit:
+class Edit(abc.ABC):
     """What all edits share: pictures as given, and a source as it is."""
 
     takes_masks = False
 
+    @abc.abstractmethod
     def hide(self, images, generator):
         """Draws what a model is to know of training pictures.
 
@@ -40,7 +42,6 @@ class Edit:
         Returns:
             uint8 array of shape `(B, height, width, C + 1)`, a source.
         """
-        raise NotImplementedError
 
     def fit(self, images, masks, image_size):
         """Brings what a user gives to the model's size.

@@ -42,6 +42,11 @@ def masks(generator):
 # Hiding
 
 
+def test_an_edit_must_say_what_it_hides():
+    with pytest.raises(TypeError, match="hide"):
+        edits.Edit()
+
+
 @pytest.mark.parametrize("name", EDITS)
 def test_hidden_pictures_are_a_source(name, images, generator):
     source = EDITS[name].hide(images, generator)
