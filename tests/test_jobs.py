@@ -18,6 +18,7 @@ OPTIONS = {
     "labels": True,
     "captions": True,
     "edits": [],
+    "init_from": None,
     "model": "tiny",
     "epochs": 1,
     "minutes": None,

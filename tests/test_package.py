@@ -79,6 +79,7 @@ MAY_IMPORT = {
         "tasks",
         "training",
     },
+    "transfer": set(),
     "sheets": {"files"},
     "evaluation": {"data", "palette", "vq"},
     "runs": {"evaluation", "files", "sheets"},
@@ -102,6 +103,7 @@ MAY_IMPORT = {
         "runs",
         "sheets",
         "training",
+        "transfer",
         "vq",
     },
     "edit_jobs": {
