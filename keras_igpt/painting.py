@@ -13,10 +13,10 @@ import numpy as np
 from keras import ops
 
 from keras_igpt import fitting, generation
+from keras_igpt.captions import encode_text
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.masks import checked_masks
 from keras_igpt.palette import check_images
-from keras_igpt.prompts import encode_text
 from keras_igpt.sampling import check_settings
 from keras_igpt.training import token_nats
 

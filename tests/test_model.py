@@ -11,8 +11,8 @@ from keras import ops
 
 import keras_igpt
 from keras_igpt import generation, painting
+from keras_igpt.captions import encode_text
 from keras_igpt.generation import grow
-from keras_igpt.prompts import encode_text
 from keras_igpt.training import TokenBatches
 
 VARIANTS = {

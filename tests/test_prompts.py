@@ -1,15 +1,11 @@
+"""Tests of prompts as vectors."""
+
 import keras
 import numpy as np
 import pytest
 
-from keras_igpt.prompts import (
-    MAX_SLOT,
-    ClassPrompt,
-    Prompt,
-    TextPrompt,
-    encode_text,
-    quoted_slots,
-)
+from keras_igpt.captions import encode_text
+from keras_igpt.prompts import ClassPrompt, Prompt, TextPrompt
 
 
 @pytest.fixture
@@ -92,29 +88,6 @@ def test_nulls_ask_for_nothing():
     assert not np.asarray(nulls["text"]).any()
 
 
-def test_text_is_utf8_filled_up_with_zeros():
-    found = encode_text(["é🙂", b"x", ""], 8)
-    assert bytes(found[0].astype("uint8")) == "é🙂".encode() + b"\0\0"
-    assert found[1].tolist() == [120] + [0] * 7
-    assert not found[2].any()
-
-
-def test_too_long_a_caption_names_the_limit():
-    with pytest.raises(ValueError, match=r"at most 8 bytes.*9 bytes"):
-        encode_text(["一二三"], 8)
-
-
-def test_truncate_cuts_between_characters():
-    found = encode_text(["一二三"], 8, truncate=True)[0]
-    assert bytes(found.astype("uint8")).rstrip(b"\0") == "一二".encode()
-
-
-@pytest.mark.parametrize("text", [3, None, "a\0b"])
-def test_what_is_no_caption_is_an_error(text):
-    with pytest.raises(ValueError, match="`text` must be str"):
-        encode_text([text], 8)
-
-
 @pytest.mark.parametrize(
     "layer", [TextPrompt(8, 4), Prompt(3, 8, 4)], ids=["text", "both"]
 )
@@ -123,34 +96,17 @@ def test_config_makes_the_same_prompt(layer):
     assert copy.get_config() == layer.get_config()
 
 
-@pytest.mark.parametrize("marks", ["“”", "„“", "«»", "「」", "＂＂"])
-def test_all_quotation_marks_are_one(marks):
-    text = "GOAL".join(marks)
-    np.testing.assert_array_equal(
-        encode_text([text], 9), encode_text(['"GOAL"'], 9)
-    )
+def test_bytes_know_those_before_them(caption):
+    first, second = np.asarray(caption(encode_text(["a cd", "b cd"], 8))[0])
+    changed = np.any(first != second, axis=-1)
+    assert changed.tolist() == [True] * 6 + [False] * 2
 
 
-def slots_of(text):
-    """Slots of a caption's bytes, two lists."""
-    first, last = quoted_slots(encode_text([text], len(text.encode())))
-    return np.asarray(first)[0].tolist(), np.asarray(last)[0].tolist()
-
-
-def test_slots_count_from_both_marks():
-    first, last = slots_of('a "GOA"!')
-    assert first == [0, 0, 0, 1, 2, 3, 0, 0]
-    assert last == [0, 0, 0, 3, 2, 1, 0, 0]
-
-
-def test_slots_tell_two_words_apart():
-    assert slots_of('"A", "B"')[0] == [0, 1, 0, 0, 0, 0, 1, 0]
-
-
-def test_slots_of_an_unclosed_word_are_none():
-    assert slots_of('a "GOAL') == ([0] * 7, [0] * 7)
-
-
-def test_slots_of_long_words_end_at_the_last():
-    first, _ = slots_of(f'"{20 * "A"}"')
-    assert first == [0, *range(1, MAX_SLOT), *[MAX_SLOT] * 6, 0]
+def test_quoted_letters_do_not_change_bytes_outside():
+    keras.utils.set_random_seed(0)
+    layer = TextPrompt(16, hidden_dim=4)
+    layer.build()
+    texts = encode_text(['a "GOA" cup', 'a "TEN" cup'], 16)
+    first, second = np.asarray(layer(texts)[0])
+    changed = np.any(first != second, axis=-1)
+    assert np.flatnonzero(changed).tolist() == [3, 4, 5]
