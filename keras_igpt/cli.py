@@ -3,12 +3,22 @@
 Heavy imports happen inside the commands, so that `--help` answers at once.
 """
 
-import enum
 import pathlib
 import sys
 from typing import Annotated
 
 import typer
+
+from keras_igpt import cli_painting
+from keras_igpt.cli_options import (
+    DataOption,
+    ModelOption,
+    ModelSize,
+    Precision,
+    TokenizerName,
+    new_console,
+    print_figures,
+)
 
 app = typer.Typer(
     name="keras-igpt",
@@ -17,56 +27,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-ModelOption = Annotated[
-    str,
-    typer.Option(
-        "--model", help="A .keras file, a run's folder, or 'football'."
-    ),
-]
-DataOption = Annotated[
-    str,
-    typer.Option(
-        "--data", help="'digits', a TFDS name, or a folder of pictures."
-    ),
-]
-LabelOption = Annotated[
-    list[str] | None,
-    typer.Option("--label", help="Class name or number; may be repeated."),
-]
-TextOption = Annotated[
-    list[str] | None,
-    typer.Option("--text", help="A caption; may be repeated."),
-]
-GuidanceOption = Annotated[
-    float, typer.Option("--guidance", help="Above 1: closer to what is asked.")
-]
-TemperatureOption = Annotated[
-    float, typer.Option("--temperature", help="0 takes the likeliest token.")
-]
-TopKOption = Annotated[int | None, typer.Option("--top-k")]
-TopPOption = Annotated[float | None, typer.Option("--top-p")]
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Same seed, same pictures.")
-]
-
-
-class TokenizerName(enum.StrEnum):
-    palette = "palette"
-    vq = "vq"
-    fsq = "fsq"
-
-
-class Precision(enum.StrEnum):
-    float32 = "float32"
-    mixed_bfloat16 = "mixed_bfloat16"
-
-
-class ModelSize(enum.StrEnum):
-    tiny = "tiny"
-    small = "small"
-    base = "base"
-    large = "large"
 
 
 @app.command()
@@ -78,12 +38,12 @@ def quickstart(
     seed: Annotated[int, typer.Option()] = 0,
 ):
     """Trains on real 8x8 digits for two minutes and paints new ones."""
-    console = _console()
+    console = new_console()
     console.print("Loading TensorFlow …", style="dim")
     from keras_igpt import quickstart as job
 
     figures = job.run(out, minutes, seed)
-    _print_figures(figures)
+    print_figures(figures)
     console.print(f"\nPictures: [bold]{out / 'quickstart.png'}[/]")
     console.print(f"Model:    [bold]{out / 'quickstart.keras'}[/]")
     console.print(
@@ -161,7 +121,7 @@ def train(
         minutes = 15.0
     from keras_igpt import jobs
 
-    console = _console()
+    console = new_console()
     row = jobs.train(
         {
             "data": data,
@@ -200,183 +160,9 @@ def train(
     )
 
 
-@app.command()
-def generate(
-    model: ModelOption,
-    label: LabelOption = None,
-    text: TextOption = None,
-    n: Annotated[int, typer.Option(help="Pictures per label or caption.")] = 16,
-    guidance: GuidanceOption = 1.0,
-    temperature: TemperatureOption = 1.0,
-    top_k: TopKOption = None,
-    top_p: TopPOption = None,
-    seed: SeedOption = None,
-    out: Annotated[
-        pathlib.Path,
-        typer.Option(help="A .png file for one sheet, or a folder."),
-    ] = pathlib.Path("generated.png"),
-):
-    """Paints pictures: of a class, from a caption, or of anything."""
-    from keras_igpt import jobs
-
-    written = jobs.generate(
-        model,
-        label,
-        text,
-        n,
-        {
-            "guidance_scale": guidance,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "seed": seed,
-        },
-        out,
-    )
-    _console().print(f"Wrote {written}")
-
-
-@app.command()
-def complete(
-    file: Annotated[pathlib.Path, typer.Argument(help="A picture.")],
-    model: ModelOption,
-    keep_rows: Annotated[
-        int | None, typer.Option(help="Pixel rows to keep. Default: half.")
-    ] = None,
-    label: LabelOption = None,
-    text: TextOption = None,
-    n: Annotated[int, typer.Option(help="How many completions.")] = 8,
-    guidance: GuidanceOption = 1.0,
-    temperature: TemperatureOption = 1.0,
-    top_k: TopKOption = None,
-    top_p: TopPOption = None,
-    seed: SeedOption = None,
-    out: Annotated[
-        pathlib.Path,
-        typer.Option(help="A .png file for one sheet, or a folder."),
-    ] = pathlib.Path("completed.png"),
-):
-    """Keeps the upper part of a picture and paints the rest."""
-    from keras_igpt import jobs
-
-    written = jobs.complete(
-        file,
-        model,
-        keep_rows,
-        label,
-        text,
-        n,
-        {
-            "guidance_scale": guidance,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "seed": seed,
-        },
-        out,
-    )
-    _console().print(f"Wrote {written}")
-
-
-@app.command()
-def edit(
-    file: Annotated[pathlib.Path, typer.Argument(help="A picture.")],
-    model: ModelOption,
-    edit: Annotated[
-        str,
-        typer.Option(
-            help="inpaint, outpaint, replace, compose, upscale, colorize, "
-            "denoise or restyle, as far as the model has learned them."
-        ),
-    ],
-    mask: Annotated[
-        str | None,
-        typer.Option(
-            help="A file that is white where to paint, or LEFT,TOP,RIGHT,"
-            "BOTTOM in pixels. Default: the picture's transparent parts."
-        ),
-    ] = None,
-    expand: Annotated[
-        str | None,
-        typer.Option(help="LEFT,TOP,RIGHT,BOTTOM: pixels for outpaint."),
-    ] = None,
-    at: Annotated[
-        str | None,
-        typer.Option(help="X,Y: where compose places the picture."),
-    ] = None,
-    scale: Annotated[
-        float, typer.Option(help="How much compose enlarges the picture.")
-    ] = 1.0,
-    factor: Annotated[
-        int, typer.Option(help="2 or 4: how much upscale enlarges.")
-    ] = 4,
-    style: Annotated[
-        str | None, typer.Option(help="Which restyle the model is to do.")
-    ] = None,
-    label: LabelOption = None,
-    text: TextOption = None,
-    paste_back: Annotated[
-        bool,
-        typer.Option(
-            "--paste-back", help="Keep the picture's size outside the mask."
-        ),
-    ] = False,
-    n: Annotated[int, typer.Option(help="How many results.")] = 4,
-    guidance: GuidanceOption = 1.0,
-    temperature: TemperatureOption = 1.0,
-    top_k: TopKOption = None,
-    top_p: TopPOption = None,
-    seed: SeedOption = None,
-    out: Annotated[
-        pathlib.Path,
-        typer.Option(help="A .png file for one sheet, or a folder."),
-    ] = pathlib.Path("edited.png"),
-):
-    """Repairs, extends, replaces, enlarges, colours or restyles a picture."""
-    from keras_igpt import edit_jobs
-
-    box = mask if mask is None else _numbers("--mask", mask, 4, optional=True)
-    written = edit_jobs.edit(
-        file,
-        model,
-        edit,
-        n,
-        {
-            "guidance_scale": guidance,
-            "temperature": temperature,
-            "top_k": top_k,
-            "top_p": top_p,
-            "seed": seed,
-        },
-        out,
-        mask=box or mask,
-        expand=_numbers("--expand", expand, 4),
-        at=_numbers("--at", at, 2),
-        scale=scale,
-        factor=factor,
-        style=style,
-        labels=label,
-        text=text,
-        paste_back=paste_back,
-    )
-    _console().print(f"Wrote {written}")
-
-
-def _numbers(option, value, count, optional=False):
-    """Whole numbers with commas between; None if there are none."""
-    if value is None:
-        return None
-    parts = value.split(",")
-    if len(parts) == count and all(
-        part.strip().removeprefix("-").isdecimal() for part in parts
-    ):
-        return tuple(int(part) for part in parts)
-    if optional:
-        return None
-    raise ValueError(
-        f"`{option}` must be {count} whole numbers with commas between. "
-        f"Received: {option} {value}."
-    )
+app.command()(cli_painting.generate)
+app.command()(cli_painting.complete)
+app.command()(cli_painting.edit)
 
 
 @app.command()
@@ -392,7 +178,7 @@ def evaluate(
     """Prints how likely test pictures are, beside counting baselines."""
     from keras_igpt import jobs
 
-    _print_figures(jobs.evaluate(model, data, split, limit, seed))
+    print_figures(jobs.evaluate(model, data, split, limit, seed))
 
 
 @app.command()
@@ -410,7 +196,7 @@ def judge(
     from keras_igpt import jobs
 
     scales = tuple(guidance or (1.0, 3.0))
-    _console().print(jobs.judge(model, n, scales, split, seed))
+    new_console().print(jobs.judge(model, n, scales, split, seed))
 
 
 @app.command()
@@ -422,41 +208,7 @@ def pack(
     from keras_igpt import jobs
 
     jobs.pack(model, out)
-    _console().print(f"Wrote {out}, {out.stat().st_size / 1e6:.1f} MB")
-
-
-def _console():
-    from rich.console import Console
-
-    return Console()
-
-
-def _print_figures(figures):
-    from rich.table import Table
-
-    rows = {
-        "nats_per_picture": ("nats per picture", "{:.2f}"),
-        "bits_per_pixel": ("bits per pixel", "{:.3f}"),
-        "histogram_bits_per_pixel": (
-            "  a histogram per pixel would need",
-            "{:.3f}",
-        ),
-        "class_histogram_bits_per_pixel": (
-            "  a histogram per class and pixel would need",
-            "{:.3f}",
-        ),
-        "recognised_generated": ("generated and recognised as asked", "{:.1%}"),
-        "recognised_real": ("  real test pictures recognised", "{:.1%}"),
-        "psnr": ("decoded tokens, PSNR in dB", "{:.2f}"),
-        "palette_psnr": ("  as many tokens of a 512-colour palette", "{:.2f}"),
-        "codes_used": ("codes in use", "{:.1%}"),
-        "perplexity": ("  their perplexity", "{:.0f}"),
-    }
-    table = Table("On test pictures", "", show_lines=False)
-    for name, (title, form) in rows.items():
-        if name in figures:
-            table.add_row(title, form.format(figures[name]))
-    _console().print(table)
+    new_console().print(f"Wrote {out}, {out.stat().st_size / 1e6:.1f} MB")
 
 
 def main():

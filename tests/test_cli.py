@@ -4,7 +4,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, edit_jobs, jobs, load, quickstart
+from keras_igpt import cli, jobs, load, quickstart
 
 
 def invoke(*args):
@@ -64,25 +64,6 @@ def test_train_without_a_budget_takes_15_minutes(monkeypatch, tmp_path):
     assert seen["minutes"] == 15.0
 
 
-def test_generate_passes_its_options_on(monkeypatch, tmp_path):
-    seen = []
-    monkeypatch.setattr(jobs, "generate", lambda *args: seen.extend(args))
-    result = invoke(
-        *"generate --model m.keras --label 3 --label 4 --text ball --n 2 "
-        "--guidance 2 "
-        "--temperature 0.9 --top-k 5 --top-p 0.8 --seed 7 --out a.png".split()
-    )
-    assert result.exit_code == 0, result.output
-    assert seen[:4] == ["m.keras", ["3", "4"], ["ball"], 2]
-    assert seen[4] == {
-        "guidance_scale": 2.0,
-        "temperature": 0.9,
-        "top_k": 5,
-        "top_p": 0.8,
-        "seed": 7,
-    }
-
-
 def test_judge_compares_without_and_with_guidance(monkeypatch):
     seen = []
     monkeypatch.setattr(jobs, "judge", lambda *args: seen.append(args))
@@ -99,36 +80,6 @@ def test_pack_writes_a_model_that_loads(tiny_model, tmp_path):
     )
     assert result.exit_code == 0, result.output
     assert load(tmp_path / "b.keras").count_params()
-
-
-def test_edit_passes_its_options_on(monkeypatch):
-    seen = {}
-
-    def edit(*args, **kwargs):
-        seen.update(kwargs, args=args)
-
-    monkeypatch.setattr(edit_jobs, "edit", edit)
-    result = invoke(
-        *"edit a.png --model m.keras --edit outpaint --expand 1,2,3,4 "
-        "--mask 5,6,7,8 --text ball --n 2 --seed 7 --out b.png".split()
-    )
-    assert result.exit_code == 0, result.output
-    assert seen["args"][1:4] == ("m.keras", "outpaint", 2)
-    assert seen["expand"] == (1, 2, 3, 4) and seen["mask"] == (5, 6, 7, 8)
-
-
-def test_edit_takes_a_file_as_mask(monkeypatch):
-    seen = {}
-    monkeypatch.setattr(
-        edit_jobs, "edit", lambda *args, **kwargs: seen.update(kwargs)
-    )
-    invoke(*"edit a.png --model m --edit inpaint --mask hole.png".split())
-    assert seen["mask"] == "hole.png"
-
-
-def test_edit_names_numbers_that_are_none():
-    result = invoke(*"edit a.png --model m --edit compose --at 1".split())
-    assert "`--at` must be 2 whole numbers" in str(result.exception)
 
 
 def test_quickstart_prints_its_figures(monkeypatch, tmp_path):

@@ -115,7 +115,9 @@ MAY_IMPORT = {
         "image_files",
         "jobs",
     },
-    "cli": {"edit_jobs", "jobs", "quickstart"},
+    "cli_options": set(),
+    "cli_painting": {"cli_options", "edit_jobs", "jobs"},
+    "cli": {"cli_options", "cli_painting", "jobs", "quickstart"},
 }
 
 
