@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_igpt import data, fitting, image_files
+from keras_igpt import data, fitting, image_files, signs
 from keras_igpt.edits import Upscale
 from keras_igpt.files import load
 from keras_igpt.jobs import label_numbers, with_seed, write_pictures
@@ -27,6 +27,7 @@ def edit(
     labels=None,
     text=None,
     paste_back=False,
+    glyphs=False,
 ):
     """Edits a picture several times, into files.
 
@@ -49,6 +50,8 @@ def edit(
         scale: float. How much "compose" enlarges the picture.
         factor: 2 or 4. How much "upscale" enlarges; the picture is first
             shrunk to the model's size divided by it.
+        glyphs: bool. "compose" draws the word between quotation marks in
+            the caption itself, and keeps it, rather than let it be painted.
         style, labels, text, paste_back: as `ImageGPT.edit` takes them,
             labels as str.
 
@@ -58,7 +61,7 @@ def edit(
     Raises:
         ValueError: if what the edit needs is missing, or superfluous.
     """
-    _check(edit, expand, at, mask, factor)
+    _check(edit, expand, at, mask, factor, glyphs)
     painter = load(model)
     sampling = with_seed(sampling)
     channels = painter.tokenizer.channels
@@ -67,6 +70,9 @@ def edit(
     if edit == "compose":
         size = painter.tokenizer.image_size
         image, masks = fitting.place(image, size, at[1], at[0], scale)
+        if glyphs:
+            word = signs.quoted_word(text[0] if text else None)
+            image, masks = signs.with_sign(image, masks, word)
     elif expand is not None:
         image, masks = fitting.expand(image, expand)
     elif ALIASES.get(edit, edit) == "inpaint":
@@ -92,6 +98,7 @@ def edit(
         "expand": expand,
         "at": at,
         "scale": scale,
+        "glyphs": glyphs,
         "style": style,
         "label": labels,
         "text": text,
@@ -100,7 +107,7 @@ def edit(
     return write_pictures(images, out, parameters)
 
 
-def _check(edit, expand, at, mask, factor):
+def _check(edit, expand, at, mask, factor, glyphs):
     """Options that an edit cannot do without, or cannot use."""
     if factor not in Upscale.factors:
         raise ValueError(
@@ -112,6 +119,11 @@ def _check(edit, expand, at, mask, factor):
             "`--at` must be given for compose, and only for it. "
             f"Received: --edit {edit}, --at {at}. Do say where the picture's "
             "left upper corner is to lie, as --at 10,20."
+        )
+    if glyphs and edit != "compose":
+        raise ValueError(
+            "`--glyphs` must be left out but for compose. "
+            f"Received: --edit {edit}, --glyphs."
         )
     if edit == "outpaint" and expand is None and mask is None:
         raise ValueError(
