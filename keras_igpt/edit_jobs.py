@@ -6,9 +6,10 @@ from keras_igpt import data, fitting, image_files, signs
 from keras_igpt.edits import Upscale
 from keras_igpt.files import load
 from keras_igpt.jobs import label_numbers, with_seed, write_pictures
+from keras_igpt.tasks import ALIASES
 
-# Other names for what a mask is good for.
-ALIASES = {"outpaint": "inpaint", "replace": "inpaint", "compose": "inpaint"}
+WITH_MASKS = {"inpaint", *ALIASES}
+
 
 
 def edit(
@@ -35,7 +36,7 @@ def edit(
         file: path of the picture, of any size.
         model: path as `keras_igpt.load` takes it.
         edit: str. One of the model's edits; or "outpaint" and "replace",
-            which are "inpaint"; or "compose", which places the picture on
+            which are the same; or "compose", which places the picture on
             an empty canvas and paints around it.
         count: int. How many results.
         sampling: dict of `ImageGPT.edit`'s sampling arguments.
@@ -75,14 +76,14 @@ def edit(
             image, masks = signs.with_sign(image, masks, word)
     elif expand is not None:
         image, masks = fitting.expand(image, expand)
-    elif ALIASES.get(edit, edit) == "inpaint":
+    elif edit in WITH_MASKS:
         masks = _mask(mask, file, image.shape[:2])
     elif edit == "upscale":
         small = [side // factor for side in painter.tokenizer.image_size]
         image = data.resize(image, tuple(small))
     images = painter.edit(
         np.repeat(image[None], count, axis=0),
-        ALIASES.get(edit, edit),
+        "inpaint" if edit == "compose" else edit,
         masks,
         labels=label_numbers(labels, model),
         text=text or None,
@@ -131,7 +132,7 @@ def _check(edit, expand, at, mask, factor, glyphs):
             "Do say how many pixels to add, as --expand 0,0,32,0 for left, "
             "top, right and bottom."
         )
-    if expand is not None and ALIASES.get(edit, edit) != "inpaint":
+    if expand is not None and edit not in WITH_MASKS:
         raise ValueError(
             "`--expand` must be left out but for outpaint. "
             f"Received: --edit {edit}, --expand {expand}."
