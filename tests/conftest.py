@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import keras_igpt
-from keras_igpt import train_jobs
+from keras_igpt import football, train_jobs
 from keras_igpt.captions import encode_text
 
 # What `keras-igpt train` has options for, for the smallest of runs.
@@ -93,6 +93,18 @@ def tiny_images():
     """8 random grey pictures of 4x4 pixels."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (8, 4, 4, 1), dtype="uint8")
+
+
+@pytest.fixture(scope="session")
+def scenes():
+    """Forty football pictures of the test split, with their facts."""
+    return list(football.scenes("test", 40))
+
+
+@pytest.fixture(scope="session")
+def scene_images(scenes):
+    """These pictures alone, uint8 `(40, 64, 64, 3)`."""
+    return np.stack([example["image"] for example in scenes])
 
 
 # === Files ===
