@@ -2,13 +2,14 @@
 
 import numpy as np
 
-from keras_igpt import data, fitting, image_files
+from keras_igpt import data, fitting, image_files, signs
 from keras_igpt.edits import Upscale
 from keras_igpt.files import load
 from keras_igpt.jobs import label_numbers, with_seed, write_pictures
+from keras_igpt.tasks import ALIASES
 
-# Other names for what a mask is good for.
-ALIASES = {"outpaint": "inpaint", "replace": "inpaint", "compose": "inpaint"}
+WITH_MASKS = {"inpaint", *ALIASES}
+
 
 
 def edit(
@@ -27,6 +28,7 @@ def edit(
     labels=None,
     text=None,
     paste_back=False,
+    glyphs=False,
 ):
     """Edits a picture several times, into files.
 
@@ -34,7 +36,7 @@ def edit(
         file: path of the picture, of any size.
         model: path as `keras_igpt.load` takes it.
         edit: str. One of the model's edits; or "outpaint" and "replace",
-            which are "inpaint"; or "compose", which places the picture on
+            which are the same; or "compose", which places the picture on
             an empty canvas and paints around it.
         count: int. How many results.
         sampling: dict of `ImageGPT.edit`'s sampling arguments.
@@ -49,6 +51,8 @@ def edit(
         scale: float. How much "compose" enlarges the picture.
         factor: 2 or 4. How much "upscale" enlarges; the picture is first
             shrunk to the model's size divided by it.
+        glyphs: bool. "compose" draws the word between quotation marks in
+            the caption itself, and keeps it, rather than let it be painted.
         style, labels, text, paste_back: as `ImageGPT.edit` takes them,
             labels as str.
 
@@ -58,7 +62,7 @@ def edit(
     Raises:
         ValueError: if what the edit needs is missing, or superfluous.
     """
-    _check(edit, expand, at, mask, factor)
+    _check(edit, expand, at, mask, factor, glyphs)
     painter = load(model)
     sampling = with_seed(sampling)
     channels = painter.tokenizer.channels
@@ -67,16 +71,19 @@ def edit(
     if edit == "compose":
         size = painter.tokenizer.image_size
         image, masks = fitting.place(image, size, at[1], at[0], scale)
+        if glyphs:
+            word = signs.quoted_word(text[0] if text else None)
+            image, masks = signs.with_sign(image, masks, word)
     elif expand is not None:
         image, masks = fitting.expand(image, expand)
-    elif ALIASES.get(edit, edit) == "inpaint":
+    elif edit in WITH_MASKS:
         masks = _mask(mask, file, image.shape[:2])
     elif edit == "upscale":
         small = [side // factor for side in painter.tokenizer.image_size]
         image = data.resize(image, tuple(small))
     images = painter.edit(
         np.repeat(image[None], count, axis=0),
-        ALIASES.get(edit, edit),
+        "inpaint" if edit == "compose" else edit,
         masks,
         labels=label_numbers(labels, model),
         text=text or None,
@@ -92,6 +99,7 @@ def edit(
         "expand": expand,
         "at": at,
         "scale": scale,
+        "glyphs": glyphs,
         "style": style,
         "label": labels,
         "text": text,
@@ -100,7 +108,7 @@ def edit(
     return write_pictures(images, out, parameters)
 
 
-def _check(edit, expand, at, mask, factor):
+def _check(edit, expand, at, mask, factor, glyphs):
     """Options that an edit cannot do without, or cannot use."""
     if factor not in Upscale.factors:
         raise ValueError(
@@ -113,13 +121,18 @@ def _check(edit, expand, at, mask, factor):
             f"Received: --edit {edit}, --at {at}. Do say where the picture's "
             "left upper corner is to lie, as --at 10,20."
         )
+    if glyphs and edit != "compose":
+        raise ValueError(
+            "`--glyphs` must be left out but for compose. "
+            f"Received: --edit {edit}, --glyphs."
+        )
     if edit == "outpaint" and expand is None and mask is None:
         raise ValueError(
             "`--expand` must be given for outpaint. Received: none. "
             "Do say how many pixels to add, as --expand 0,0,32,0 for left, "
             "top, right and bottom."
         )
-    if expand is not None and ALIASES.get(edit, edit) != "inpaint":
+    if expand is not None and edit not in WITH_MASKS:
         raise ValueError(
             "`--expand` must be left out but for outpaint. "
             f"Received: --edit {edit}, --expand {expand}."

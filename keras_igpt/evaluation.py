@@ -7,9 +7,8 @@ import math
 
 import numpy as np
 
-from keras_igpt import data
+from keras_igpt import data, likeness
 from keras_igpt.palette import PaletteTokenizer
-from keras_igpt.vq import signal_to_noise
 
 # Classifiers see at most this many training pictures: a support vector
 # machine's time grows with their square.
@@ -139,7 +138,7 @@ def tokenizer_figures(tokenizer, train, test):
     tokens = palette.encode(small(images))
     painted = np.asarray(palette.decode(tokens))
     painted = data.resize(painted, tokenizer.image_size)
-    psnr = signal_to_noise(images, painted).mean()
+    psnr = likeness.psnr(images, painted).mean()
     return {**tokenizer.figures(images), "palette_psnr": float(psnr)}
 
 

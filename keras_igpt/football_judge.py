@@ -114,6 +114,19 @@ class Judge:
         words = [_read(letters) for letters in logits["letters"]]
         return {**found, "word": np.array(words, object)}
 
+    def features(self, images):
+        """What it knows of pictures before it names anything.
+
+        Args:
+            images: as `__call__` takes them.
+
+        Returns:
+            float32 array of shape `(B, 192)`, for Fréchet distances.
+        """
+        layer = self.network.get_layer("features")
+        seen = keras.Model(self.network.inputs, layer.output)
+        return seen.predict(_shrunk(images), batch_size=256, verbose=0)
+
 
 def _shrunk(images):
     """Pictures of 64x64, float32, from larger ones by averaging."""
@@ -175,7 +188,7 @@ def _network():
         x = keras.layers.BatchNormalization(momentum=0.9)(x)
         x = keras.layers.ReLU()(x)
     # What there is anywhere, and how much of it.
-    x = keras.layers.Concatenate()(
+    x = keras.layers.Concatenate(name="features")(
         [
             keras.layers.GlobalMaxPooling2D()(x),
             keras.layers.GlobalAveragePooling2D()(x),

@@ -9,9 +9,14 @@ The figures are those of a judge (`football_judge.py`), not of people.
 import numpy as np
 
 from keras_igpt import football
+from keras_igpt.football_canvas import LABELS
 from keras_igpt.football_judge import ATTRIBUTES, Judge
 
 LANGUAGES = football.VOCABULARY["language"]
+MARKS = (*ATTRIBUTES, "characters", "words", "scores", "no_word")
+# Pairs of pictures that conversions are learned from.
+STYLES = ("layout", "twin")
+PLAYER_LABELS = ("shirt", "shorts", "body")
 
 
 def evaluate(judge, images, examples):
@@ -154,6 +159,79 @@ def report(
     }
 
 
+def conversions(model, judge=None, split="test", count=200, seed=0):
+    """Figures of a model that paints football pictures after others.
+
+    Args:
+        model: an `ImageGPT` with "restyle/layout" or "restyle/twin".
+        judge, split, count, seed: as in `report`.
+
+    Returns:
+        dict of dicts: for each style and temperature, as "layout, 1.0", what
+        `evaluate` says of all pictures, and "changed", the mean absolute
+        difference to the real pictures outside of players, in levels; under
+        "decoded" that of the real pictures' own tokens.
+
+    Raises:
+        ValueError: if the model has learned no such edit.
+    """
+    styles = [s for s in STYLES if f"restyle/{s}" in model.tasks.names]
+    if not styles:
+        raise ValueError(
+            f"`model` must know one of {[f'restyle/{s}' for s in STYLES]}. "
+            f"Received: a model with edits={model.tasks.names}."
+        )
+    judge = judge or Judge.train(seed=seed)
+    size = model.tokenizer.image_size[0]
+    examples = list(football.scenes(split, count, image_size=size))
+    images, layouts = (
+        np.stack([example[name] for example in examples])
+        for name in ("image", "layout")
+    )
+    outside = np.ones(layouts.shape[:3], bool)
+    for label in PLAYER_LABELS:
+        outside &= (layouts != LABELS[label]).any(-1)
+
+    def figures(painted):
+        difference = np.abs(painted.astype(int) - images)[outside]
+        found = evaluate(judge, painted, examples)["all"]
+        return {**found, "changed": float(difference.mean())}
+
+    decoded = model.tokenizer.decode(model.tokenizer.encode(images))
+    found = {"decoded": figures(np.asarray(decoded))}
+    for style in styles:
+        for temperature in (1.0, 0.0):
+            painted = model.edit(
+                np.stack([example[style] for example in examples]),
+                "restyle",
+                style=style,
+                text=[example["text"] for example in examples],
+                temperature=temperature,
+                seed=seed,
+            )
+            found[f"{style}, {temperature}"] = figures(painted)
+    return found
+
+
+def conversion_table(figures):
+    """Shows what `conversions` returns.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from rich.table import Table
+
+    count = figures["decoded"]["pictures"]
+    shown = Table("Right", *figures, title=f"{count} pictures converted")
+    for name in MARKS:
+        if name in figures["decoded"]:
+            cells = [f"{found[name]:.1%}" for found in figures.values()]
+            shown.add_row(name.replace("_", " "), *cells)
+    cells = [f"{found['changed']:.2f}" for found in figures.values()]
+    shown.add_row("levels changed outside of players", *cells)
+    return shown
+
+
 def table(figures):
     """Shows what `report` returns.
 
@@ -181,7 +259,7 @@ def table(figures):
             f"{figures['unconditional_nats_per_picture']:.1f} without"
         ),
     )
-    for name in (*ATTRIBUTES, "characters", "words", "scores", "no_word"):
+    for name in MARKS:
         shares = [group.get(name) for group in columns.values()]
         if any(share is not None for share in shares):
             cells = ["–" if s is None else f"{s:.1%}" for s in shares]

@@ -150,7 +150,8 @@ class Painting:
                 grey ones too for "colorize". Of pictures that have another
                 size than the model's, the middle is resized to it. "upscale"
                 takes pictures of a half or a quarter of the model's size.
-            edit: str, one of the model's `edits`.
+            edit: str, one of the model's `edits`; "outpaint" and "replace"
+                are other names of "inpaint".
             masks: for "inpaint", array of shape `(batch, rows, columns)` or
                 `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
                 True or more than half: paint here. What is not to be painted

@@ -4,6 +4,9 @@ import numpy as np
 
 from keras_igpt.edits import EDITS
 
+# Other names for what a mask is good for.
+ALIASES = {"outpaint": "inpaint", "replace": "inpaint"}
+
 
 class Tasks:
     """The edits that a model has learned, by number; 0 is to generate.
@@ -33,11 +36,12 @@ class Tasks:
         return len(self.names)
 
     def find(self, name, style=None):
-        """An edit and its number.
+        """An edit and its number; "outpaint" and "replace" are "inpaint".
 
         Raises:
             ValueError: if the model has not learned it.
         """
+        name = ALIASES.get(name, name)
         full = name if style is None else f"{name}/{style}"
         if full not in self.names:
             raise ValueError(

@@ -16,7 +16,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt import data
+from keras_igpt import data, likeness
 from keras_igpt.autoencoder import (
     CELL,
     Autoencoder,
@@ -247,7 +247,7 @@ class VQTokenizer(keras.layers.Layer):
         for part in _parts(images):
             tokens.append(ops.convert_to_numpy(self._encode(part)))
             painted = ops.convert_to_numpy(self.decode(tokens[-1]))
-            psnr.append(signal_to_noise(part, painted))
+            psnr.append(likeness.psnr(part, painted))
         counts = np.bincount(
             np.concatenate(tokens).ravel(), minlength=self.codebook_size
         )
@@ -337,13 +337,6 @@ def _share(budget, share):
     """A part of a budget of epochs or minutes."""
     spans = {key: budget[key] for key in ("epochs", "minutes")}
     return {**budget, **{k: v and v * share for k, v in spans.items()}}
-
-
-def signal_to_noise(images, painted):
-    """PSNR in dB of uint8 pictures, float64 `(B,)`; 99 for equal ones."""
-    error = images.astype("float64") - painted
-    error = np.mean(error**2, axis=(1, 2, 3))
-    return 10 * np.log10(255**2 / np.maximum(error, 255**2 / 10**9.9))
 
 
 def _parts(images):

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 import keras_igpt
-from keras_igpt.vq import VQTokenizer, signal_to_noise
+from keras_igpt import likeness
+from keras_igpt.vq import VQTokenizer
 
 
 def checks(count=48, size=16, channels=1):
@@ -45,7 +46,7 @@ def test_tokens_are_one_per_cell(tokenizer, images):
 def test_decoded_pictures_look_like_the_pictures(tokenizer, images):
     psnr = tokenizer.figures(images)["psnr"]
     grey = np.full_like(images, int(images.mean()))
-    assert psnr > signal_to_noise(images, grey).mean() + 4
+    assert psnr > likeness.psnr(images, grey).mean() + 4
 
 
 def test_decode_gives_pictures(tokenizer):
@@ -118,7 +119,7 @@ def test_fit_of_a_model_leaves_the_tokenizer_alone(tokenizer, images):
 def test_signal_to_noise_matches_formula():
     images = np.full((1, 2, 2, 1), 100, "uint8")
     painted = images + 10
-    found = signal_to_noise(images, painted)
+    found = likeness.psnr(images, painted)
     np.testing.assert_allclose(found, 10 * np.log10(255**2 / 100))
 
 
