@@ -11,7 +11,6 @@ from keras_igpt.tasks import ALIASES
 WITH_MASKS = {"inpaint", *ALIASES}
 
 
-
 def edit(
     file,
     model,

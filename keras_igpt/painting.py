@@ -185,6 +185,7 @@ class Painting:
         wanted = checked_masks(masks, given, job.takes_masks)
         images, masks = job.fit(given, wanted, self.tokenizer.image_size)
         source = job.source(images, self.tokenizer.image_shape, masks)
+        source = ops.convert_to_numpy(source)
         asked = self._conditions(labels, text, len(images), truncate)
         # Where nothing is known there is nothing to edit.
         any_known = source[..., -1].any((1, 2))
@@ -195,7 +196,7 @@ class Painting:
         if masks is not None:
             known = ~self._cells_with(masks)
         painted = self._paint(asked, tokens, known, **sampling)
-        painted = job.keep(painted, images, masks)
+        painted = ops.convert_to_numpy(job.keep(painted, images, masks))
         if paste_back:
             return fitting.paste_back(painted, given, wanted)
         return painted

@@ -9,7 +9,7 @@ import re
 import numpy as np
 
 from keras_igpt import data, glyphs
-from keras_igpt.prompts import MARKS
+from keras_igpt.captions import MARKS
 
 # Colours of letters and frame, and of the board (football's light banner).
 INK, BOARD = (18, 26, 70), (250, 250, 244)
