@@ -119,10 +119,10 @@ def train(
     """Trains a model on pictures; the folder --out holds all results."""
     if epochs is None and minutes is None and not resume:
         minutes = 15.0
-    from keras_igpt import jobs
+    from keras_igpt import train_jobs
 
     console = new_console()
-    row = jobs.train(
+    row = train_jobs.train(
         {
             "data": data,
             "size": size,

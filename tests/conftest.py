@@ -1,4 +1,4 @@
-"""Small real models that the tests share."""
+"""Small real models, pictures and runs that the tests share."""
 
 import os
 
@@ -8,8 +8,33 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import keras_igpt
+from keras_igpt import train_jobs
+
+# What `keras-igpt train` has options for, for the smallest of runs.
+TRAIN_OPTIONS = {
+    "data": None,
+    "size": None,
+    "channels": None,
+    "tokenizer": "palette",
+    "colors": 4,
+    "codes": 8,
+    "tokenizer_minutes": 0.05,
+    "labels": True,
+    "captions": True,
+    "edits": [],
+    "init_from": None,
+    "model": "tiny",
+    "epochs": 1,
+    "minutes": None,
+    "batch_size": 8,
+    "learning_rate": 1e-3,
+    "dropout": 0.0,
+    "precision": "float32",
+    "seed": 0,
+}
 
 
 def make_model(
@@ -51,3 +76,46 @@ def tiny_images():
     """8 random grey pictures of 4x4 pixels."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (8, 4, 4, 1), dtype="uint8")
+
+
+# === Runs ===
+
+
+@pytest.fixture(scope="session")
+def class_folder(tmp_path_factory):
+    """20 coloured pictures of 6x6 pixels in 2 class folders."""
+    root = tmp_path_factory.mktemp("pictures")
+    generator = np.random.default_rng(0)
+    for i in range(20):
+        name = ("ball", "goal")[i % 2]
+        (root / name).mkdir(exist_ok=True)
+        pixels = generator.integers(0, 256, (6, 6, 3), dtype="uint8")
+        Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return root
+
+
+@pytest.fixture(scope="session")
+def class_run(class_folder, tmp_path_factory):
+    """A run on them, not to be changed by a test."""
+    out = tmp_path_factory.mktemp("runs") / "one"
+    train_jobs.train(
+        {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}, out
+    )
+    return out
+
+
+@pytest.fixture(scope="session")
+def caption_run(tmp_path_factory):
+    """A run on 40 captioned pictures of 8x8 pixels, with a VQ tokenizer."""
+    root = tmp_path_factory.mktemp("captioned")
+    generator = np.random.default_rng(0)
+    rows = ["file_name,text"]
+    for i in range(40):
+        pixels = generator.integers(0, 256, (8, 8, 3), dtype="uint8")
+        Image.fromarray(pixels).save(root / f"{i}.png")
+        rows.append(f"{i}.png,{('a ball', 'a tall goal')[i % 2]}")
+    (root / "metadata.csv").write_text("\n".join(rows))
+    out = root / "run"
+    options = {**TRAIN_OPTIONS, "tokenizer": "vq", "data": str(root), "size": 8}
+    train_jobs.train(options, out)
+    return out

@@ -4,7 +4,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, jobs, load, quickstart
+from keras_igpt import cli, jobs, load, quickstart, train_jobs
 
 
 def invoke(*args):
@@ -43,7 +43,7 @@ def test_train_passes_its_options_on(monkeypatch, tmp_path):
         seen.update(options, folder=folder, resume=resume)
         return {"step": 1, "val_bits_per_pixel": 2.0}
 
-    monkeypatch.setattr(jobs, "train", train)
+    monkeypatch.setattr(train_jobs, "train", train)
     result = invoke(
         *f"train --data digits --out {tmp_path} --minutes 2 --model small "
         "--colors 17 --precision mixed_bfloat16 --tokenizer vq --codes 64 "
@@ -59,7 +59,7 @@ def test_train_passes_its_options_on(monkeypatch, tmp_path):
 
 def test_train_without_a_budget_takes_15_minutes(monkeypatch, tmp_path):
     seen = {}
-    monkeypatch.setattr(jobs, "train", lambda o, *args: seen.update(o))
+    monkeypatch.setattr(train_jobs, "train", lambda o, *args: seen.update(o))
     invoke("train", "--data", "digits", "--out", str(tmp_path))
     assert seen["minutes"] == 15.0
 

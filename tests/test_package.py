@@ -94,15 +94,13 @@ MAY_IMPORT = {
         "sheets",
         "training",
     },
-    "jobs": {
+    "jobs": {"data", "evaluation", "files", "football_report", "sheets"},
+    "train_jobs": {
         "data",
-        "evaluation",
         "files",
-        "football_report",
         "model",
         "palette",
         "runs",
-        "sheets",
         "training",
         "transfer",
         "vq",
@@ -117,7 +115,13 @@ MAY_IMPORT = {
     },
     "cli_options": set(),
     "cli_painting": {"cli_options", "edit_jobs", "jobs"},
-    "cli": {"cli_options", "cli_painting", "jobs", "quickstart"},
+    "cli": {
+        "cli_options",
+        "cli_painting",
+        "jobs",
+        "quickstart",
+        "train_jobs",
+    },
 }
 
 
