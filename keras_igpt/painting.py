@@ -194,18 +194,12 @@ class Painting:
         tokens = ops.convert_to_numpy(self.tokenizer.encode(source[..., :-1]))
         known = np.zeros(tokens.shape, bool)
         if masks is not None:
-            known = ~self._cells_with(masks)
+            known = ~np.asarray(cells_with(masks, self.tokenizer.grid_size))
         painted = self._paint(asked, tokens, known, **sampling)
         painted = ops.convert_to_numpy(job.keep(painted, images, masks))
         if paste_back:
             return fitting.paste_back(painted, given, wanted)
         return painted
-
-    def _cells_with(self, masks):
-        """Cells of which any pixel is True, bool `(B, N)`."""
-        (h, w), (height, width) = self.tokenizer.grid_size, masks.shape[1:]
-        cells = masks.reshape(-1, h, height // h, w, width // w)
-        return cells.any((2, 4)).reshape(-1, h * w)
 
     def score(
         self, images, labels=None, text=None, batch_size=64, truncate=False
@@ -409,6 +403,18 @@ class Painting:
             images = images[None]
         check_images(images, self.tokenizer.image_shape)
         return images
+
+
+def cells_with(masks, grid_size):
+    """Cells of which any pixel is True, bool tensor `(B, N)`.
+
+    Args:
+        masks: bool array or tensor of shape `(B, height, width)`.
+        grid_size: tuple of two ints, rows and columns of cells.
+    """
+    (h, w), (height, width) = grid_size, masks.shape[1:]
+    cells = ops.reshape(masks, (-1, h, height // h, w, width // w))
+    return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
 
 
 def _chunks(count, size):
