@@ -14,6 +14,7 @@ import shutil
 
 import tensorflow as tf
 
+from keras_igpt.compiled import plain_operations
 from keras_igpt.serving_graph import ServingGraph
 
 
@@ -69,19 +70,21 @@ def _replacing_folder(path):
 
 def _traced(model, class_names):
     """A module that holds the weights, and its signatures."""
+    graph = ServingGraph(model, class_names)
     signatures = {
-        name: _function(*parts)
-        for name, parts in ServingGraph(model, class_names).signatures().items()
+        name: _function(*parts) for name, parts in graph.signatures().items()
     }
+    with plain_operations():
+        variables = _variables(signatures.values())
     # The raw variables and no Keras model: other loaders than Python's do not
     # find the weights of a tracked model, and Keras writes them twice.
     module = tf.Module()
-    module.weights = _variables(signatures.values())
+    module.weights = variables
     return module, signatures
 
 
 def _variables(functions):
-    """All variables that functions read, each once."""
+    """Traces functions; all variables that they read, each once."""
     found = {}
     for function in functions:
         for variable in function.get_concrete_function().variables:

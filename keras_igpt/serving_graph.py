@@ -8,6 +8,8 @@ Axes: B rows of a request, P prompt positions, N cells, V vocabulary, L bytes
 of a caption, C channels.
 """
 
+import functools
+
 import tensorflow as tf
 from keras import ops
 
@@ -40,6 +42,13 @@ class ServingGraph:
     def __init__(self, model, class_names=()):
         self.model = model
         self.class_names = list(class_names)
+        # Traced once each, whatever number of signatures call them.
+        self._decode = {
+            guided: tf.function(
+                functools.partial(decode, model, guided=guided), autograph=False
+            )
+            for guided in (False, True)
+        }
         self.image_shape = model.tokenizer.image_shape
 
     def signatures(self):
@@ -186,8 +195,9 @@ class ServingGraph:
         tokens = tf.zeros_like(uniforms, tf.int32)
         known = tf.zeros_like(uniforms, tf.bool)
         settings["top_k"] = self._top_k(settings["top_k"])
+        guided = self.model.prompt is not None
         found = decode(
-            self.model, conditions, tokens, known, uniforms, settings, True
+            self.model, conditions, tokens, known, uniforms, settings, guided
         )
         return {"tokens": found}
 
@@ -268,9 +278,12 @@ class ServingGraph:
         settings["top_k"] = self._top_k(settings["top_k"])
         draws = uniforms(seed, self.model.num_cells)
 
+        shape = (None, self.model.num_cells)
+        tokens, known = (tf.ensure_shape(x, shape) for x in (tokens, known))
+
         def paint(guided):
-            return lambda: decode(
-                self.model, conditions, tokens, known, draws, settings, guided
+            return lambda: self._decode[guided](
+                conditions, tokens, known, draws, settings
             )
 
         # As in Python: the null prompt is read only if any row wants it.
