@@ -1,39 +1,23 @@
-"""A folder of pictures: finds, splits, names, decodes and reports them.
-
-Layouts: pictures alone, one subfolder per class, or `metadata.csv` /
-`metadata.jsonl` next to them (Hugging Face "imagefolder"); each of these
-either once, or once per split in `train/`, `test/` and `validation/`.
-"""
+"""Picture files: decodes them, and reports those that cannot be."""
 
 import collections
 import concurrent.futures
-import csv
-import json
 import os
-import pathlib
-import typing
 import warnings
-import zlib
 
 import numpy as np
 
-SPLIT_FOLDERS = ("train", "test", "validation")
-METADATA = ("metadata.csv", "metadata.jsonl")
+from keras_igpt.image_records import (
+    MAX_NAMED,
+    find_splits,
+    name_classes,
+    pick_split,
+)
+
 NUM_WORKERS = 4
 LOOK_AHEAD = 16
 OVERSAMPLING = 4
 LARGE = 2**22
-MAX_NAMED = 10
-MAX_CLASSES = 65536
-
-
-class Record(typing.NamedTuple):
-    """A picture file, not yet opened."""
-
-    path: pathlib.Path
-    name: str  # relative to the folder, with "/" on every system
-    label: typing.Any = None  # str or int, before it becomes a class id
-    text: typing.Any = None
 
 
 class PictureFolder:
@@ -58,10 +42,10 @@ class PictureFolder:
         self.image_shape = None
         self.skipped = []
         self.num_reported = 0
-        splits = _find_splits(root)
-        self.class_names = _name_classes(splits["all"])
+        splits = find_splits(root)
+        self.class_names = name_classes(splits["all"])
         self.class_ids = {n: i for i, n in enumerate(self.class_names)}
-        self.records = _pick_split(root, splits, split)
+        self.records = pick_split(root, splits, split)
         self.has_label = any(r.label is not None for r in self.records)
         self.has_text = all(r.text is not None for r in self.records)
         self._drop_unlabelled()
@@ -255,189 +239,6 @@ def _list_skipped(skipped):
     named = "; ".join(f"{path}: {why}" for path, why in skipped[:MAX_NAMED])
     more = len(skipped) - MAX_NAMED
     return f"{named}; and {more} more" if more > 0 else named
-
-
-def _find_splits(root):
-    """Dictionary of the available splits, each a list of records."""
-    names = [name for name in SPLIT_FOLDERS if (root / name).is_dir()]
-    if not names:
-        return _hash_splits(_mixed(_read_folder(root, root)))
-    _check_only_splits(root, names)
-    splits = {name: _mixed(_read_folder(root, root / name)) for name in names}
-    splits["all"] = [record for name in names for record in splits[name]]
-    return splits
-
-
-def _check_only_splits(root, names):
-    inside = [name for name in _picture_names(root) if "/" in name]
-    folders = {name.split("/")[0] for name in inside}
-    if not folders <= set(names):
-        raise ValueError(
-            "`source` must have either splits or classes as its subfolders. "
-            f"Received: source={str(root)!r} with pictures in "
-            f"{sorted(folders)}. Keep only {list(SPLIT_FOLDERS)}, or rename "
-            f"the class folders {names}."
-        )
-
-
-def _mixed(records):
-    """A fixed order that does not show one class after the other."""
-    return sorted(records, key=lambda r: (_hash(r.name), r.name))
-
-
-def _hash(name):
-    return zlib.crc32(name.encode("utf-8", "surrogateescape"))
-
-
-def _hash_splits(records):
-    return {
-        "train": [r for r in records if _hash(r.name) % 10 != 0],
-        "test": [r for r in records if _hash(r.name) % 10 == 0],
-        "all": records,
-    }
-
-
-def _pick_split(root, splits, split):
-    if split not in splits:
-        raise ValueError(
-            f"`split` must be one of {list(splits)} for this folder. "
-            f"Received: split={split!r}, source={str(root)!r}."
-        )
-    if not splits["all"]:
-        raise ValueError(
-            "`source` must be a folder with pictures. Received: "
-            f"source={str(root)!r}, which has no file with the suffix of a "
-            "picture. Put .png or .jpg files there or in one subfolder per "
-            "class."
-        )
-    if not splits[split]:
-        raise ValueError(
-            f"`split` must have at least one picture. Received: "
-            f"split={split!r} of source={str(root)!r}, which is empty; its "
-            f"{len(splits['all'])} pictures are in the other splits. Use "
-            'split="all".'
-        )
-    return splits[split]
-
-
-def _read_folder(root, folder):
-    for name in METADATA:
-        if (folder / name).is_file():
-            return _read_metadata(root, folder / name)
-    names = _picture_names(folder)
-    prefix = folder.relative_to(root)
-    return [
-        Record(
-            folder / name,
-            (prefix / name).as_posix(),
-            label=name.split("/")[0] if "/" in name else None,
-        )
-        for name in names
-    ]
-
-
-def _picture_names(folder):
-    """Relative names of all files with a suffix that Pillow can open."""
-    from PIL import Image
-
-    formats = Image.registered_extensions().items()
-    suffixes = {suffix for suffix, kind in formats if kind in Image.OPEN}
-    names, visited = [], set()
-    for parent, subfolders, files in os.walk(folder, followlinks=True):
-        subfolders[:] = [name for name in subfolders if _is_visible(name)]
-        if os.path.realpath(parent) in visited:  # links may run in circles
-            subfolders.clear()
-            continue
-        visited.add(os.path.realpath(parent))
-        for name in filter(_is_visible, files):
-            if os.path.splitext(name)[1].lower() in suffixes:
-                path = pathlib.Path(parent, name)
-                names.append(path.relative_to(folder).as_posix())
-    return sorted(names)
-
-
-def _is_visible(name):
-    return not name.startswith((".", "__MACOSX"))
-
-
-def _read_metadata(root, path):
-    read = _read_csv if path.suffix == ".csv" else _read_jsonl
-    try:
-        rows = read(path)
-    except (ValueError, TypeError, csv.Error) as error:
-        raise ValueError(
-            f"`{path.name}` must be a readable UTF-8 table. Received: "
-            f"{str(path)!r}, which fails with: {error}. Repair the file."
-        ) from error
-    columns = set().union(*rows) if rows else set()
-    if "file_name" not in columns or not columns & {"text", "label"}:
-        raise ValueError(
-            f"`{path.name}` must have the column `file_name` and at least "
-            f"one of `text` and `label`. Received: columns={sorted(columns)} "
-            f"in {str(path)!r}. Rename its columns."
-        )
-    return _table_records(path, root, rows, columns)
-
-
-def _read_csv(path):
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise csv.Error(
-                f"row {number} has more cells than the header (a text with "
-                "a comma needs quotes)"
-            )
-    return rows
-
-
-def _read_jsonl(path):
-    with open(path, encoding="utf-8-sig") as file:
-        rows = [json.loads(line) for line in file if line.strip()]
-    if not all(isinstance(row, dict) for row in rows):
-        raise TypeError("every line must be a JSON object")
-    return rows
-
-
-def _table_records(path, root, rows, columns):
-    labels = [row.get("label") for row in rows]
-    if all(isinstance(x, str) and x.isdecimal() for x in labels):
-        labels = [int(x) for x in labels]
-    records = []
-    for number, (row, label) in enumerate(zip(rows, labels), start=1):
-        name, text = row.get("file_name") or 0, row.get("text") or ""
-        is_label = isinstance(label, (str, int)) and label != ""
-        if (
-            not (isinstance(name, str) and isinstance(text, str))
-            or "label" in columns
-            and not is_label
-        ):
-            raise ValueError(
-                f"`{path.name}` must give every picture its file name, text "
-                "as a string, and label as a string or int. Received: "
-                f"{row} in row {number} of {str(path)!r}. Complete that row."
-            )
-        file = path.parent / name
-        relative = pathlib.Path(os.path.relpath(file, root)).as_posix()
-        text = text if "text" in columns else None
-        records.append(Record(file, relative, label, text))
-    return records
-
-
-def _name_classes(records):
-    """Class names in the order of their ids; whole numbers stay ids."""
-    labels = {r.label for r in records} - {None}
-    if not labels:
-        return []
-    if all(isinstance(label, str) for label in labels):
-        return sorted(labels)
-    if all(type(x) is int and 0 <= x < MAX_CLASSES for x in labels):
-        return [str(label) for label in range(max(labels) + 1)]
-    raise ValueError(
-        f"`label` must be all strings, or all ints in [0, {MAX_CLASSES}). "
-        f"Received: labels={sorted(map(str, labels))[:MAX_NAMED]}."
-    )
 
 
 def _upright_size(picture):

@@ -3,15 +3,12 @@
 Axes: B batch, P prompt positions, N cells of the picture, V vocabulary.
 """
 
-import functools
 import math
 import warnings
 
 import keras
-import numpy as np
 from keras import ops
 
-from keras_igpt import data
 from keras_igpt.attention import (
     POSITIONS,
     attention_bias,
@@ -19,20 +16,22 @@ from keras_igpt.attention import (
     rotary_angles,
 )
 from keras_igpt.block import TransformerBlock
+from keras_igpt.checks import (
+    check_not_negative,
+    check_one_of,
+    check_positive,
+    check_width,
+)
 from keras_igpt.layers import ACTIVATIONS, CellEmbedding, norm
-from keras_igpt.painting import Painting, check_positive
+from keras_igpt.learning import Learning
+from keras_igpt.painting import Painting
 from keras_igpt.prompts import Prompt
 from keras_igpt.source_encoder import SourceEncoder
 from keras_igpt.tasks import Tasks
-from keras_igpt.training import (
-    BitsPerPixel,
-    TokenBatches,
-    TokenCrossentropy,
-)
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(Painting, keras.Model):
+class ImageGPT(Painting, Learning, keras.Model):
     """A decoder-only Transformer that paints pictures token by token.
 
     The input at a cell is the token before it and the cell's place; the
@@ -108,17 +107,17 @@ class ImageGPT(Painting, keras.Model):
                 "`tokenizer` must be a tokenizer object, such as a "
                 f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
             )
-        _check_not_negative("num_classes", num_classes)
-        _check_not_negative("text_length", text_length)
+        check_not_negative("num_classes", num_classes)
+        check_not_negative("text_length", text_length)
         if not 0 <= dropout < 1:
             raise ValueError(
                 "`dropout` must be at least 0 and below 1. "
                 f"Received: dropout={dropout!r}."
             )
-        _check_one_of("positions", positions, POSITIONS)
-        _check_one_of("activation", activation, ACTIVATIONS)
+        check_one_of("positions", positions, POSITIONS)
+        check_one_of("activation", activation, ACTIVATIONS)
         check_positive("num_layers", num_layers)
-        _check_width(hidden_dim, num_heads, positions)
+        check_width(hidden_dim, num_heads, positions)
         self.config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
@@ -343,91 +342,6 @@ class ImageGPT(Painting, keras.Model):
     def _logits(self, hidden):
         return ops.cast(self.head(self.final_norm(hidden)), "float32")
 
-    # === Training ===
-
-    def prepare(
-        self, dataset, batch_size=64, shuffle=True, seed=0, truncate=False
-    ):
-        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
-
-        Args:
-            dataset: what `keras_igpt.data.load` returns, or arrays as
-                `keras_igpt.data.batches` takes them.
-            batch_size: int.
-            shuffle: bool. A new order every epoch.
-            seed: int. Decides the orders.
-            truncate: bool. Cut captions that are too long, rather than
-                refuse them.
-
-        Returns:
-            A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
-        """
-        check_positive("batch_size", batch_size)
-        columns = {"tokens": [], **{n: [] for n in self.tasks.columns}}
-        if self.num_classes:
-            columns["label"] = []
-        if self.text_length:
-            columns["text"] = []
-        for batch in data.batches(dataset, batch_size=256):
-            tokens = self.tokenizer.encode(batch["image"])
-            narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
-            tokens = ops.convert_to_numpy(tokens).astype(narrow)
-            columns["tokens"].append(tokens)
-            if self.num_classes:
-                columns["label"].append(self._labels(batch.get("label")))
-            if self.text_length:
-                text = self._text(batch.get("text"), truncate)
-                columns["text"].append(text.astype("uint8"))
-            for name in self.tasks.columns:
-                columns[name].append(self.tasks.column(name, batch))
-        # Tokens stay in memory for the whole of `fit`: two bytes, not four.
-        inputs = {k: np.concatenate(parts) for k, parts in columns.items()}
-        draw = None
-        if len(self.tasks):
-            nulls = self.null_conditions(1)
-            nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
-            draw = functools.partial(self.tasks.draw, nulls=nulls)
-        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
-
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """As `keras.Model.compile`, with defaults for all arguments.
-
-        Args:
-            optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
-            loss: default `TokenCrossentropy()`.
-            metrics: default `[BitsPerPixel(…)]`.
-            kwargs: passed on.
-        """
-        if optimizer is None:
-            optimizer = keras.optimizers.AdamW(
-                1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0
-            )
-        if loss is None:
-            loss = TokenCrossentropy()
-        if metrics is None:
-            pixels = math.prod(self.tokenizer.image_size)
-            metrics = [BitsPerPixel(pixels / self.num_cells)]
-        super().compile(
-            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
-        )
-
-    def compile_from_config(self, config):
-        # Keras leaves this to classes with a `compile` of their own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, *args, **kwargs):
-        _check_prepared(x)
-        return super().fit(x, *args, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        _check_prepared(x)
-        return super().evaluate(x, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        _check_prepared(x)
-        return super().predict(x, *args, **kwargs)
-
     # === Saving ===
 
     def quantize(self, mode="int8", **kwargs):
@@ -466,40 +380,3 @@ class ImageGPT(Painting, keras.Model):
 def _all_visible():
     """For a prompt without positions."""
     return ops.ones((1, 0), dtype="bool")
-
-
-def _check_not_negative(name, value):
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(
-            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
-        )
-
-
-def _check_prepared(x):
-    spec = getattr(x, "element_spec", x)
-    raw = isinstance(spec, dict) and "image" in spec
-    raw = raw or getattr(x, "dtype", None) == np.uint8
-    if raw:
-        raise ValueError(
-            "`x` must be tokens. Received: pictures. "
-            "Do call `model.fit(model.prepare(pictures))`."
-        )
-
-
-def _check_one_of(name, value, allowed):
-    if value not in allowed:
-        raise ValueError(
-            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
-        )
-
-
-def _check_width(hidden_dim, num_heads, positions):
-    check_positive("num_heads", num_heads)
-    check_positive("hidden_dim", hidden_dim)
-    unit = num_heads * (4 if positions == "rotary" else 1)
-    if hidden_dim % unit:
-        raise ValueError(
-            f"`hidden_dim` must be a multiple of {unit} (num_heads"
-            f"{' x 4 for rotary positions' if unit != num_heads else ''}). "
-            f"Received: hidden_dim={hidden_dim}, num_heads={num_heads}."
-        )

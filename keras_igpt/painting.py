@@ -13,8 +13,9 @@ import numpy as np
 from keras import ops
 
 from keras_igpt import fitting, generation
-from keras_igpt.captions import encode_text
+from keras_igpt.checks import check_positive
 from keras_igpt.compiled import compile_function, num_workers
+from keras_igpt.conditions import encode_conditions
 from keras_igpt.masks import checked_masks
 from keras_igpt.palette import check_images
 from keras_igpt.sampling import check_settings
@@ -312,90 +313,14 @@ class Painting:
         return self._compiled[key]
 
     def _conditions(self, labels, text, count=None, truncate=False):
-        """What is asked, checked: dict of int32 arrays with equal rows.
-
-        Args:
-            labels, text: one or several of each, or None.
-            count: int, how many there must be; None for as many as given.
-            truncate: bool. Cut captions that are too long.
-        """
-        asked = {}
-        labels = self._labels(labels, optional=True)
-        if self.num_classes:
-            asked["label"] = labels
-        text = self._text(text, truncate, optional=True)
-        if self.text_length:
-            asked["text"] = text
-        rows = {key: len(value) for key, value in asked.items()}
-        wanted = count or max(rows.values(), default=1)
-        if any(number not in (1, wanted) for number in rows.values()):
-            raise ValueError(
-                "`labels` and `text` must be one for all or one per picture"
-                f"{f' ({count})' if count else ''}. "
-                f"Received: {rows.get('label', 0)} labels and "
-                f"{rows.get('text', 0)} captions."
-            )
-        return {
-            key: np.broadcast_to(value, (wanted, *value.shape[1:]))
-            for key, value in asked.items()
-        }
+        """What is asked, checked; as `encode_conditions`."""
+        return encode_conditions(
+            labels, text, self.num_classes, self.text_length, count, truncate
+        )
 
     def null_conditions(self, batch):
         """Conditions that ask for nothing, for `batch` rows."""
         return self.prompt.nulls(batch) if self.prompt else {}
-
-    def _text(self, text, truncate, optional=False):
-        """Checked captions as bytes, int32 `(B, L)`; one null for None."""
-        if text is None and (optional or not self.text_length):
-            return np.zeros((1, self.text_length), "int32")
-        if not self.text_length:
-            raise ValueError(
-                "`text` must be None: this model was made without captions "
-                f"(text_length=0). Received: text={text!r}."
-            )
-        if text is None:
-            raise ValueError(
-                "The pictures must come with captions: this model was made "
-                f"with text_length={self.text_length}. Received: no `text` "
-                "in the data. Do make the model with text_length=0."
-            )
-        if isinstance(text, (str, bytes)):
-            text = [text]
-        if len(text) == 0:
-            raise ValueError(
-                "`text` must be a caption or a list of captions. "
-                f"Received: text={text!r}."
-            )
-        return encode_text(text, self.text_length, truncate)
-
-    def _labels(self, labels, optional=False):
-        """Checked int32 labels of shape `(B,)`; the null label for None."""
-        if labels is None and (optional or not self.num_classes):
-            return np.array([self.num_classes], "int32")
-        if not self.num_classes:
-            raise ValueError(
-                "`labels` must be None: this model was made without classes "
-                f"(num_classes=0). Received: labels={labels!r}."
-            )
-        if labels is None:
-            raise ValueError(
-                "The pictures must come with labels: this model was made "
-                f"with num_classes={self.num_classes}. Received: no `label` "
-                "in the data. Do make the model with num_classes=0."
-            )
-        array = np.atleast_1d(np.asarray(labels))
-        if (
-            array.ndim != 1
-            or array.size == 0
-            or not np.issubdtype(array.dtype, np.integer)
-            or array.min() < 0
-            or array.max() >= self.num_classes
-        ):
-            raise ValueError(
-                "`labels` must be ints from 0 to num_classes - 1 = "
-                f"{self.num_classes - 1}. Received: labels={labels!r}."
-            )
-        return array.astype("int32")
 
     def _images(self, images):
         images = np.asarray(images)
@@ -444,11 +369,4 @@ def _check_sampler_alone(settings):
             "`sampler` must come without arguments that it decides itself. "
             f"Received: sampler and {', '.join(given)}. "
             "Do give them to the sampler, or leave `sampler` out."
-        )
-
-
-def check_positive(name, value):
-    if not isinstance(value, (int, np.integer)) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive int. Received: {name}={value!r}."
         )

@@ -14,7 +14,7 @@ import typing
 
 import numpy as np
 
-from keras_igpt import image_files
+from keras_igpt import image_files, image_records
 
 BUILT_IN = (
     "digits",
@@ -378,7 +378,7 @@ def _checked_labels(labels, argument):
         labels.ndim != 1
         or labels.dtype.kind not in "iu"
         or labels.size
-        and not 0 <= labels.min() <= labels.max() < image_files.MAX_CLASSES
+        and not 0 <= labels.min() <= labels.max() < image_records.MAX_CLASSES
     ):
         raise ValueError(
             f"`{argument}` must be whole numbers of shape `(num,)`, from 0. "

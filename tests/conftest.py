@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 import keras_igpt
-from keras_igpt import train_jobs
+from keras_igpt import football, train_jobs
+from keras_igpt.captions import encode_text
 
 # What `keras-igpt train` has options for, for the smallest of runs.
 TRAIN_OPTIONS = {
@@ -53,6 +54,22 @@ def make_model(
     return model
 
 
+def some_inputs(model, count=3, seed=0):
+    """Random tokens, labels and captions of 6 bytes, at most 3 of these."""
+    generator = np.random.default_rng(seed)
+    shape = (count, model.num_cells)
+    inputs = {
+        "tokens": generator.integers(0, model.vocabulary_size, shape, "int32")
+    }
+    if model.num_classes:
+        inputs["label"] = generator.integers(
+            0, model.num_classes, count, "int32"
+        )
+    if model.text_length:
+        inputs["text"] = encode_text(["", "ab", "五x"][:count], 6)
+    return inputs
+
+
 @pytest.fixture(scope="session")
 def tiny_model():
     """A model with classes, not to be changed by a test."""
@@ -76,6 +93,42 @@ def tiny_images():
     """8 random grey pictures of 4x4 pixels."""
     generator = np.random.default_rng(0)
     return generator.integers(0, 256, (8, 4, 4, 1), dtype="uint8")
+
+
+@pytest.fixture(scope="session")
+def scenes():
+    """Forty football pictures of the test split, with their facts."""
+    return list(football.scenes("test", 40))
+
+
+@pytest.fixture(scope="session")
+def scene_images(scenes):
+    """These pictures alone, uint8 `(40, 64, 64, 3)`."""
+    return np.stack([example["image"] for example in scenes])
+
+
+# === Files ===
+
+
+def save_picture(path, color=(255, 0, 0), size=(8, 6), mode="RGB", **kwargs):
+    """Writes a picture of one colour; `size` is (width, height)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new(mode, size, color).save(path, **kwargs)
+    return path
+
+
+def read_all(dataset):
+    """All examples of a data set."""
+    return list(dataset.as_numpy_iterator())
+
+
+@pytest.fixture
+def picture_folder(tmp_path):
+    """Twenty pictures of 8x6 in two classes."""
+    for row in range(10):
+        save_picture(tmp_path / "cat" / f"{row}.png", (row, 0, 0))
+        save_picture(tmp_path / "dog" / f"{row}.png", (row, 1, 0))
+    return tmp_path
 
 
 # === Runs ===

@@ -13,17 +13,6 @@ NAMES = {*football_judge.ATTRIBUTES, "word"}
 
 
 @pytest.fixture(scope="module")
-def examples():
-    """Forty pictures of the test split."""
-    return list(football.scenes("test", 40))
-
-
-@pytest.fixture(scope="module")
-def images(examples):
-    return np.stack([example["image"] for example in examples])
-
-
-@pytest.fixture(scope="module")
 def judge():
     """Trained for seconds: knows day from night, and hardly more."""
     return Judge.train(steps=20)
@@ -85,36 +74,36 @@ def test_letter_sees_its_cell_and_a_rim():
 # The judge
 
 
-def test_judge_answers_with_known_values(judge, images):
-    found = judge(images)
+def test_judge_answers_with_known_values(judge, scene_images):
+    found = judge(scene_images)
     assert set(found) == NAMES
     for name in football_judge.ATTRIBUTES:
-        assert found[name].shape == (len(images),)
+        assert found[name].shape == (len(scene_images),)
         assert set(found[name].tolist()) <= set(football.VOCABULARY[name])
     assert all(isinstance(word, str) for word in found["word"])
 
 
-def test_judge_learns_night_in_seconds(judge, images, examples):
-    assert share_right(judge, images, examples, "night") > 0.9
+def test_judge_learns_night_in_seconds(judge, scene_images, scenes):
+    assert share_right(judge, scene_images, scenes, "night") > 0.9
 
 
-def test_judge_answers_for_each_picture_alone(judge, images):
-    together, alone = judge(images[:9]), judge(images[4:5])
+def test_judge_answers_for_each_picture_alone(judge, scene_images):
+    together, alone = judge(scene_images[:9]), judge(scene_images[4:5])
     assert all(together[name][4] == alone[name][0] for name in NAMES)
 
 
-def test_judge_sees_larger_pictures_as_small_ones(judge, images):
-    large = images[:9].repeat(2, axis=1).repeat(2, axis=2)
-    small, large = judge(images[:9]), judge(large)
+def test_judge_sees_larger_pictures_as_small_ones(judge, scene_images):
+    large = scene_images[:9].repeat(2, axis=1).repeat(2, axis=2)
+    small, large = judge(scene_images[:9]), judge(large)
     assert all((small[name] == large[name]).all() for name in NAMES)
 
 
-def test_judge_loads_as_it_was_saved(judge, images, tmp_path):
+def test_judge_loads_as_it_was_saved(judge, scene_images, tmp_path):
     judge.save(tmp_path / "judge.keras")
     assert [path.name for path in tmp_path.iterdir()] == ["judge.keras"]
     loaded = Judge.load(tmp_path / "judge.keras")
     one, two = (
-        each.network.predict(images[:4] * np.float32(1), verbose=0)
+        each.network.predict(scene_images[:4] * np.float32(1), verbose=0)
         for each in (judge, loaded)
     )
     for name in one:
@@ -148,18 +137,18 @@ def test_train_names_two_budgets():
 
 
 @pytest.mark.slow
-def test_judge_reads_real_words_after_a_minute(images, examples):
+def test_judge_reads_real_words_after_a_minute(scene_images, scenes):
     judge = Judge.train(steps=250)
-    assert share_right(judge, images, examples, "word") > 0.7
-    assert share_right(judge, images, examples, "kit") > 0.9
+    assert share_right(judge, scene_images, scenes, "word") > 0.7
+    assert share_right(judge, scene_images, scenes, "kit") > 0.9
 
 
 # Damage
 
 
-def test_damage_keeps_range_and_spares_some(images):
-    damaged = football_judge._damaged(images, np.random.default_rng(0))
-    assert damaged.dtype == np.float32 and damaged.shape == images.shape
+def test_damage_keeps_range_and_spares_some(scene_images):
+    damaged = football_judge._damaged(scene_images, np.random.default_rng(0))
+    assert damaged.dtype == np.float32 and damaged.shape == scene_images.shape
     assert damaged.min() >= 0 and damaged.max() <= 255
-    off = np.abs(damaged - images).mean((1, 2, 3))
+    off = np.abs(damaged - scene_images).mean((1, 2, 3))
     assert off.min() < 3 < off.max() < 40

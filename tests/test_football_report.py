@@ -5,23 +5,12 @@ import numpy as np
 import pytest
 
 import keras_igpt
-from keras_igpt import football, football_report
+from keras_igpt import football_report
 from keras_igpt.football_judge import ATTRIBUTES, Judge
 
 pytest.importorskip("PIL")
 
 NAMES = {*ATTRIBUTES, "word"}
-
-
-@pytest.fixture(scope="module")
-def examples():
-    """Forty pictures of the test split."""
-    return list(football.scenes("test", 40))
-
-
-@pytest.fixture(scope="module")
-def images(examples):
-    return np.stack([example["image"] for example in examples])
 
 
 def knowing(examples):
@@ -59,8 +48,8 @@ def test_character_accuracy_is_floored():
     )
 
 
-def test_evaluate_marks_right_answers_as_right(images, examples):
-    figures = football_report.evaluate(knowing(examples), images, examples)
+def test_evaluate_marks_right_answers_as_right(scene_images, scenes):
+    figures = football_report.evaluate(knowing(scenes), scene_images, scenes)
     assert set(figures) == {"all", "en", "zh"}
     for shares in figures.values():
         counted = shares.pop("pictures")
@@ -108,9 +97,9 @@ def test_evaluate_counts_by_hand():
     }
 
 
-def test_evaluate_names_wrong_number_of_examples(images, examples):
+def test_evaluate_names_wrong_number_of_examples(scene_images, scenes):
     with pytest.raises(ValueError, match="`examples` must be one per picture"):
-        football_report.evaluate(knowing(examples), images, examples[:-1])
+        football_report.evaluate(knowing(scenes), scene_images, scenes[:-1])
 
 
 def model_of(pictures, **options):
@@ -124,11 +113,11 @@ def model_of(pictures, **options):
 
 
 @pytest.mark.slow
-def test_report_and_table_have_all_figures(images):
+def test_report_and_table_have_all_figures(scene_images):
     from rich.console import Console
 
     figures = football_report.report(
-        model_of(images, text_length=80),
+        model_of(scene_images, text_length=80),
         Judge.train(steps=2),
         count=6,
         guidance_scales=(1.0, 2.0),
@@ -149,6 +138,6 @@ def test_report_and_table_have_all_figures(images):
 
 
 @pytest.mark.slow
-def test_report_of_a_model_without_captions_is_an_error(images):
+def test_report_of_a_model_without_captions_is_an_error(scene_images):
     with pytest.raises(ValueError, match="`model` must take captions"):
-        football_report.report(model_of(images), count=2)
+        football_report.report(model_of(scene_images), count=2)

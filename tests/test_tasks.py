@@ -51,7 +51,7 @@ def test_every_edit_is_drawn(drawn):
 
 
 def test_share_of_generation(drawn):
-    assert 0.3 < (drawn["edit"] == 0).mean() < 0.5
+    assert 0.4 < (drawn["edit"] == 0).mean() < 0.6
 
 
 def test_nothing_is_known_to_generate(drawn):
@@ -73,6 +73,59 @@ def test_edits_show_the_picture_itself(inputs, drawn):
     np.testing.assert_array_equal(
         source[known][:, :3], inputs["image"][edited][known]
     )
+
+
+# Silence
+
+
+@pytest.fixture
+def said():
+    """What is said of each of the 400 pictures, and what says nothing."""
+    said = {"label": np.full(400, 2), "text": np.full((400, 5), 97)}
+    nulls = {"label": np.array([9]), "text": np.zeros((1, 5), "int32")}
+    return said, nulls
+
+
+@pytest.fixture
+def silenced(inputs, said):
+    said, nulls = said
+    generator = np.random.default_rng(0)
+    return Tasks(NAMES, SHAPE).draw({**inputs, **said}, generator, nulls)
+
+
+def test_half_of_the_edited_pictures_come_without_words(silenced):
+    edited = np.isin(silenced["edit"], [1, 2])
+    silent = silenced["label"][edited] == 9
+    assert 0.35 < silent.mean() < 0.65
+
+
+def test_all_that_is_said_falls_silent_at_once(silenced):
+    silent = silenced["label"] == 9
+    assert not silenced["text"][silent].any()
+    assert (silenced["text"][~silent] == 97).all()
+
+
+def test_pairs_and_pictures_to_generate_keep_what_is_said(silenced):
+    kept = np.isin(silenced["edit"], [0, 3, 4])
+    assert kept.any() and (silenced["label"][kept] == 2).all()
+    assert (silenced["text"][kept] == 97).all()
+
+
+def test_nothing_falls_silent_without_nulls(inputs, drawn, said):
+    said, _ = said
+    again = Tasks(NAMES, SHAPE).draw(
+        {**inputs, **said}, np.random.default_rng(0)
+    )
+    for name, value in {**drawn, **said}.items():
+        np.testing.assert_array_equal(again[name], value)
+
+
+def test_silence_changes_no_edit_and_no_source(drawn, silenced):
+    for name in ("tokens", "edit", "source"):
+        np.testing.assert_array_equal(drawn[name], silenced[name])
+
+
+# Columns and names
 
 
 def test_columns_of_data_without_pairs_are_an_error():

@@ -1,0 +1,40 @@
+"""Checks of arguments; each error says what was received."""
+
+import numpy as np
+
+
+def check_positive(name, value):
+    """Refuses what is no int of at least 1."""
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive int. Received: {name}={value!r}."
+        )
+
+
+def check_not_negative(name, value):
+    """Refuses what is no int of at least 0."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
+        )
+
+
+def check_one_of(name, value, allowed):
+    """Refuses what is not among `allowed`."""
+    if value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
+        )
+
+
+def check_width(hidden_dim, num_heads, positions):
+    """Refuses a width that the heads cannot share equally."""
+    check_positive("num_heads", num_heads)
+    check_positive("hidden_dim", hidden_dim)
+    unit = num_heads * (4 if positions == "rotary" else 1)
+    if hidden_dim % unit:
+        raise ValueError(
+            f"`hidden_dim` must be a multiple of {unit} (num_heads"
+            f"{' x 4 for rotary positions' if unit != num_heads else ''}). "
+            f"Received: hidden_dim={hidden_dim}, num_heads={num_heads}."
+        )

@@ -1,0 +1,125 @@
+"""How a model is trained: pictures made ready, and defaults for Keras."""
+
+import functools
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data
+from keras_igpt.checks import check_positive
+from keras_igpt.conditions import encode_captions, encode_labels
+from keras_igpt.training import BitsPerPixel, TokenBatches, TokenCrossentropy
+
+
+class Learning:
+    """What `ImageGPT` changes of Keras's training, apart from its network.
+
+    Stands before `keras.Model` among the bases of the class it is mixed into,
+    and expects of it: `tokenizer`, `num_cells`, `num_classes`, `text_length`,
+    `vocabulary_size`, `tasks` and `null_conditions`.
+    """
+
+    def prepare(
+        self, dataset, batch_size=64, shuffle=True, seed=0, truncate=False
+    ):
+        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
+
+        Args:
+            dataset: what `keras_igpt.data.load` returns, or arrays as
+                `keras_igpt.data.batches` takes them.
+            batch_size: int.
+            shuffle: bool. A new order every epoch.
+            seed: int. Decides the orders.
+            truncate: bool. Cut captions that are too long, rather than
+                refuse them.
+
+        Returns:
+            A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
+        """
+        check_positive("batch_size", batch_size)
+        parts = [
+            self._columns(batch, truncate)
+            for batch in data.batches(dataset, batch_size=256)
+        ]
+        inputs = {
+            name: np.concatenate([part[name] for part in parts])
+            for name in parts[0]
+        }
+        draw = self._draw() if len(self.tasks) else None
+        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
+
+    def _columns(self, batch, truncate):
+        """What training needs of a batch of data, as small as it can be."""
+        # It stays in memory for the whole of `fit`: two bytes, not four.
+        narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
+        tokens = self.tokenizer.encode(batch["image"])
+        columns = {"tokens": ops.convert_to_numpy(tokens).astype(narrow)}
+        if self.num_classes:
+            columns["label"] = encode_labels(
+                batch.get("label"), self.num_classes
+            )
+        if self.text_length:
+            text = batch.get("text")
+            text = encode_captions(text, self.text_length, truncate)
+            columns["text"] = text.astype("uint8")
+        for name in self.tasks.columns:
+            columns[name] = self.tasks.column(name, batch)
+        return columns
+
+    def _draw(self):
+        """Draws edits for a batch, as `Tasks.draw`."""
+        nulls = self.null_conditions(1)
+        nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
+        return functools.partial(self.tasks.draw, nulls=nulls)
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """As `keras.Model.compile`, with defaults for all arguments.
+
+        Args:
+            optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
+            loss: default `TokenCrossentropy()`.
+            metrics: default `[BitsPerPixel(…)]`.
+            kwargs: passed on.
+        """
+        if optimizer is None:
+            optimizer = keras.optimizers.AdamW(
+                1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0
+            )
+        if loss is None:
+            loss = TokenCrossentropy()
+        if metrics is None:
+            pixels = math.prod(self.tokenizer.image_size)
+            metrics = [BitsPerPixel(pixels / self.num_cells)]
+        super().compile(
+            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
+        )
+
+    def compile_from_config(self, config):
+        # Keras leaves this to classes with a `compile` of their own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        _check_prepared(x)
+        return super().predict(x, *args, **kwargs)
+
+
+def _check_prepared(x):
+    spec = getattr(x, "element_spec", x)
+    raw = isinstance(spec, dict) and "image" in spec
+    raw = raw or getattr(x, "dtype", None) == np.uint8
+    if raw:
+        raise ValueError(
+            "`x` must be tokens. Received: pictures. "
+            "Do call `model.fit(model.prepare(pictures))`."
+        )

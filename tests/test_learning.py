@@ -1,0 +1,115 @@
+"""Tests of training: what `prepare` makes, and what `fit` takes."""
+
+import keras
+import numpy as np
+import pytest
+from conftest import make_model, some_inputs
+
+import keras_igpt
+from keras_igpt.captions import encode_text
+from keras_igpt.training import TokenBatches
+
+
+@pytest.fixture(scope="module")
+def captioned():
+    return make_model(num_classes=0, text_length=12)
+
+
+# === Fitting ===
+
+
+def test_model_learns_eight_pictures_by_heart(tiny_images):
+    model = make_model(trained=False, hidden_dim=32)
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
+    before = model.evaluate(batches, verbose=0, return_dict=True)
+    model.fit(batches, epochs=60, verbose=0)
+    after = model.evaluate(batches, verbose=0, return_dict=True)
+    assert before["bits_per_pixel"] == pytest.approx(np.log2(5), rel=1e-5)
+    assert after["bits_per_pixel"] < 0.4
+
+
+def test_mixed_bfloat16_trains(tiny_images):
+    model = make_model(trained=False, hidden_dim=32, dtype="mixed_bfloat16")
+    model.compile(keras.optimizers.Adam(1e-2))
+    batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
+    history = model.fit(batches, epochs=30, verbose=0).history
+    assert history["bits_per_pixel"][-1] < 0.6 * history["bits_per_pixel"][0]
+
+
+def test_prepare_tokenises_every_picture_once(fresh_model, tiny_images):
+    batches = fresh_model.prepare(
+        (tiny_images, np.arange(8) % 3), batch_size=3, shuffle=False
+    )
+    inputs = [batches[i][0] for i in range(len(batches))]
+    tokens = np.concatenate([part["tokens"] for part in inputs])
+    np.testing.assert_array_equal(
+        tokens, np.asarray(fresh_model.tokenizer.encode(tiny_images))
+    )
+    labels = np.concatenate([part["label"] for part in inputs])
+    np.testing.assert_array_equal(labels, np.arange(8) % 3)
+
+
+def test_training_on_tokens_needs_no_pictures(fresh_model):
+    fresh_model.compile()
+    inputs = some_inputs(fresh_model, count=4)
+    history = fresh_model.fit(inputs, inputs["tokens"], verbose=0).history
+    assert np.isfinite(history["loss"][0])
+
+
+def test_evaluate_agrees_with_score(fresh_model, tiny_images):
+    labels = np.arange(8) % 3
+    fresh_model.compile(loss=keras_igpt.TokenCrossentropy(z_loss=0.0))
+    batches = fresh_model.prepare((tiny_images, labels), batch_size=4)
+    found = fresh_model.evaluate(batches, verbose=0, return_dict=True)
+    nats = fresh_model.score(tiny_images, labels=labels)
+    assert found["loss"] == pytest.approx(nats.mean() / 16, rel=1e-5)
+
+
+# === Data ===
+
+
+def test_raw_pictures_in_fit_are_named(fresh_model, tiny_images):
+    fresh_model.compile()
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
+        fresh_model.fit(tiny_images)
+
+
+def test_raw_dataset_in_fit_is_named(fresh_model, tiny_images):
+    fresh_model.compile()
+    pictures = keras_igpt.data.load((tiny_images, np.zeros(8, int)))
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
+        fresh_model.fit(pictures)
+
+
+def test_pictures_without_labels_are_named(fresh_model, tiny_images):
+    with pytest.raises(ValueError, match="no `label` in the data"):
+        fresh_model.prepare(tiny_images)
+
+
+def test_labels_beyond_the_classes_are_named(fresh_model, tiny_images):
+    with pytest.raises(ValueError, match="`labels` must be ints"):
+        fresh_model.prepare((tiny_images, np.arange(8)))
+
+
+def test_empty_dataset_is_named(fresh_model):
+    with pytest.raises(ValueError, match="Received"):
+        fresh_model.prepare((np.zeros((0, 4, 4, 1), "uint8"), np.zeros(0, int)))
+
+
+def test_token_batches_are_what_fit_takes(fresh_model):
+    fresh_model.compile()
+    batches = TokenBatches(some_inputs(fresh_model, 5), batch_size=2)
+    assert np.isfinite(fresh_model.evaluate(batches, verbose=0)[0])
+
+
+def test_prepare_carries_captions(captioned, tiny_images):
+    data = {"image": tiny_images[:2], "text": np.array(["a", "bc"], object)}
+    batches = captioned.prepare(data, batch_size=2, shuffle=False)
+    inputs, _ = batches[0]
+    np.testing.assert_array_equal(inputs["text"], encode_text(["a", "bc"], 12))
+
+
+def test_pictures_without_captions_are_an_error(captioned, tiny_images):
+    with pytest.raises(ValueError, match="text_length=0"):
+        captioned.prepare(tiny_images)
