@@ -10,7 +10,6 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.compiled import put
-
 from keras_igpt.layers import dense, norm
 
 POSITIONS = ("rotary", "learned")

@@ -18,7 +18,7 @@ from keras_igpt.compiled import plain_operations
 from keras_igpt.serving_graph import ServingGraph
 
 
-def export(model, path, class_names=()):
+def export(model, path, class_names=(), names=None):
     """Writes a model as TensorFlow Serving wants it.
 
     Args:
@@ -27,6 +27,9 @@ def export(model, path, class_names=()):
             versions: the next number is taken then.
         class_names: list of str. Names of the classes, so that requests may
             use them; numbers work without.
+        names: list of str, the signatures to write. Default: all. Of a single
+            one `serving_default` is another name: for runtimes that read
+            one signature, such as OpenVINO of `tokens`.
 
     Returns:
         pathlib.Path of the version's folder.
@@ -43,8 +46,10 @@ def export(model, path, class_names=()):
             f"Do name {path.parent} to have the next number taken."
         )
     with _replacing_folder(path) as temporary:
-        module, signatures = _traced(model, class_names)
-        tf.saved_model.save(module, str(temporary), signatures)
+        # Saving traces once more.
+        with plain_operations():
+            module, signatures = _traced(model, class_names, names)
+            tf.saved_model.save(module, str(temporary), signatures)
     return path
 
 
@@ -68,18 +73,24 @@ def _replacing_folder(path):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _traced(model, class_names):
+def _traced(model, class_names, names):
     """A module that holds the weights, and its signatures."""
     graph = ServingGraph(model, class_names)
-    signatures = {
-        name: _function(*parts) for name, parts in graph.signatures().items()
-    }
-    with plain_operations():
-        variables = _variables(signatures.values())
+    parts = graph.signatures()
+    for name in names or ():
+        if name not in parts:
+            raise ValueError(
+                f"`names` must be signatures of this model: {list(parts)}. "
+                f"Received: names={names!r}."
+            )
+    signatures = {name: _function(*parts[name]) for name in names or parts}
+    variables = _variables(signatures.values())
     # The raw variables and no Keras model: other loaders than Python's do not
     # find the weights of a tracked model, and Keras writes them twice.
     module = tf.Module()
     module.weights = variables
+    if len(signatures) == 1:
+        (signatures["serving_default"],) = signatures.values()
     return module, signatures
 
 

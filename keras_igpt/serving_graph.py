@@ -256,9 +256,8 @@ class ServingGraph:
         settings = {k: _fit(k, v, count) for k, v in sampling.items()}
         finite = tf.math.is_finite
         seed = settings.pop("seed")
-        temperature, top_p, scale = (
-            settings[name] for name in ("temperature", "top_p", "guidance_scale")
-        )
+        temperature, top_p = settings["temperature"], settings["top_p"]
+        scale = settings["guidance_scale"]
         _check(seed >= 0, "`seed` must be from 0 to 2**31 - 1")
         _check(
             tf.logical_and(finite(temperature), temperature >= 0),
