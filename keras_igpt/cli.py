@@ -199,6 +199,40 @@ def judge(
     new_console().print(jobs.judge(model, n, scales, split, seed))
 
 
+@app.command("judge-conversions")
+def judge_conversions(
+    model: ModelOption,
+    n: Annotated[int, typer.Option(help="How many pictures.")] = 200,
+    split: Annotated[str, typer.Option()] = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+):
+    """Paints football layouts and swaps kits; a judge says what is right."""
+    from keras_igpt import jobs
+
+    new_console().print(jobs.judge_conversions(model, n, split, seed))
+
+
+@app.command("evaluate-edits")
+def evaluate_edits(
+    model: ModelOption,
+    data: DataOption,
+    n: Annotated[int, typer.Option(help="How many pictures.")] = 200,
+    split: Annotated[str, typer.Option()] = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="A .png file: input, best baseline, the model at temperature "
+            "0 and 1, truth."
+        ),
+    ] = None,
+):
+    """Restores test pictures, beside OpenCV and the nearest in training."""
+    from keras_igpt import edit_jobs
+
+    new_console().print(edit_jobs.evaluate(model, data, n, split, seed, out))
+
+
 @app.command()
 def pack(
     model: ModelOption,

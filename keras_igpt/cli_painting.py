@@ -110,6 +110,13 @@ def edit(
     factor: Annotated[
         int, typer.Option(help="2 or 4: how much upscale enlarges.")
     ] = 4,
+    glyphs: Annotated[
+        bool,
+        typer.Option(
+            "--glyphs",
+            help="Compose draws the quoted word of --text itself and keeps it.",
+        ),
+    ] = False,
     style: Annotated[
         str | None, typer.Option(help="Which restyle the model is to do.")
     ] = None,
@@ -145,6 +152,7 @@ def edit(
         at=numbers("--at", at, 2),
         scale=scale,
         factor=factor,
+        glyphs=glyphs,
         style=style,
         labels=label,
         text=text,

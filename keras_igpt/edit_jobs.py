@@ -6,6 +6,7 @@ from keras_igpt import data, fitting, image_files, signs
 from keras_igpt.edits import Upscale
 from keras_igpt.files import load
 from keras_igpt.jobs import label_numbers, with_seed, write_pictures
+from keras_igpt.sheets import save_png
 from keras_igpt.tasks import ALIASES
 
 WITH_MASKS = {"inpaint", *ALIASES}
@@ -105,6 +106,34 @@ def edit(
         **sampling,
     }
     return write_pictures(images, out, parameters)
+
+
+def evaluate(model, source, count, split="test", seed=0, out=None):
+    """Figures of restored test pictures, for the terminal.
+
+    Args:
+        model: path as `keras_igpt.load` takes it.
+        source: data as `keras_igpt.data.load` takes it. Of "football" the
+            features for Fréchet distances are those of the judge.
+        count, split, seed: as `keras_igpt.edit_report.report` takes them.
+        out: path of a `.png` file for a sheet of pictures, or None.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from keras_igpt import edit_report
+
+    features = None
+    if source.startswith("football"):
+        from keras_igpt.football_judge import Judge
+
+        features = Judge.train(seed=seed).features
+    painter = load(model)
+    figures = edit_report.report(painter, source, split, count, seed, features)
+    if out is not None:
+        parameters = {"model": str(model), "data": source, "seed": seed}
+        save_png(out, edit_report.sheet(figures), parameters)
+    return edit_report.table(figures)
 
 
 def _check(edit, expand, at, mask, factor, glyphs):

@@ -48,19 +48,23 @@ class PictureFolder:
         self.records = pick_split(root, splits, split)
         self.has_label = any(r.label is not None for r in self.records)
         self.has_text = all(r.text is not None for r in self.records)
+        self.has_source = all(r.source is not None for r in self.records)
+        self.has_style = all(r.style is not None for r in self.records)
         self._drop_unlabelled()
         if image_size is None:
             _check_one_size(self.records)
         self.image_shape = self._first_image(root).shape
 
     def examples(self):
-        """Yields dictionaries of image, label and text; reports at the end."""
-        for record, image in self._decode_ahead():
-            example = {"image": image}
+        """Yields dictionaries with TFDS's keys; reports at the end."""
+        for record, pictures in self._decode_ahead():
+            example = dict(zip(("image", "source"), pictures))
             if self.has_label:
                 example["label"] = np.int32(self.class_ids[str(record.label)])
             if self.has_text:
                 example["text"] = record.text
+            if self.has_style:
+                example["style"] = record.style
             yield example
         self._report()
 
@@ -74,8 +78,8 @@ class PictureFolder:
                 self.skipped.append((str(record.path), reason))
 
     def _first_image(self, root):
-        for record, image in self._decode_ahead():
-            return image
+        for _, pictures in self._decode_ahead():
+            return pictures[0]
         raise ValueError(
             "`source` must hold at least one usable picture. Received: "
             f"source={str(root)!r}, where every picture file is unusable: "
@@ -83,7 +87,7 @@ class PictureFolder:
         )
 
     def _decode_ahead(self):
-        """Yields records with their images; notes the files it skips."""
+        """Yields records with their pictures; notes the files it skips."""
         known_bad = {path for path, _ in self.skipped}
         for record, result in self._results(known_bad):
             if isinstance(result, str):
@@ -109,17 +113,28 @@ class PictureFolder:
             pool.shutdown(cancel_futures=True)
 
     def _decode(self, record):
-        """uint8 array `(height, width, 3)`, or a str: why it is skipped."""
+        """A list of the record's pictures, or a str: why it is skipped."""
+        pictures = []
+        for path in (record.path, record.source)[: 1 + self.has_source]:
+            picture = self._decode_file(path, pictures)
+            if isinstance(picture, str):
+                return picture
+            pictures.append(picture)
+        return pictures
+
+    def _decode_file(self, path, before):
+        """uint8 array `(height, width, 3)`, or a str: why it is no use."""
         try:
-            image = decode(record.path, self.image_size)
+            image = decode(path, self.image_size)
             if self.image_size is not None:
                 image = np.asarray(self.resize(image))
-            if self.image_shape not in (None, image.shape):
-                return f"of shape {image.shape}, not {self.image_shape}"
+            wanted = before[0].shape if before else self.image_shape
+            if wanted not in (None, image.shape):
+                return f"of shape {image.shape}, not {wanted}"
             return image
         # Pillow's readers raise nearly anything on a damaged file.
         except Exception as error:
-            return _reason(record.path, error)
+            return _reason(path, error)
 
     def _report(self):
         if len(self.skipped) == self.num_reported:

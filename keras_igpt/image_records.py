@@ -14,6 +14,8 @@ import zlib
 
 SPLIT_FOLDERS = ("train", "test", "validation")
 METADATA = ("metadata.csv", "metadata.jsonl")
+# The column that names the other pictures of pairs.
+SOURCE = "source_file_name"
 # Files or labels that an error names at most.
 MAX_NAMED = 10
 MAX_CLASSES = 65536
@@ -26,6 +28,8 @@ class Record(typing.NamedTuple):
     name: str  # relative to the folder, with "/" on every system
     label: typing.Any = None  # str or int, before it becomes a class id
     text: typing.Any = None
+    source: pathlib.Path | None = None  # the other picture of a pair
+    style: str | None = None
 
 
 def find_splits(root):
@@ -141,11 +145,12 @@ def _read_metadata(root, path):
             f"{str(path)!r}, which fails with: {error}. Repair the file."
         ) from error
     columns = set().union(*rows) if rows else set()
-    if "file_name" not in columns or not columns & {"text", "label"}:
+    useful = {"text", "label", SOURCE}
+    if "file_name" not in columns or not columns & useful:
         raise ValueError(
             f"`{path.name}` must have the column `file_name` and at least "
-            f"one of `text` and `label`. Received: columns={sorted(columns)} "
-            f"in {str(path)!r}. Rename its columns."
+            f"one of `text`, `label` and `{SOURCE}`. Received: "
+            f"columns={sorted(columns)} in {str(path)!r}. Rename its columns."
         )
     return _table_records(path, root, rows, columns)
 
@@ -178,21 +183,26 @@ def _table_records(path, root, rows, columns):
     records = []
     for number, (row, label) in enumerate(zip(rows, labels), start=1):
         name, text = row.get("file_name") or 0, row.get("text") or ""
+        source = row.get(SOURCE) or (0 if SOURCE in columns else "")
+        style = row.get("style") or (0 if "style" in columns else "")
         is_label = isinstance(label, (str, int)) and label != ""
         if (
-            not (isinstance(name, str) and isinstance(text, str))
+            not all(isinstance(x, str) for x in (name, text, source, style))
             or "label" in columns
             and not is_label
         ):
             raise ValueError(
                 f"`{path.name}` must give every picture its file name, text "
-                "as a string, and label as a string or int. Received: "
-                f"{row} in row {number} of {str(path)!r}. Complete that row."
+                "as a string, label as a string or int, and source and style "
+                f"if there are such columns. Received: {row} in row {number} "
+                f"of {str(path)!r}. Complete that row."
             )
         file = path.parent / name
         relative = pathlib.Path(os.path.relpath(file, root)).as_posix()
         text = text if "text" in columns else None
-        records.append(Record(file, relative, label, text))
+        source = path.parent / source if source else None
+        record = Record(file, relative, label, text, source, style or None)
+        records.append(record)
     return records
 
 

@@ -117,6 +117,25 @@ def judge(model, count, guidance_scales, split="test", seed=0):
     return football_report.table(figures)
 
 
+def judge_conversions(model, count, split="test", seed=0):
+    """Figures of converted football pictures, for the terminal.
+
+    Args:
+        model: path as `keras_igpt.load` takes it.
+        count, split, seed: as `keras_igpt.football_report.conversions`
+            takes them.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from keras_igpt import football_report
+
+    figures = football_report.conversions(
+        load(model), split=split, count=count, seed=seed
+    )
+    return football_report.conversion_table(figures)
+
+
 def pack(model, out):
     """Writes a model to pass on; see `keras_igpt.files.save_packed`."""
     save_packed(load(model), out)

@@ -162,6 +162,10 @@ def _open_folder(folder, split, image_size, fit):
         spec["label"] = tf.TensorSpec((), tf.int32)
     if pictures.has_text:
         spec["text"] = tf.TensorSpec((), tf.string)
+    if pictures.has_source:
+        spec["source"] = tf.TensorSpec(pictures.image_shape, tf.uint8)
+    if pictures.has_style:
+        spec["style"] = tf.TensorSpec((), tf.string)
     dataset = tf.data.Dataset.from_generator(
         pictures.examples, output_signature=spec
     )

@@ -1,10 +1,11 @@
+import pathlib
 import subprocess
 import sys
 
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, jobs, load, quickstart, train_jobs
+from keras_igpt import cli, edit_jobs, jobs, load, quickstart, train_jobs
 
 
 def invoke(*args):
@@ -16,7 +17,8 @@ def invoke(*args):
     [
         "",
         *("quickstart", "train", "generate", "complete"),
-        *("edit", "evaluate", "judge", "pack"),
+        *("edit", "evaluate", "evaluate-edits"),
+        *("judge", "judge-conversions", "pack"),
     ],
 )
 def test_help_says_what_a_command_does(command):
@@ -62,6 +64,26 @@ def test_train_without_a_budget_takes_15_minutes(monkeypatch, tmp_path):
     monkeypatch.setattr(train_jobs, "train", lambda o, *args: seen.update(o))
     invoke("train", "--data", "digits", "--out", str(tmp_path))
     assert seen["minutes"] == 15.0
+
+
+def test_evaluate_edits_names_a_sheet(monkeypatch):
+    seen = []
+    monkeypatch.setattr(edit_jobs, "evaluate", lambda *args: seen.append(args))
+    options = "--model m.keras --data digits --n 5 --out sheet.png"
+    result = invoke("evaluate-edits", *options.split())
+    assert result.exit_code == 0, result.output
+    out = pathlib.Path("sheet.png")
+    assert seen == [("m.keras", "digits", 5, "test", 0, out)]
+
+
+def test_judge_conversions_takes_a_number(monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        jobs, "judge_conversions", lambda *args: seen.append(args)
+    )
+    result = invoke("judge-conversions", "--model", "m.keras", "--n", "5")
+    assert result.exit_code == 0, result.output
+    assert seen == [("m.keras", 5, "test", 0)]
 
 
 def test_judge_compares_without_and_with_guidance(monkeypatch):

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from conftest import make_model
+from conftest import make_model, save_picture
 from PIL import Image
 
-from keras_igpt import edit_jobs
+from keras_igpt import edit_jobs, signs
 from keras_igpt.sheets import read_parameters
 
 SAMPLING = {"temperature": 1.0, "seed": 3}
@@ -88,9 +88,56 @@ def test_file_says_how_it_was_made(photo, model, tmp_path):
     assert parameters["edit"] == "outpaint" and parameters["seed"] == 4
 
 
+@pytest.fixture(scope="module")
+def larger_model(tmp_path_factory):
+    """A model of pictures on which a short word finds room."""
+    path = tmp_path_factory.mktemp("model") / "larger.keras"
+    make_model(
+        image_size=(64, 64),
+        num_layers=1,
+        edits=("inpaint",),
+        text_length=20,
+        num_classes=0,
+    ).save(path)
+    return path
+
+
+def test_compose_draws_a_word_itself(photo, larger_model, tmp_path):
+    image, _ = run(
+        photo,
+        larger_model,
+        "compose",
+        tmp_path,
+        at=(0, 30),
+        scale=0.5,
+        text=['sign "GO"'],
+        glyphs=True,
+    )
+    sign = signs.sign("GO") @ [0.299, 0.587, 0.114]
+    rows, columns = sign.shape
+    left = (64 - columns) // 2
+    drawn = image[6 : 6 + rows, left : left + columns]
+    assert abs(drawn - sign).max() <= 1
+
+
+def test_evaluate_writes_a_sheet(model, tmp_path):
+    pytest.importorskip("cv2")
+    for i in range(40):
+        save_picture(tmp_path / "p" / f"{i}.png", (i, 2 * i, 99), (8, 8))
+    out = tmp_path / "sheet.png"
+    table = edit_jobs.evaluate(
+        model, str(tmp_path / "p"), 4, split="train", out=out
+    )
+    # Five methods for each of two holes, five for upscale, five for denoise.
+    assert table.row_count == 24
+    assert read_parameters(out)["seed"] == 0
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("denoise", {"glyphs": True}, "`--glyphs` must be left out"),
+        ("compose", {"at": (2, 3), "glyphs": True}, "one word between"),
         ("inpaint", {}, "`--mask` must say where"),
         ("inpaint", {"mask": (90, 0, 99, 9)}, "a box within the picture"),
         ("outpaint", {}, "`--expand` must be given"),

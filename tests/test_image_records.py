@@ -155,6 +155,41 @@ def test_metadata_labels_may_be_names(tmp_path):
     assert set(dataset.element_spec) == {"image", "label"}
 
 
+def test_metadata_gives_pairs_and_their_styles(tmp_path):
+    save_picture(tmp_path / "a.png", color=(255, 0, 0))
+    save_picture(tmp_path / "from" / "a.png", color=(0, 0, 255))
+    write_csv(
+        tmp_path,
+        "file_name,source_file_name,style\na.png,from/a.png,blue\n",
+    )
+    (example,) = read_all(data.load(tmp_path, "all"))
+    assert example["image"][0, 0].tolist() == [255, 0, 0]
+    assert example["source"][0, 0].tolist() == [0, 0, 255]
+    assert example["style"] == b"blue"
+
+
+def test_pair_without_its_other_picture_is_skipped(tmp_path):
+    for name in "ab":
+        save_picture(tmp_path / f"{name}.png")
+    write_csv(
+        tmp_path,
+        "file_name,source_file_name\na.png,b.png\nb.png,missing.png\n",
+    )
+    dataset = data.load(tmp_path, "all")
+    with pytest.warns(UserWarning, match=r"b.png: no such file"):
+        assert len(read_all(dataset)) == 1
+
+
+def test_pair_of_two_sizes_is_skipped_unless_resized(tmp_path):
+    save_picture(tmp_path / "a.png", size=(8, 6))
+    save_picture(tmp_path / "b.png", size=(4, 4))
+    write_csv(tmp_path, "file_name,source_file_name\na.png,b.png\n")
+    (example,) = read_all(data.load(tmp_path, "all", image_size=4))
+    assert example["source"].shape == (4, 4, 3)
+    with pytest.raises(ValueError, match="of shape"):
+        data.load(tmp_path, "all")
+
+
 def test_metadata_is_read_inside_split_folders(tmp_path):
     for split in ("train", "test"):
         save_picture(tmp_path / split / "a.png")

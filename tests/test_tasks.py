@@ -41,6 +41,11 @@ def test_unknown_edit_names_the_known_ones(wanted):
         Tasks(NAMES, SHAPE).find(*wanted)
 
 
+@pytest.mark.parametrize("name", ["outpaint", "replace"])
+def test_inpaint_has_other_names(name):
+    assert Tasks(NAMES, SHAPE).find(name) == (EDITS["inpaint"], 1)
+
+
 def test_draw_leaves_the_other_inputs(inputs, drawn):
     assert set(drawn) == {"tokens", "edit", "source"}
     np.testing.assert_array_equal(drawn["tokens"], inputs["tokens"])

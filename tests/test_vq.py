@@ -116,13 +116,6 @@ def test_fit_of_a_model_leaves_the_tokenizer_alone(tokenizer, images):
         np.testing.assert_array_equal(old, new)
 
 
-def test_signal_to_noise_matches_formula():
-    images = np.full((1, 2, 2, 1), 100, "uint8")
-    painted = images + 10
-    found = likeness.psnr(images, painted)
-    np.testing.assert_allclose(found, 10 * np.log10(255**2 / 100))
-
-
 def test_encode_before_adapt_is_an_error():
     made = VQTokenizer((8, 8), 8, channels=1, hidden_dim=16)
     with pytest.raises(ValueError, match="adapt"):
