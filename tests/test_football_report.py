@@ -141,3 +141,22 @@ def test_report_and_table_have_all_figures(scene_images):
 def test_report_of_a_model_without_captions_is_an_error(scene_images):
     with pytest.raises(ValueError, match="`model` must take captions"):
         football_report.report(model_of(scene_images), count=2)
+
+
+@pytest.mark.slow
+def test_conversions_have_figures_of_each_style(scene_images, scenes):
+    from rich.console import Console
+
+    model = model_of(scene_images, text_length=80, edits=("restyle/layout",))
+    judge = knowing(scenes[:6])
+    figures = football_report.conversions(model, judge, count=6)
+    assert set(figures) == {"decoded", "layout, 1.0", "layout, 0.0"}
+    assert figures["layout, 1.0"]["kit"] == 1.0
+    assert figures["decoded"]["changed"] > 0
+    console = Console(record=True, width=120, quiet=True)
+    console.print(football_report.conversion_table(figures))
+
+
+def test_conversions_need_a_model_that_has_learned_one(tiny_model):
+    with pytest.raises(ValueError, match="restyle/layout"):
+        football_report.conversions(tiny_model, count=2)

@@ -209,7 +209,7 @@ def test_metadata_naming_missing_file_is_reported(tmp_path):
     "text, message",
     [
         ("path,text\na.png,red\n", "must have the column `file_name`"),
-        ("file_name,words\na.png,red\n", "`text` and `label`"),
+        ("file_name,words\na.png,red\n", "`text`, `label` and"),
         ("file_name,text\na.png,red, green\n", "needs quotes"),
         ("file_name,text\n,red\n", "row 1"),
         ("file_name,text,label\na.png,red,\n", "row 1"),

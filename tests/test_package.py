@@ -136,11 +136,14 @@ MAY_IMPORT = {
     },
     "edit_jobs": {
         "data",
+        "edit_report",
         "edits",
         "files",
+        "football_judge",
         "fitting",
         "image_files",
         "jobs",
+        "sheets",
         "signs",
         "tasks",
     },
@@ -149,6 +152,7 @@ MAY_IMPORT = {
     "cli": {
         "cli_options",
         "cli_painting",
+        "edit_jobs",
         "jobs",
         "quickstart",
         "train_jobs",
