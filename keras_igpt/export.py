@@ -1,6 +1,6 @@
 """SavedModels for TensorFlow Serving, or any other runtime of TensorFlow.
 
-    model.export("saved_models/football")   # writes …/football/1
+    model.export("served/football")   # writes served/football/1
 
 Words go in, PNG files come out; see `serving_graph.py`. No Python, Keras or
 keras_igpt is needed where the model runs.
@@ -15,7 +15,9 @@ import shutil
 import tensorflow as tf
 
 from keras_igpt.compiled import plain_operations
+from keras_igpt import serving_guide as guide
 from keras_igpt.serving_graph import ServingGraph
+from keras_igpt.warmup import write_warmup
 
 
 def export(model, path, class_names=(), names=None):
@@ -50,7 +52,22 @@ def export(model, path, class_names=(), names=None):
         with plain_operations():
             module, signatures = _traced(model, class_names, names)
             tf.saved_model.save(module, str(temporary), signatures)
+        extra = temporary / "assets.extra"
+        extra.mkdir()
+        specs = _inputs(signatures)
+        (extra / "README.md").write_text(
+            guide.text(path.parent.name, specs), "utf-8"
+        )
+        write_warmup(extra, path.parent.name, specs)
     return path
+
+
+def _inputs(signatures):
+    """Names and types of every signature's inputs."""
+    return {
+        name: {spec.name: spec.dtype.name for spec in function.input_signature}
+        for name, function in signatures.items()
+    }
 
 
 def _next_version(folder):

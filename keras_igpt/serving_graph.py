@@ -263,9 +263,7 @@ class ServingGraph:
             tf.logical_and(finite(temperature), temperature >= 0),
             "`temperature` must be 0 (greedy) or positive",
         )
-        _check(
-            settings["top_k"] >= 0, "`top_k` must be positive, or 0 for off"
-        )
+        _check(settings["top_k"] >= 0, "`top_k` must be positive, or 0 for off")
         _check(
             tf.logical_and(top_p > 0, top_p <= 1),
             "`top_p` must be above 0 and at most 1, which is off",
