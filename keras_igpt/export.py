@@ -14,8 +14,8 @@ import shutil
 
 import tensorflow as tf
 
-from keras_igpt.compiled import plain_operations
 from keras_igpt import serving_guide as guide
+from keras_igpt.compiled import plain_operations
 from keras_igpt.serving_graph import ServingGraph
 from keras_igpt.warmup import write_warmup
 

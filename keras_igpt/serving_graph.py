@@ -11,7 +11,6 @@ of a caption, C channels.
 import functools
 
 import tensorflow as tf
-from keras import ops
 
 from keras_igpt.captions import MARKS
 from keras_igpt.edits import Upscale
@@ -245,9 +244,8 @@ class ServingGraph:
         )
         number = tf.where(digits, label, "0")
         number = tf.strings.to_number(number, tf.int32)
-        found = tf.where(named >= 0, named, number)
-        _check(found <= count, f"`label` must be below {count}")
-        return found
+        _check(number < count, f"`label` must be below {count}")
+        return tf.where(named >= 0, named, number)
 
     def _paint(self, conditions, tokens, known, sampling):
         """Tokens `(B, N)`, after `sampling` has been checked."""
@@ -359,10 +357,11 @@ def _fit(name, value, count):
     """One row for all, or one per picture."""
     given = tf.shape(value)[0]
     right = tf.logical_or(given == 1, given == count)
-    _check(right, f"`{name}` must have one row, or one per picture")
-    shape = tf.concat([[count], tf.shape(value)[1:]], axis=0)
-    return ops.broadcast_to(value, shape)
+    rule = f"`{name}` must have one row, or one per picture"
+    with tf.control_dependencies([_check(right, rule)]):
+        shape = tf.concat([[count], tf.shape(value)[1:]], axis=0)
+    return tf.broadcast_to(value, shape)
 
 
 def _check(condition, rule):
-    tf.debugging.Assert(tf.reduce_all(condition), [f"{rule}."])
+    return tf.debugging.Assert(tf.reduce_all(condition), [f"{rule}."])
