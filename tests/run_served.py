@@ -10,11 +10,14 @@ import pickle
 import sys
 
 
+ABSENT = ("keras", "keras_igpt", "keras_nlp")
+
+
 class _Nowhere:
-    """Finds no module of these names, wherever they are installed."""
+    """Lets no module of these names be imported, installed or not."""
 
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("keras", "keras_igpt", "keras_nlp"):
+        if name.split(".")[0] in ABSENT:
             raise ImportError(f"{name} is not to be had here")
 
 
@@ -45,6 +48,9 @@ class Served:
 
 
 def main(path, requests, answers):
+    import tensorflow  # noqa: F401, it looks for keras, without loading it
+
+    assert not set(ABSENT) & set(sys.modules)
     sys.meta_path.insert(0, _Nowhere())
     served = Served(path)
     with open(requests, "rb") as file:

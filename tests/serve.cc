@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "tensorflow/cc/saved_model/loader.h"
-#include "tensorflow/cc/saved_model/tag_constants.h"
 #include "tensorflow/core/framework/tensor.h"
 #include "tensorflow/core/public/session.h"
 #include "tensorflow/core/public/session_options.h"
@@ -68,7 +67,7 @@ int main(int argc, char** argv) {
   tf::SavedModelBundle bundle;
   tf::SessionOptions options;
   tf::Status status = tf::LoadSavedModel(options, tf::RunOptions(), argv[1],
-                                         {tf::kSavedModelTagServe}, &bundle);
+                                         {"serve"}, &bundle);
   if (!status.ok()) {
     std::cerr << status.ToString() << std::endl;
     return 1;
