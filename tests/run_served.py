@@ -9,7 +9,6 @@ Both files are pickled: a list of `(signature, {input: array})`, and of
 import pickle
 import sys
 
-
 ABSENT = ("keras", "keras_igpt", "keras_nlp")
 
 
