@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.compiled import put
 from keras_igpt.layers import dense, norm
 
 POSITIONS = ("rotary", "learned")
@@ -187,8 +188,8 @@ class Attention(keras.layers.Layer):
         else:
             key, value = cache_layout(key, value)
             cache = (
-                ops.slice_update(cache[0], (0, 0, index), key),
-                ops.slice_update(cache[1], (0, index, 0), value),
+                put(cache[0], key, index, axis=2),
+                put(cache[1], value, index, axis=1),
             )
             x = cached_attention(query, *cache, bias)
         x = ops.reshape(x, (batch, length, self.hidden_dim))

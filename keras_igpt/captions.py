@@ -86,7 +86,9 @@ def quoted_slots(text):
     behind = ops.transpose(before)
     opening = ops.where(ops.logical_and(before, marks[:, None]), places, -1)
     closing = ops.where(ops.logical_and(behind, marks[:, None]), places, NEVER)
-    opening, closing = ops.max(opening, axis=-1), ops.min(closing, axis=-1)
+    # As floats: OpenVINO 2026.4 subtracts the greatest of integers wrongly.
+    opening = ops.max(ops.cast(opening, "float32"), axis=-1)
+    opening, closing = ops.cast(opening, "int32"), ops.min(closing, axis=-1)
     count = ops.cumsum(ops.cast(marks, "int32"), axis=-1)
     inside = ops.logical_and(count % 2 == 1, ops.logical_not(marks))
     inside = ops.logical_and(inside, closing < NEVER)

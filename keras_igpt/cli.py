@@ -234,6 +234,23 @@ def evaluate_edits(
 
 
 @app.command()
+def export(
+    model: ModelOption,
+    out: Annotated[
+        pathlib.Path,
+        typer.Option(
+            help="The model's folder on the server; the next version in it "
+            "is written, or the one that is named as NAME/3."
+        ),
+    ],
+):
+    """Writes a SavedModel for TensorFlow Serving: words in, PNG out."""
+    from keras_igpt import jobs
+
+    new_console().print(f"Wrote {jobs.export(model, out)}")
+
+
+@app.command()
 def pack(
     model: ModelOption,
     out: Annotated[pathlib.Path, typer.Option(help="A .keras file.")],

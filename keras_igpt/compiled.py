@@ -1,10 +1,48 @@
 """The one place that knows how each Keras backend compiles a function."""
 
+import contextlib
+import contextvars
 import functools
 import os
 import threading
 
 import keras
+from keras import ops
+
+_PLAIN = contextvars.ContextVar("plain", default=False)
+
+
+@contextlib.contextmanager
+def plain_operations():
+    """Within, `put` is traced without operations that few runtimes have."""
+    token = _PLAIN.set(True)
+    try:
+        yield
+    finally:
+        _PLAIN.reset(token)
+
+
+def put(tensor, part, index, axis):
+    """Writes a part of length 1 along an axis.
+
+    Args:
+        tensor: tensor of rank 3.
+        part: tensor of that shape, but for 1 along the axis.
+        index: int32 scalar tensor. Where to write.
+        axis: int.
+
+    Returns:
+        A tensor of the shape of `tensor`.
+    """
+    if _PLAIN.get():
+        shape = [1, 1, 1]
+        shape[axis] = -1
+        places = ops.arange(ops.shape(tensor)[axis], dtype="int32")
+        return ops.where(ops.reshape(places == index, shape), part, tensor)
+    # In place under XLA, an operation that TensorFlow has from there.
+    start = [0, 0, 0]
+    start[axis] = index
+    return ops.slice_update(tensor, start, part)
 
 
 def compile_function(model, function, jit_compile=False):

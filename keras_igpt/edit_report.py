@@ -11,7 +11,8 @@ import typing
 import numpy as np
 
 from keras_igpt import classical, data, likeness
-from keras_igpt.edits import EDITS, known_everywhere, luma, repeated, shrunk
+from keras_igpt.edits import EDITS
+from keras_igpt.exactness import known_everywhere, luma, repeated, shrunk
 from keras_igpt.masks import random_mask
 from keras_igpt.sheets import contact_sheet
 
@@ -133,7 +134,7 @@ def _arrays(dataset, limit):
 def _restored(model, trial, train, seed):
     """What each method makes of what is given."""
     closest = classical.nearest(trial.source, train, trial.view(train))
-    closest = EDITS["inpaint"].keep(closest, *_kept(trial))
+    closest = np.asarray(EDITS["inpaint"].keep(closest, *_kept(trial)))
     painted = {
         f"keras_igpt, temperature {temperature}": model.edit(
             trial.given,
@@ -196,27 +197,28 @@ def _outpaint(images, train, generator):
 
 def _holes(images, masks):
     source = EDITS["inpaint"].source(images, images.shape[1:], masks)
+    source = np.asarray(source)
     baselines = classical.inpainted(source[..., :-1], masks)
     return Trial("inpaint", images, masks, source, baselines)
 
 
 def _upscale(images, train, generator):
-    small = shrunk(images, FACTOR)
+    small = np.asarray(shrunk(images, FACTOR))
 
     def view(images):
-        return repeated(shrunk(images, FACTOR), FACTOR)
+        return np.asarray(repeated(shrunk(images, FACTOR), FACTOR))
 
     baselines = classical.enlarged(small, images.shape[1:3])
-    source = known_everywhere(view(images))
+    source = np.asarray(known_everywhere(view(images)))
     return Trial("upscale", small, None, source, baselines, view)
 
 
 def _colorize(images, train, generator):
     def view(images):
-        return luma(images).repeat(3, axis=-1)
+        return np.asarray(luma(images)).repeat(3, axis=-1)
 
     grey = view(images)
-    source = known_everywhere(grey)
+    source = np.asarray(known_everywhere(grey))
     return Trial("colorize", grey, None, source, {"grey": grey}, view)
 
 

@@ -12,18 +12,22 @@ import abc
 import io
 
 import numpy as np
+from keras import ops
 
 from keras_igpt import data
+from keras_igpt.exactness import (
+    block_mean,
+    exact_luma,
+    hidden,
+    known_everywhere,
+    luma,
+    repeated,
+    shifted,
+    shrunk,
+)
 from keras_igpt.fitting import fit_masks
 from keras_igpt.masks import random_mask
 from keras_igpt.palette import check_images
-
-# Weights of red, green and blue in luma (ITU-R BT.601).
-LUMA = np.array([0.299, 0.587, 0.114])
-# Halvings until a shift of up to 255 levels is exact to a thousandth.
-BISECTIONS = 20
-# A mean may be so far from its level and still round to it.
-ROUNDS = 0.49
 
 
 class Edit(abc.ABC):
@@ -65,11 +69,11 @@ class Edit(abc.ABC):
         """What is known of pictures that a user gives.
 
         Args:
-            images, masks: as `fit` returns them.
+            images, masks: as `fit` returns them, arrays or tensors.
             image_shape: tuple, the model's height, width and C.
 
         Returns:
-            uint8 array of shape `(B, height, width, C + 1)`.
+            uint8 tensor of shape `(B, height, width, C + 1)`.
 
         Raises:
             ValueError: if the pictures have another shape.
@@ -81,11 +85,11 @@ class Edit(abc.ABC):
         """Puts back what must not change: here nothing.
 
         Args:
-            painted: uint8 array of shape `(B, height, width, C)`.
+            painted: uint8 tensor of shape `(B, height, width, C)`.
             images, masks: as `source` was given them.
 
         Returns:
-            uint8 array of the shape of `painted`.
+            uint8 tensor of the shape of `painted`.
         """
         return painted
 
@@ -103,7 +107,7 @@ class Inpaint(Edit):
     def hide(self, images, generator):
         """Hides boxes, strokes, a border or a side of each picture."""
         masks = [random_mask(images.shape[1:3], generator) for _ in images]
-        return hidden(images, np.stack(masks))
+        return np.asarray(hidden(images, np.stack(masks)))
 
     def source(self, images, image_shape, masks):
         """Shows what the masks do not hide."""
@@ -112,7 +116,7 @@ class Inpaint(Edit):
 
     def keep(self, painted, images, masks):
         """Puts known pixels back."""
-        return np.where(masks[..., None], painted, images)
+        return ops.where(masks[..., None], painted, images)
 
 
 class Upscale(Edit):
@@ -133,7 +137,7 @@ class Upscale(Edit):
         for factor in set(chosen):
             some = chosen == factor
             coarse[some] = repeated(shrunk(images[some], factor), factor)
-        return known_everywhere(coarse)
+        return np.asarray(known_everywhere(coarse))
 
     def fit(self, images, masks, image_size):
         """Leaves pictures as they are: their size says how much to enlarge."""
@@ -171,19 +175,22 @@ class Colorize(Edit):
 
     def hide(self, images, generator=None):
         """Shows the luma, in all channels."""
-        return known_everywhere(np.repeat(luma(images), 3, axis=-1))
+        return np.asarray(self._grey(images))
 
     def source(self, images, image_shape, masks=None):
         """Takes grey pictures, and the luma of others."""
         if images.shape[-1] == 1:
-            images = images.repeat(3, axis=-1)
+            images = ops.repeat(images, 3, axis=-1)
         check_images(images, image_shape)
-        return self.hide(images)
+        return self._grey(images)
+
+    def _grey(self, images):
+        return known_everywhere(ops.repeat(luma(images), 3, axis=-1))
 
     def keep(self, painted, images, masks=None):
         """Shifts the channels of each pixel until its luma is right."""
         wanted = images if images.shape[-1] == 1 else luma(images)
-        return shifted(painted, wanted, lambda x: (x @ LUMA)[..., None])
+        return shifted(painted, wanted, exact_luma)
 
 
 class Denoise(Edit):
@@ -207,7 +214,7 @@ class Denoise(Edit):
                 quality = int(generator.integers(*self.quality))
                 image = compressed(image, quality)
             damaged[i] = image
-        return known_everywhere(damaged)
+        return np.asarray(known_everywhere(damaged))
 
 
 class Restyle(Edit):
@@ -217,82 +224,13 @@ class Restyle(Edit):
 
     def hide(self, images, generator=None):
         """Shows the other pictures of the pairs."""
-        return known_everywhere(images)
+        return np.asarray(known_everywhere(images))
 
 
 EDITS = {
     edit.name: edit
     for edit in (Inpaint(), Upscale(), Colorize(), Denoise(), Restyle())
 }
-
-
-# === Sources ===
-
-
-def hidden(images, masks):
-    """The source of pictures that masks `(B, height, width)` hide in part."""
-    known = np.where(masks, 0, 255).astype("uint8")[..., None]
-    return np.concatenate([np.where(known, images, 0), known], axis=-1)
-
-
-def known_everywhere(images):
-    """The source of pictures of which every pixel is known."""
-    known = np.full((*images.shape[:3], 1), 255, "uint8")
-    return np.concatenate([images, known], axis=-1)
-
-
-# === Exactness ===
-
-
-def shifted(painted, wanted, measure, spread=lambda shift: shift):
-    """Shifts levels, clipped to 0 … 255, until a mean of them is as wanted.
-
-    The mean grows with the shift, which is found by bisection. What rounds
-    to what is wanted already is not shifted.
-
-    Args:
-        painted: uint8 array of shape `(B, height, width, C)`.
-        wanted: uint8 array, what `measure` is to give.
-        measure: function of a float array of the shape of `painted`.
-        spread: function of shifts, of the shape of `wanted`, to the pixels.
-
-    Returns:
-        uint8 array of the shape of `painted`.
-    """
-    aim = np.clip(measure(painted), wanted - ROUNDS, wanted + ROUNDS)
-    low = np.full(wanted.shape, -255.0)
-    high = -low
-    for _ in range(BISECTIONS):
-        middle = (low + high) / 2
-        less = measure(np.clip(painted + spread(middle), 0, 255)) < aim
-        low, high = np.where(less, middle, low), np.where(less, high, middle)
-    x = np.clip(painted + spread((low + high) / 2), 0, 255)
-    return np.round(x).astype("uint8")
-
-
-def luma(images):
-    """uint8 `(B, height, width, 1)` of RGB pictures."""
-    return np.round(images @ LUMA)[..., None].astype("uint8")
-
-
-def block_mean(x, factor):
-    """Means of blocks of `factor` x `factor` pixels, float64."""
-    batch, height, width, channels = x.shape
-    blocks = np.reshape(
-        x,
-        (batch, height // factor, factor, width // factor, factor, channels),
-    )
-    return blocks.mean((2, 4), dtype="float64")
-
-
-def shrunk(images, factor):
-    """uint8 pictures shrunk by areas."""
-    return np.round(block_mean(images, factor)).astype("uint8")
-
-
-def repeated(x, factor):
-    """Pictures with every pixel repeated in both directions."""
-    return x.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def compressed(image, quality):

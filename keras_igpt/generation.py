@@ -98,6 +98,42 @@ class Decoder:
         self.compiled.update(new)
 
 
+def decode(model, conditions, tokens, known, draws, settings, guided):
+    """As `Decoder`, in one piece: to be part of a larger graph.
+
+    Args:
+        model, guided: as `Decoder` takes them.
+        conditions, tokens, known: tensors as `Decoder.__call__` takes them.
+        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+        settings: dict of tensors of shape `(B,)`.
+
+    Returns:
+        int32 tensor of shape `(B, N)`.
+    """
+    cells = ops.arange(model.num_cells, dtype="int32")
+    unknown = ops.logical_not(ops.all(known, axis=0))
+    last = ops.max(ops.where(unknown, cells + 1, 0))
+    first = ops.min(ops.where(unknown, cells, last))
+    caches = prefill(model, conditions, tokens[:, :first], guided)
+    cell = first
+    for end in stretches(0, model.num_cells, model.num_cells):
+        # What is read already may be longer than that.
+        room = model.prompt_length + ops.maximum(end, first)
+        tokens, caches = write(
+            model,
+            cell,
+            ops.minimum(end, last),
+            tokens,
+            known,
+            draws,
+            grow(caches, room),
+            settings,
+            guided,
+        )
+        cell = ops.maximum(cell, ops.minimum(end, last))
+    return tokens
+
+
 def stretches(first, last, num_cells):
     """Where the stretches end that lead from cell `first` to `last`."""
     step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)

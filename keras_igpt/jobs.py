@@ -136,6 +136,11 @@ def judge_conversions(model, count, split="test", seed=0):
     return football_report.conversion_table(figures)
 
 
+def export(model, out):
+    """Writes a SavedModel; see `keras_igpt.export.export`."""
+    return load(model).export(out, class_names=_class_names(model))
+
+
 def pack(model, out):
     """Writes a model to pass on; see `keras_igpt.files.save_packed`."""
     save_packed(load(model), out)

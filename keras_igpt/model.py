@@ -356,6 +356,28 @@ class ImageGPT(Painting, Learning, keras.Model):
             # The optimizer's state is of weights that are no more.
             self.compile_from_config(self.get_compile_config())
 
+    def export(self, filepath, format="tf_saved_model", **kwargs):
+        """Writes the model for TensorFlow Serving: words in, PNG out.
+
+        Args:
+            filepath: a folder whose name is a number, the version, or the
+                folder of all versions: the next number is taken then.
+            format: "tf_saved_model".
+            kwargs: `class_names` and `names`, see `keras_igpt.export.export`.
+
+        Returns:
+            pathlib.Path of the version's folder.
+        """
+        if format != "tf_saved_model":
+            raise ValueError(
+                "`format` must be 'tf_saved_model'. "
+                f'Received: format={format!r}. Do see the README, "Serving", '
+                "for other runtimes."
+            )
+        from keras_igpt.export import export
+
+        return export(self, filepath, **kwargs)
+
     def get_config(self):
         return {
             **super().get_config(),

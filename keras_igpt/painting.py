@@ -186,6 +186,7 @@ class Painting:
         wanted = checked_masks(masks, given, job.takes_masks)
         images, masks = job.fit(given, wanted, self.tokenizer.image_size)
         source = job.source(images, self.tokenizer.image_shape, masks)
+        source = ops.convert_to_numpy(source)
         asked = self._conditions(labels, text, len(images), truncate)
         # Where nothing is known there is nothing to edit.
         any_known = source[..., -1].any((1, 2))
@@ -194,18 +195,12 @@ class Painting:
         tokens = ops.convert_to_numpy(self.tokenizer.encode(source[..., :-1]))
         known = np.zeros(tokens.shape, bool)
         if masks is not None:
-            known = ~self._cells_with(masks)
+            known = ~np.asarray(cells_with(masks, self.tokenizer.grid_size))
         painted = self._paint(asked, tokens, known, **sampling)
-        painted = job.keep(painted, images, masks)
+        painted = ops.convert_to_numpy(job.keep(painted, images, masks))
         if paste_back:
             return fitting.paste_back(painted, given, wanted)
         return painted
-
-    def _cells_with(self, masks):
-        """Cells of which any pixel is True, bool `(B, N)`."""
-        (h, w), (height, width) = self.tokenizer.grid_size, masks.shape[1:]
-        cells = masks.reshape(-1, h, height // h, w, width // w)
-        return cells.any((2, 4)).reshape(-1, h * w)
 
     def score(
         self, images, labels=None, text=None, batch_size=64, truncate=False
@@ -333,6 +328,18 @@ class Painting:
             images = images[None]
         check_images(images, self.tokenizer.image_shape)
         return images
+
+
+def cells_with(masks, grid_size):
+    """Cells of which any pixel is True, bool tensor `(B, N)`.
+
+    Args:
+        masks: bool array or tensor of shape `(B, height, width)`.
+        grid_size: tuple of two ints, rows and columns of cells.
+    """
+    (h, w), (height, width) = grid_size, masks.shape[1:]
+    cells = ops.reshape(masks, (-1, h, height // h, w, width // w))
+    return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
 
 
 def _chunks(count, size):

@@ -88,21 +88,34 @@ def _keep_largest(probabilities, weights, target, rows):
     the floats are: the threshold is found bit by bit, exactly. Where no row
     of `rows` is True the search is left out.
     """
-    bits = ops.view(probabilities, "int32")  # (B, V)
 
     def try_bit(shift, threshold):
         higher = threshold + ops.left_shift(1, shift)
-        reached = bits >= higher[:, None]
+        reached = probabilities >= _float_of_bits(higher)[:, None]
         weight = ops.sum(ops.where(reached, weights, 0.0), axis=-1)
         return shift - 1, ops.where(weight >= target, higher, threshold)
 
     _, threshold = ops.while_loop(
         lambda shift, _: shift >= 0,
         try_bit,
-        (ops.where(ops.any(rows), 30, -1), ops.zeros_like(bits[:, 0])),
+        (ops.where(ops.any(rows), 30, -1), ops.zeros_like(target, "int32")),
     )
-    dropped = ops.logical_and(rows[:, None], bits < threshold[:, None])
+    dropped = probabilities < _float_of_bits(threshold)[:, None]
+    dropped = ops.logical_and(rows[:, None], dropped)
     return ops.where(dropped, 0.0, probabilities)
+
+
+def _float_of_bits(bits):
+    """float32 numbers, not negative, from their bits as int32.
+
+    Few runtimes can look at the bits of a tensor: this multiplies the
+    mantissa with the power of two, which is exact.
+    """
+    exponent = ops.right_shift(bits, 23)
+    mantissa = ops.cast(ops.bitwise_and(bits, 2**23 - 1), "float32")
+    mantissa = mantissa + ops.where(exponent > 0, 2.0**23, 0.0)
+    powers = np.ldexp(np.float32(1), np.maximum(np.arange(256), 1) - 150)
+    return mantissa * ops.take(powers.astype("float32"), exponent)
 
 
 def sample(logits, uniform, temperature, top_k, top_p):
@@ -126,9 +139,13 @@ def sample(logits, uniform, temperature, top_k, top_p):
     cumulative = _cumulative_sum(probabilities)
     reached = cumulative <= uniform[:, None] * cumulative[:, -1:]
     token = ops.sum(ops.cast(reached, "int32"), axis=-1)
-    likeliest = ops.cast(ops.argmax(logits, axis=-1), "int32")
+    # Not `argmax`, which in Keras looks at bits as well.
+    count = ops.shape(logits)[-1]
+    most = ops.max(logits, axis=-1, keepdims=True)
+    places = ops.where(logits == most, ops.arange(count), count - 1)
+    likeliest = ops.min(places, axis=-1)
     # Rounding may place the last step above the number it should reach.
-    token = ops.minimum(token, ops.shape(logits)[-1] - 1)
+    token = ops.minimum(token, count - 1)
     return ops.where(greedy, likeliest, token)
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_igpt import classical, likeness
-from keras_igpt.edits import hidden, known_everywhere
+from keras_igpt.exactness import hidden, known_everywhere
 
 pytest.importorskip("cv2")
 
@@ -48,7 +48,8 @@ def test_denoised_is_nearer_to_the_truth(images):
 def test_nearest_finds_the_picture_itself():
     generator = np.random.default_rng(0)
     train = generator.integers(0, 256, (2500, 4, 4, 1), dtype="uint8")
-    found = classical.nearest(known_everywhere(train[[3, 2400]]), train)
+    source = np.asarray(known_everywhere(train[[3, 2400]]))
+    found = classical.nearest(source, train)
     np.testing.assert_array_equal(found, train[[3, 2400]])
 
 
@@ -58,12 +59,13 @@ def test_nearest_looks_at_what_is_known_only():
     masks = np.zeros((1, 4, 4), bool)
     masks[:, :2] = True
     wanted = np.full((1, 4, 4, 1), 100, "uint8")
-    found = classical.nearest(hidden(wanted, masks), train)
+    source = np.asarray(hidden(wanted, masks))
+    found = classical.nearest(source, train)
     np.testing.assert_array_equal(found, train[1:])
 
 
 def test_nearest_compares_views():
     train = np.array([10, 200], "uint8").reshape(2, 1, 1, 1)
-    source = known_everywhere(train[:1])
+    source = np.asarray(known_everywhere(train[:1]))
     found = classical.nearest(source, train, train[::-1])
     assert found.item() == 200

@@ -18,7 +18,7 @@ def invoke(*args):
         "",
         *("quickstart", "train", "generate", "complete"),
         *("edit", "evaluate", "evaluate-edits"),
-        *("judge", "judge-conversions", "pack"),
+        *("judge", "judge-conversions", "export", "pack"),
     ],
 )
 def test_help_says_what_a_command_does(command):

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from keras_igpt import compiled
 from keras_igpt.compiled import compile_function
 
 
@@ -57,3 +58,23 @@ def test_compiled_sees_new_weights(layer):
     before = np.asarray(run(x))
     layer.kernel.assign(layer.kernel * 2)
     np.testing.assert_allclose(np.asarray(run(x)), 2 * before, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_put_writes_one_place(axis):
+    tensor = np.zeros((2, 3, 4), "float32")
+    part = np.ones([1 if i == axis else s for i, s in enumerate((2, 3, 4))])
+    found = np.asarray(compiled.put(tensor, part.astype("float32"), 1, axis))
+    assert np.take(found, 1, axis).all()
+    assert found.sum() == part.sum()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_plain_operations_put_the_same(axis):
+    generator = np.random.default_rng(0)
+    tensor = generator.normal(size=(2, 3, 4)).astype("float32")
+    part = np.take(tensor, [2], axis) + 1
+    wanted = np.asarray(compiled.put(tensor, part, 0, axis))
+    with compiled.plain_operations():
+        found = np.asarray(compiled.put(tensor, part, 0, axis))
+    np.testing.assert_array_equal(found, wanted)

@@ -1,0 +1,145 @@
+"""SavedModels for TensorFlow Serving, or any other runtime of TensorFlow.
+
+    model.export("served/football")   # writes served/football/1
+
+Words go in, PNG files come out; see `serving_graph.py`. No Python, Keras or
+keras_igpt is needed where the model runs.
+"""
+
+import contextlib
+import inspect
+import os
+import pathlib
+import shutil
+
+import tensorflow as tf
+
+from keras_igpt import serving_guide as guide
+from keras_igpt.compiled import plain_operations
+from keras_igpt.serving_graph import ServingGraph
+from keras_igpt.warmup import write_warmup
+
+
+def export(model, path, class_names=(), names=None):
+    """Writes a model as TensorFlow Serving wants it.
+
+    Args:
+        model: an `ImageGPT`.
+        path: a folder whose name is a number, the version; or one that holds
+            versions: the next number is taken then.
+        class_names: list of str. Names of the classes, so that requests may
+            use them; numbers work without.
+        names: list of str, the signatures to write. Default: all. Of a single
+            one `serving_default` is another name: for runtimes that read
+            one signature, such as OpenVINO of `tokens`.
+
+    Returns:
+        pathlib.Path of the version's folder.
+
+    Raises:
+        FileExistsError: if there is such a version already.
+    """
+    path = pathlib.Path(path)
+    if not path.name.isdecimal():
+        path = path / str(_next_version(path))
+    if path.exists():
+        raise FileExistsError(
+            f"`path` must be a new version. Received: {path}, which exists. "
+            f"Do name {path.parent} to have the next number taken."
+        )
+    with _replacing_folder(path) as temporary:
+        # Saving traces once more.
+        with plain_operations():
+            module, signatures = _traced(model, class_names, names)
+            tf.saved_model.save(module, str(temporary), signatures)
+        extra = temporary / "assets.extra"
+        extra.mkdir()
+        specs = _inputs(signatures)
+        (extra / "README.md").write_text(
+            guide.text(path.parent.name, specs), "utf-8"
+        )
+        write_warmup(extra, path.parent.name, specs)
+    return path
+
+
+def _inputs(signatures):
+    """Names and types of every signature's inputs."""
+    return {
+        name: {spec.name: spec.dtype.name for spec in function.input_signature}
+        for name, function in signatures.items()
+    }
+
+
+def _next_version(folder):
+    names = [entry.name for entry in folder.glob("*") if entry.is_dir()]
+    return 1 + max([int(name) for name in names if name.isdecimal()], default=0)
+
+
+@contextlib.contextmanager
+def _replacing_folder(path):
+    """Writes a folder beside its place, then moves it there.
+
+    A server that watches the place never sees half of a model.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _traced(model, class_names, names):
+    """A module that holds the weights, and its signatures."""
+    graph = ServingGraph(model, class_names)
+    parts = graph.signatures()
+    for name in names or ():
+        if name not in parts:
+            raise ValueError(
+                f"`names` must be signatures of this model: {list(parts)}. "
+                f"Received: names={names!r}."
+            )
+    signatures = {name: _function(*parts[name]) for name in names or parts}
+    variables = _variables(signatures.values())
+    # The raw variables and no Keras model: other loaders than Python's do not
+    # find the weights of a tracked model, and Keras writes them twice.
+    module = tf.Module()
+    module.weights = variables
+    if len(signatures) == 1:
+        (signatures["serving_default"],) = signatures.values()
+    return module, signatures
+
+
+def _variables(functions):
+    """Traces functions; all variables that they read, each once."""
+    found = {}
+    for function in functions:
+        for variable in function.get_concrete_function().variables:
+            found[id(variable)] = variable
+    return list(found.values())
+
+
+def _function(function, specs, defaults):
+    """A `tf.function` with named inputs, some with default values."""
+    empty = inspect.Parameter.empty
+    parameters = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=tf.constant(defaults[name]) if name in defaults else empty,
+        )
+        # Python wants those without a default first.
+        for name in sorted(specs, key=defaults.__contains__)
+    ]
+    signature = inspect.Signature(parameters)
+
+    def call(*args, **kwargs):
+        return function(**signature.bind(*args, **kwargs).arguments)
+
+    call.__signature__ = signature
+    return tf.function(
+        call,
+        input_signature=[specs[name] for name in signature.parameters],
+        autograph=False,
+    )
