@@ -22,7 +22,13 @@ class Learning:
     """
 
     def prepare(
-        self, dataset, batch_size=64, shuffle=True, seed=0, truncate=False
+        self,
+        dataset,
+        batch_size=64,
+        shuffle=True,
+        seed=0,
+        truncate=False,
+        edits=True,
     ):
         """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
 
@@ -34,23 +40,26 @@ class Learning:
             seed: int. Decides the orders.
             truncate: bool. Cut captions that are too long, rather than
                 refuse them.
+            edits: bool. Draw edits of the pictures, if the model has any;
+                False to do nothing but paint from nothing.
 
         Returns:
             A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
         """
         check_positive("batch_size", batch_size)
+        edits = edits and len(self.tasks) > 0
         parts = [
-            self._columns(batch, truncate)
+            self._columns(batch, truncate, edits)
             for batch in data.batches(dataset, batch_size=256)
         ]
         inputs = {
             name: np.concatenate([part[name] for part in parts])
             for name in parts[0]
         }
-        draw = self._draw() if len(self.tasks) else None
+        draw = self._draw() if edits else None
         return TokenBatches(inputs, batch_size, shuffle, seed, draw)
 
-    def _columns(self, batch, truncate):
+    def _columns(self, batch, truncate, edits):
         """What training needs of a batch of data, as small as it can be."""
         # It stays in memory for the whole of `fit`: two bytes, not four.
         narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
@@ -64,7 +73,7 @@ class Learning:
             text = batch.get("text")
             text = encode_captions(text, self.text_length, truncate)
             columns["text"] = text.astype("uint8")
-        for name in self.tasks.columns:
+        for name in self.tasks.columns if edits else ():
             columns[name] = self.tasks.column(name, batch)
         return columns
 

@@ -1,6 +1,7 @@
 import keras
 import numpy as np
 import pytest
+from conftest import make_model
 
 from keras_igpt import ImageGPT, VQTokenizer, evaluation
 
@@ -49,6 +50,13 @@ def test_report_has_a_figure_for_everything(tiny_model, monkeypatch):
         "recognised_real",
     }
     assert all(np.isfinite(value) for value in report.values())
+
+
+def test_report_of_a_model_of_pairs_needs_no_pairs(tiny_images):
+    model = make_model(num_classes=0, edits=("restyle/map",))
+    figures = evaluation.report(model, tiny_images, tiny_images)
+    nats = model.score(tiny_images).mean()
+    np.testing.assert_allclose(figures["nats_per_picture"], nats, rtol=1e-5)
 
 
 def test_report_agrees_with_score(tiny_unconditional, tiny_images):
