@@ -14,6 +14,10 @@ MAX_SEED = 2**31 - 1
 # Numbers added up at once in a cumulative sum.
 GROUP = 32
 
+# What each step of a search adds to the exponent and mantissa of a float.
+EXPONENT_STEPS = np.array([2**i for i in range(7, -1, -1)] + 23 * [0], "int32")
+MANTISSA_STEPS = np.array(8 * [0] + [2**i for i in range(22, -1, -1)], "int32")
+
 # What guidance above 1 takes for possible: this share of the likeliest.
 LOG_PLAUSIBLE = float(np.log(0.1))
 
@@ -83,39 +87,45 @@ def truncate(probabilities, top_k, top_p):
 def _keep_largest(probabilities, weights, target, rows):
     """Keeps the largest entries until their weights reach the target.
 
-    Sorting a whole vocabulary costs more than finding the one threshold. The
-    bits of floats that are not negative, read as an integer, are ordered as
-    the floats are: the threshold is found bit by bit, exactly. Where no row
-    of `rows` is True the search is left out.
+    Sorting a whole vocabulary costs more than finding the one threshold, which
+    is built bit by bit, exactly: the eight bits of a float's exponent, then
+    the 23 of its mantissa. Both are small integers, since few runtimes can
+    look at the bits of a float, and some compute large integers as floats.
+    Where no row of `rows` is True the search is left out.
     """
 
-    def try_bit(shift, threshold):
-        higher = threshold + ops.left_shift(1, shift)
-        reached = probabilities >= _float_of_bits(higher)[:, None]
+    def try_bit(step, exponent, mantissa):
+        higher = (
+            exponent + ops.take(EXPONENT_STEPS, step),
+            mantissa + ops.take(MANTISSA_STEPS, step),
+        )
+        reached = probabilities >= _float_of(*higher)[:, None]
         weight = ops.sum(ops.where(reached, weights, 0.0), axis=-1)
-        return shift - 1, ops.where(weight >= target, higher, threshold)
+        enough = weight >= target
+        return (
+            step + 1,
+            ops.where(enough, higher[0], exponent),
+            ops.where(enough, higher[1], mantissa),
+        )
 
-    _, threshold = ops.while_loop(
-        lambda shift, _: shift >= 0,
+    count = len(EXPONENT_STEPS)
+    zeros = ops.zeros_like(target, "int32")
+    _, *threshold = ops.while_loop(
+        lambda step, *_: step < count,
         try_bit,
-        (ops.where(ops.any(rows), 30, -1), ops.zeros_like(target, "int32")),
+        (ops.where(ops.any(rows), 0, count), zeros, zeros),
     )
-    dropped = probabilities < _float_of_bits(threshold)[:, None]
+    dropped = probabilities < _float_of(*threshold)[:, None]
     dropped = ops.logical_and(rows[:, None], dropped)
     return ops.where(dropped, 0.0, probabilities)
 
 
-def _float_of_bits(bits):
-    """float32 numbers, not negative, from their bits as int32.
-
-    Few runtimes can look at the bits of a tensor: this multiplies the
-    mantissa with the power of two, which is exact.
-    """
-    exponent = ops.right_shift(bits, 23)
-    mantissa = ops.cast(ops.bitwise_and(bits, 2**23 - 1), "float32")
-    mantissa = mantissa + ops.where(exponent > 0, 2.0**23, 0.0)
+def _float_of(exponent, mantissa):
+    """float32 numbers, not negative, from the two fields of their bits."""
+    significand = ops.cast(mantissa, "float32")
+    significand = significand + ops.where(exponent > 0, 2.0**23, 0.0)
     powers = np.ldexp(np.float32(1), np.maximum(np.arange(256), 1) - 150)
-    return mantissa * ops.take(powers.astype("float32"), exponent)
+    return significand * ops.take(powers.astype("float32"), exponent)
 
 
 def sample(logits, uniform, temperature, top_k, top_p):
