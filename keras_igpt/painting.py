@@ -203,7 +203,13 @@ class Painting:
         return painted
 
     def score(
-        self, images, labels=None, text=None, batch_size=64, truncate=False
+        self,
+        images,
+        labels=None,
+        text=None,
+        batch_size=64,
+        truncate=False,
+        per_cell=False,
     ):
         """Says how likely pictures are, under their labels or captions.
 
@@ -213,10 +219,13 @@ class Painting:
             text: list of str, captions, or None.
             batch_size: int.
             truncate: bool. Cut captions longer than `text_length` bytes.
+            per_cell: bool. Say it of every token, rather than of pictures.
 
         Returns:
             float64 array of shape `(batch,)`: negative log-likelihood of
-            each picture's tokens, in nats. Lower is likelier.
+            each picture's tokens, in nats. Lower is likelier. With
+            `per_cell`, float32 of shape `(batch, rows, columns)`, which adds
+            up to it: how much each cell surprises who knows those before.
         """
         images = self._images(images)
         conditions = self._conditions(labels, text, len(images), truncate)
@@ -225,15 +234,16 @@ class Painting:
             for i, j in _chunks(len(images), batch_size)
         ]
         inputs = {"tokens": np.concatenate(tokens), **conditions}
-        return self.score_tokens(inputs, batch_size)
+        return self.score_tokens(inputs, batch_size, per_cell)
 
-    def score_tokens(self, inputs, batch_size=64):
+    def score_tokens(self, inputs, batch_size=64, per_cell=False):
         """As `score`, for tokens as `prepare` makes them.
 
         Args:
             inputs: dict of int arrays, `"tokens"`, and `"label"` and
                 `"text"` if the model has them. Others are not looked at.
             batch_size: int.
+            per_cell: bool, as in `score`.
         """
         if "score" not in self._compiled:
 
@@ -246,8 +256,11 @@ class Painting:
         for i, j in _chunks(len(inputs["tokens"]), batch_size):
             chunk = {k: inputs[k][i:j].astype("int32") for k in names}
             nats = ops.convert_to_numpy(self._compiled["score"](chunk))
-            parts.append(nats.astype("float64").sum(axis=1))
-        return np.concatenate(parts)
+            parts.append(nats)
+        nats = np.concatenate(parts)  # (B, N)
+        if per_cell:
+            return nats.reshape(-1, *self.tokenizer.grid_size)
+        return nats.astype("float64").sum(axis=1)
 
     def _paint(
         self,

@@ -202,3 +202,36 @@ def test_model_with_edits_saves_whole(model, images, masks, tmp_path):
 
 def test_score_needs_no_source(model, images):
     assert model.score(images, labels=[0] * 6).shape == (6,)
+
+
+# Scores of cells
+
+
+def test_cells_add_up_to_the_picture(tiny_model, tiny_images):
+    cells = tiny_model.score(tiny_images, labels=1, per_cell=True)
+    assert cells.shape == (8, 4, 4) and cells.dtype == np.float32
+    np.testing.assert_allclose(
+        cells.sum((1, 2)), tiny_model.score(tiny_images, labels=1), rtol=1e-6
+    )
+
+
+def test_cells_before_a_change_keep_their_score(tiny_model, tiny_images):
+    changed = tiny_images.copy()
+    changed[:, 2, 1] ^= 255
+    before, after = (
+        tiny_model.score(images, per_cell=True).reshape(8, 16)
+        for images in (tiny_images, changed)
+    )
+    np.testing.assert_allclose(before[:, :9], after[:, :9], rtol=1e-5)
+    assert (before[:, 9:] != after[:, 9:]).any()
+
+
+def test_score_of_a_cell_is_that_of_its_token(tiny_unconditional, tiny_images):
+    model = tiny_unconditional
+    tokens = np.asarray(model.tokenizer.encode(tiny_images))
+    probabilities = np.asarray(
+        keras.ops.softmax(model({"tokens": tokens}), axis=-1)
+    )
+    wanted = np.take_along_axis(probabilities, tokens[..., None], -1)[..., 0]
+    cells = model.score(tiny_images, per_cell=True).reshape(8, 16)
+    np.testing.assert_allclose(np.exp(-cells), wanted, rtol=1e-4)
