@@ -134,7 +134,7 @@ class PictureFolder:
             return image
         # Pillow's readers raise nearly anything on a damaged file.
         except Exception as error:
-            return _reason(path, error)
+            return reason(path, error)
 
     def _report(self):
         if len(self.skipped) == self.num_reported:
@@ -235,7 +235,8 @@ def _scale_deep_grey(picture):
     return Image.fromarray(grey.astype("uint8"))
 
 
-def _reason(path, error):
+def reason(path, error):
+    """Says in a few words why a picture file cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, FileNotFoundError):

@@ -138,7 +138,7 @@ def judge_conversions(model, count, split="test", seed=0):
 
 def export(model, out):
     """Writes a SavedModel; see `keras_igpt.export.export`."""
-    return load(model).export(out, class_names=_class_names(model))
+    return load(model).export(out, class_names=class_names(model))
 
 
 def pack(model, out):
@@ -154,7 +154,8 @@ def with_seed(sampling):
     return {**sampling, "seed": int(np.random.default_rng().integers(2**30))}
 
 
-def _class_names(model):
+def class_names(model):
+    """Names of the classes of a model in a run's folder; [] if unknown."""
     config = find(model).parent / "config.json"
     if not config.exists():
         return []
@@ -165,15 +166,15 @@ def label_numbers(labels, model):
     """Numbers of classes given by name or number; None for none."""
     if not labels:
         return None
-    class_names = _class_names(model)
+    names = class_names(model)
     numbers = []
     for label in labels:
-        if label in class_names:
-            numbers.append(class_names.index(label))
+        if label in names:
+            numbers.append(names.index(label))
         elif label.isdecimal():
             numbers.append(int(label))
         else:
-            known = ", ".join(class_names) or "numbers only"
+            known = ", ".join(names) or "numbers only"
             raise ValueError(
                 f"`--label` must be a class of the model ({known}). "
                 f"Received: --label {label}."
