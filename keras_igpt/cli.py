@@ -234,6 +234,27 @@ def evaluate_edits(
 
 
 @app.command()
+def demo(
+    model: ModelOption = "football",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen at. 0.0.0.0 lets anybody in who can "
+            "reach this machine."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 7860,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.")
+    ] = False,
+):
+    """Serves a page to paint, edit and look into pictures with a model."""
+    from keras_igpt import demo as page
+
+    page.launch(model, host, port, open_browser)
+
+
+@app.command()
 def export(
     model: ModelOption,
     out: Annotated[
@@ -266,7 +287,12 @@ def main():
     """Runs the command; a user's mistake ends in one line, not in a trace."""
     try:
         app()
-    except (ValueError, OSError, FloatingPointError) as error:
+    except (
+        ValueError,
+        OSError,
+        FloatingPointError,
+        ModuleNotFoundError,
+    ) as error:
         print(f"keras-igpt: {error}", file=sys.stderr)
         sys.exit(1)
 

@@ -26,6 +26,9 @@ MAX_SESSIONS = 256
 KEEP_SECONDS = 3600
 # Width of the drawing canvas; small pictures are enlarged for it.
 CANVAS = 512
+# Height of the preview of "compose", and of the picture beside its tokens.
+KEPT = 384
+GIVEN = 200
 
 # The browser itself refuses to ask anybody else.
 POLICY = (
@@ -37,6 +40,7 @@ POLICY = (
 CSS = """
 .pixels img { image-rendering: pixelated; }
 .gradio-container { max-width: 1180px !important; margin: auto; }
+.gradio-container .tabs { width: 100%; }
 """
 
 EXAMPLE = 'One red player, ball, goal, day, banner "GOAL"'
@@ -129,7 +133,7 @@ def page(model, class_names=(), name="keras_igpt"):
         gr.Markdown(f"# keras_igpt\n{_described(model, name)}")
         with gr.Tab("Generate"):
             build.generate()
-        if "inpaint" in model.tasks.names or len(model.tasks):
+        if len(model.tasks):
             with gr.Tab("Edit"):
                 build.edit()
         if "inpaint" in model.tasks.names:
@@ -165,7 +169,7 @@ class Page:
                 asked = self._asked() | self._sampling()
                 button = gr.Button("Paint", variant="primary")
             with gr.Column(scale=3):
-                results = self._gallery("Pictures")
+                results = self._gallery("Pictures", 2)
         self._on(button.click, demo_jobs.generate, asked, results)
 
     def edit(self):
@@ -187,6 +191,7 @@ class Page:
                     type="numpy",
                     format="png",
                     canvas_size=(CANVAS, CANVAS),
+                    height=CANVAS + 100,
                     elem_id="canvas",
                     buttons=[],
                 )
@@ -235,21 +240,25 @@ class Page:
 
         height, width = self.model.tokenizer.image_size
         with gr.Row():
-            with gr.Column(scale=2):
+            with gr.Column(scale=3):
                 picture, opened = self._source()
-                size = gr.Slider(5, 100, 50, label="Its height, in percent")
-                left = gr.Slider(0, width - 1, width // 4, step=1, label="Left")
-                top = gr.Slider(0, height - 1, height // 4, step=1, label="Top")
-            with gr.Column(scale=2):
                 shown = gr.Image(
                     label="What is kept",
                     interactive=False,
                     format="png",
                     elem_classes="pixels",
-                    height=340,
+                    height=KEPT + 60,
                     buttons=[],
                 )
             with gr.Column(scale=2):
+                size = gr.Slider(5, 100, 50, label="Its height, in percent")
+                with gr.Row():
+                    left = gr.Slider(
+                        0, width - 1, width // 4, step=1, label="Left"
+                    )
+                    top = gr.Slider(
+                        0, height - 1, height // 4, step=1, label="Top"
+                    )
                 asked = self._asked("around it")
                 if self.model.text_length:
                     asked["glyphs"] = gr.Checkbox(
@@ -286,7 +295,7 @@ class Page:
                     interactive=False,
                     format="png",
                     elem_classes="pixels",
-                    height=200,
+                    height=GIVEN,
                     buttons=[],
                 )
                 asked = self._asked("under which it is read")
@@ -295,12 +304,13 @@ class Page:
                 summary = gr.Markdown()
                 sheet = gr.Image(
                     label="Cell by cell",
+                    show_label=False,
                     interactive=False,
                     format="png",
                     elem_id="cells",
                     buttons=["download", "fullscreen"],
                 )
-        opened(lambda picture: _enlarged(picture, 200), given)
+        opened(lambda picture: _enlarged(picture, GIVEN), given)
         fields = {"picture": picture, **asked}
         button.click(
             self._call(self._read, fields),
@@ -342,8 +352,8 @@ class Page:
             )
             fields["seed"] = gr.Number(
                 label="Seed",
-                info="Same seed, same pictures. Empty: chance.",
-                value=None,
+                info="Same seed, same pictures.",
+                value=0,
                 precision=0,
                 minimum=0,
             )
@@ -396,12 +406,13 @@ class Page:
 
         return picture, opened
 
-    def _gallery(self, label):
+    def _gallery(self, label, columns=4):
         import gradio as gr
 
         return gr.Gallery(
             label=label,
-            columns=4,
+            show_label=False,
+            columns=columns,
             height="auto",
             object_fit="contain",
             format="png",
@@ -435,15 +446,16 @@ class Page:
         if picture is None:
             return None
         canvas, mask = demo_jobs.place(self.model, picture, **where)
-        return _enlarged(np.where(mask[..., None], np.uint8(200), canvas), 340)
+        shown = np.where(mask[..., None], np.uint8(200), canvas)
+        return _enlarged(shown, KEPT)
 
     def _read(self, picture, **asked):
         found = demo_jobs.read(self.model, picture, **asked)
         nats = found["nats"]
         return (
             f"**{nats.sum():.1f} nats** for {nats.size} tokens, "
-            f"{nats.mean():.2f} each; one that any token is as likely "
-            f"for would cost {np.log(self.model.vocabulary_size):.2f}.",
+            f"{nats.mean():.2f} each. Guessing blindly would cost "
+            f"{np.log(self.model.vocabulary_size):.2f} each.",
             demo_jobs.drawn_tokens(found),
         )
 
@@ -498,7 +510,7 @@ def _look():
     """Colours and fonts of the page; no font but the system's own."""
     import gradio as gr
 
-    theme = gr.themes.Soft(
+    theme = gr.themes.Default(
         primary_hue="emerald",
         font=("system-ui", "sans-serif"),
         font_mono=("ui-monospace", "monospace"),

@@ -5,7 +5,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from keras_igpt import cli, edit_jobs, jobs, load, quickstart, train_jobs
+from keras_igpt import cli, demo, edit_jobs, jobs, load, quickstart, train_jobs
 
 
 def invoke(*args):
@@ -18,7 +18,7 @@ def invoke(*args):
         "",
         *("quickstart", "train", "generate", "complete"),
         *("edit", "evaluate", "evaluate-edits"),
-        *("judge", "judge-conversions", "export", "pack"),
+        *("judge", "judge-conversions", "demo", "export", "pack"),
     ],
 )
 def test_help_says_what_a_command_does(command):
@@ -92,6 +92,14 @@ def test_judge_compares_without_and_with_guidance(monkeypatch):
     result = invoke("judge", "--model", "m.keras", "--n", "5")
     assert result.exit_code == 0, result.output
     assert seen == [("m.keras", 5, (1.0, 3.0), "test", 0)]
+
+
+def test_demo_serves_this_machine_alone_by_default(monkeypatch):
+    seen = []
+    monkeypatch.setattr(demo, "launch", lambda *args: seen.append(args))
+    result = invoke("demo", "--model", "m.keras")
+    assert result.exit_code == 0, result.output
+    assert seen == [("m.keras", "127.0.0.1", 7860, False)]
 
 
 def test_pack_writes_a_model_that_loads(tiny_model, tmp_path):

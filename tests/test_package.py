@@ -161,11 +161,21 @@ MAY_IMPORT = {
         "signs",
         "tasks",
     },
+    "demo_jobs": {
+        "data",
+        "edits",
+        "fitting",
+        "image_files",
+        "jobs",
+        "signs",
+    },
+    "demo": {"demo_jobs", "files", "jobs"},
     "cli_options": set(),
     "cli_painting": {"cli_options", "edit_jobs", "jobs"},
     "cli": {
         "cli_options",
         "cli_painting",
+        "demo",
         "edit_jobs",
         "jobs",
         "quickstart",
@@ -233,7 +243,8 @@ def test_no_file_is_called_utils():
 def test_import_is_as_light_as_keras():
     program = (
         "import keras_igpt, sys; heavy = ['tensorflow_datasets', 'keras_nlp',"
-        " 'keras_hub', 'matplotlib', 'PIL', 'sklearn', 'typer', 'rich'];"
+        " 'keras_hub', 'matplotlib', 'PIL', 'sklearn', 'typer', 'rich',"
+        " 'gradio'];"
         "import keras; print([m for m in heavy if m in sys.modules])"
     )
     shown = subprocess.check_output([sys.executable, "-c", program], text=True)
