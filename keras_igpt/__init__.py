@@ -1,6 +1,7 @@
 """keras_igpt: one decoder-only Transformer that paints pictures."""
 
 from keras_igpt import data
+from keras_igpt.callbacks import SampleImages, averaged_weights
 from keras_igpt.files import load
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
@@ -12,10 +13,12 @@ __all__ = [
     "BitsPerPixel",
     "ImageGPT",
     "PaletteTokenizer",
+    "SampleImages",
     "TokenCrossentropy",
     "TrainingBudget",
     "VQTokenizer",
     "__version__",
+    "averaged_weights",
     "data",
     "load",
 ]

@@ -105,6 +105,13 @@ def train(
     batch_size: Annotated[int, typer.Option()] = 32,
     learning_rate: Annotated[float, typer.Option()] = 2e-3,
     dropout: Annotated[float, typer.Option()] = 0.0,
+    ema: Annotated[
+        float | None,
+        typer.Option(
+            help="Momentum of averaged weights, such as 0.999; best.keras "
+            "then holds the average. Default: none."
+        ),
+    ] = None,
     precision: Annotated[Precision, typer.Option()] = Precision.float32,
     seed: Annotated[int, typer.Option()] = 0,
     resume: Annotated[
@@ -141,6 +148,7 @@ def train(
             "batch_size": batch_size,
             "learning_rate": learning_rate,
             "dropout": dropout,
+            "ema": ema,
             "precision": precision.value,
             "seed": seed,
         },

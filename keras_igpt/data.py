@@ -78,6 +78,7 @@ def load(source, split="train", image_size=None, channels=None):
     dataset.class_names = list(raw.class_names)
     dataset.image_shape = tuple(dataset.element_spec["image"].shape)
     dataset.skipped = raw.skipped
+    dataset.num_images = raw.num_images
     return dataset
 
 
@@ -188,6 +189,20 @@ def batches(dataset, batch_size):
     is_batched = sources.check_spec(dataset, "dataset") == 4
     rebatch = dataset.rebatch if is_batched else dataset.batch
     return _dataset_batches(rebatch(batch_size))
+
+
+def num_images(dataset):
+    """About how many pictures `batches` walks over; None if nobody knows.
+
+    Args:
+        dataset: as `batches` takes it.
+    """
+    if not hasattr(dataset, "as_numpy_iterator"):
+        return len(sources.checked_arrays(dataset, "dataset")["image"])
+    if sources.check_spec(dataset, "dataset") == 4:  # batches, of any size
+        return None
+    count = getattr(dataset, "num_images", None) or int(dataset.cardinality())
+    return count if count > 0 else None
 
 
 def _array_batches(arrays, batch_size):

@@ -46,9 +46,7 @@ CSS = """
 EXAMPLE = 'One red player, ball, goal, day, banner "GOAL"'
 
 
-def launch(
-    model, host="127.0.0.1", port=7860, open_browser=False, wait=True
-):
+def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
     """Serves the page until it is interrupted.
 
     Args:

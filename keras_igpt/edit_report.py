@@ -14,6 +14,7 @@ from keras_igpt import classical, data, likeness
 from keras_igpt.edits import EDITS
 from keras_igpt.exactness import known_everywhere, luma, repeated, shrunk
 from keras_igpt.masks import random_mask
+from keras_igpt.progress import steps
 from keras_igpt.sheets import contact_sheet
 
 # Share of a picture that the holes of "inpaint" may take.
@@ -93,7 +94,7 @@ def report(model, source, split="test", count=200, seed=0, features=None):
     if features is None and "label" in train:
         features = likeness.Features.train(train["image"], train["label"])
     figures = {}
-    for name in trials:
+    for name in steps("restoring pictures", trials):
         generator = np.random.default_rng(seed)
         trial = TRIALS[name](truth, train["image"], generator)
         shown = _restored(model, trial, train["image"], seed)

@@ -16,6 +16,7 @@ import numpy as np
 from keras_igpt import football, glyphs
 from keras_igpt.files import save_model
 from keras_igpt.football_canvas import LABELS, SIZE
+from keras_igpt.progress import BudgetBar, steps
 from keras_igpt.training import TrainingBudget
 
 ATTRIBUTES = ("kit", "pattern", "players", "ball", "goal", "night")
@@ -80,7 +81,7 @@ class Judge:
         network.fit(
             _Renders(PICTURES // BATCH if steps is None else steps, seed),
             epochs=1_000_000 if steps is None else 1,  # the budget ends it
-            callbacks=[budget],
+            callbacks=[budget, BudgetBar("training a judge", budget)],
             verbose=0,
         )
         return cls(network)
@@ -218,21 +219,22 @@ def _letters(x):
 class _Renders(keras.utils.PyDataset):
     """Batches of drawn pictures, damaged anew each time."""
 
-    def __init__(self, steps, seed):
+    def __init__(self, num_steps, seed):
         super().__init__()
-        self.steps = steps
+        self.num_steps = num_steps
         self.generator = np.random.default_rng(seed)
-        count = min(PICTURES, steps * BATCH)
+        count = min(PICTURES, num_steps * BATCH)
         self.images = np.empty((count, SIZE, SIZE, 3), "uint8")
         self.targets = {name: [] for name in (*ATTRIBUTES, "letters")}
-        for i, example in enumerate(football.scenes("train", count)):
+        scenes = steps("drawing", football.scenes("train", count), count)
+        for i, example in enumerate(scenes):
             self.images[i] = example["image"]
             for name, target in _targets(example).items():
                 self.targets[name].append(target)
         self.targets = {k: np.array(v) for k, v in self.targets.items()}
 
     def __len__(self):
-        return self.steps
+        return self.num_steps
 
     def __getitem__(self, index):
         chosen = self.generator.integers(len(self.images), size=BATCH)

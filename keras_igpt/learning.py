@@ -7,10 +7,13 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt import data
+from keras_igpt import data, progress
 from keras_igpt.checks import check_positive
 from keras_igpt.conditions import encode_captions, encode_labels
 from keras_igpt.training import BitsPerPixel, TokenBatches, TokenCrossentropy
+
+# Pictures that `prepare` reads at a time.
+PREPARED = 256
 
 
 class Learning:
@@ -48,10 +51,14 @@ class Learning:
         """
         check_positive("batch_size", batch_size)
         edits = edits and len(self.tasks) > 0
-        parts = [
-            self._columns(batch, truncate, edits)
-            for batch in data.batches(dataset, batch_size=256)
-        ]
+        batches = data.batches(dataset, batch_size=PREPARED)
+        parts = []
+        with progress.bar(
+            "reading pictures", data.num_images(dataset)
+        ) as advance:
+            for batch in batches:
+                parts.append(self._columns(batch, truncate, edits))
+                advance(len(batch["image"]))
         inputs = {
             name: np.concatenate([part[name] for part in parts])
             for name in parts[0]
@@ -93,9 +100,7 @@ class Learning:
             kwargs: passed on.
         """
         if optimizer is None:
-            optimizer = keras.optimizers.AdamW(
-                1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0
-            )
+            optimizer = default_optimizer()
         if loss is None:
             loss = TokenCrossentropy()
         if metrics is None:
@@ -121,6 +126,28 @@ class Learning:
     def predict(self, x, *args, **kwargs):
         _check_prepared(x)
         return super().predict(x, *args, **kwargs)
+
+
+def default_optimizer(ema=None):
+    """AdamW at 1e-3, the gradient's norm cut at 1.
+
+    Args:
+        ema: float from 0 to 1: the momentum of averaged weights, such as
+            0.999; None for none.
+
+    Returns:
+        A `keras.optimizers.AdamW`.
+    """
+    if ema is not None and not 0 < ema < 1:
+        raise ValueError(
+            "`ema` must be above 0 and below 1, or None. "
+            f"Received: ema={ema!r}. Do take about 1 - 10 / steps, such as "
+            "0.999 for 10,000 steps."
+        )
+    averaging = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
+    return keras.optimizers.AdamW(
+        1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0, **averaging
+    )
 
 
 def _check_prepared(x):

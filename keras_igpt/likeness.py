@@ -7,6 +7,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.progress import BudgetBar
+
 # Side of the window that structural similarity looks at.
 WINDOW = 11
 
@@ -99,7 +101,14 @@ class Features:
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        classifier.fit(images.astype("float32"), labels, 64, epochs, verbose=0)
+        classifier.fit(
+            images.astype("float32"),
+            labels,
+            64,
+            epochs,
+            callbacks=[BudgetBar("training features")],
+            verbose=0,
+        )
         return cls(keras.Model(inputs, x))
 
     def __call__(self, images):

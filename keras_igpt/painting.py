@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt import fitting, generation
+from keras_igpt import fitting, generation, progress
 from keras_igpt.checks import check_positive
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.conditions import encode_conditions
@@ -253,7 +253,8 @@ class Painting:
             self._compiled["score"] = compile_function(self, score)
         parts = []
         names = {"tokens", "label", "text"} & set(inputs)
-        for i, j in _chunks(len(inputs["tokens"]), batch_size):
+        chunks = _chunks(len(inputs["tokens"]), batch_size)
+        for i, j in progress.steps("scoring", chunks):
             chunk = {k: inputs[k][i:j].astype("int32") for k in names}
             nats = ops.convert_to_numpy(self._compiled["score"](chunk))
             parts.append(nats)
@@ -303,12 +304,16 @@ class Painting:
             )
             painted = decode(**chunk, last=unknown[-1] + 1)
             images = self.tokenizer.decode(painted[: end - begin])
+            advance(end - begin)
             return ops.convert_to_numpy(images)
 
         workers = num_workers()
         size = -(-count // workers)
         chunks = _chunks(count, min(max(size, MIN_BATCH), MAX_BATCH))
-        with ThreadPoolExecutor(workers) as pool:
+        with (
+            progress.bar("painting", count) as advance,
+            ThreadPoolExecutor(workers) as pool,
+        ):
             return np.concatenate(list(pool.map(paint, *zip(*chunks))))
 
     def _decoder(self, asked, settings, sampler, jit_compile):

@@ -6,6 +6,10 @@ best.keras      the model with the best validation figure
 state.json      how far the run has come
 log.csv         a row per checkpoint
 samples/        a sheet of generated pictures per checkpoint
+
+If the optimizer averages weights, `best.keras`, its figure and the samples
+are those of the average; `last.keras` holds the weights as they are trained,
+and the average beside them, in the optimizer's state.
 """
 
 import csv
@@ -16,9 +20,10 @@ import time
 import keras
 import numpy as np
 
+from keras_igpt.callbacks import averaged_weights, write_tensorboard
 from keras_igpt.evaluation import bits_per_pixel
 from keras_igpt.files import save_json, save_model
-from keras_igpt.sheets import contact_sheet, save_png
+from keras_igpt.progress import BudgetBar
 
 
 class Checkpoints(keras.callbacks.Callback):
@@ -31,8 +36,8 @@ class Checkpoints(keras.callbacks.Callback):
         folder: the run's folder.
         validation: dict of arrays, as `TokenBatches` holds them.
         budget: the run's `TrainingBudget`.
-        samples: dict of arguments of `ImageGPT.generate`: what to paint at
-            each checkpoint.
+        samples: a `keras_igpt.SampleImages` that paints at each checkpoint,
+            rather than as one of `fit`'s callbacks; or None.
         every_minutes: float. Longest time without a checkpoint.
         best: float. Figure to beat, when a run is resumed.
     """
@@ -50,7 +55,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.folder = pathlib.Path(folder)
         self.validation = validation
         self.budget = budget
-        self.samples = samples or {"num_images": 16}
+        self.samples = samples
         self.every_minutes = every_minutes
         self.best = best
         self.rows = []
@@ -73,25 +78,21 @@ class Checkpoints(keras.callbacks.Callback):
     def checkpoint(self, logs):
         """Measures, saves and paints."""
         model, step = self.model, int(self.model.optimizer.iterations)
-        validation = bits_per_pixel(
-            model.score_tokens(self.validation), model.tokenizer.image_size
-        )
-        check_finite("the validation figure", validation)
+        with averaged_weights(model):
+            validation = bits_per_pixel(
+                model.score_tokens(self.validation), model.tokenizer.image_size
+            )
+            check_finite("the validation figure", validation)
+            if validation < self.best:
+                self.best = validation
+                save_model(model, self.folder / "best.keras")
         save_model(model, self.folder / "last.keras")
-        if validation < self.best:
-            self.best = validation
-            save_model(model, self.folder / "best.keras")
-        row = {
-            "epoch": self.epoch + 1,
-            "step": step,
-            "seconds": round(time.monotonic() - self.begin, 1),
-            "learning_rate": float(model.optimizer.learning_rate),
-            "loss": float((logs or {}).get("loss", np.nan)),
-            "bits_per_pixel": float((logs or {}).get("bits_per_pixel", np.nan)),
-            "val_bits_per_pixel": validation,
-        }
+        row = self._row(step, logs, validation)
         self._log(row)
-        self._paint(row)
+        if self.samples:
+            self.samples.set_model(model)
+            with averaged_weights(model):
+                self.samples.paint(row)
         state = {
             "spent": min(self.budget.spent(self.batch), 1.0),
             "epoch": self.epoch + 1,
@@ -100,6 +101,18 @@ class Checkpoints(keras.callbacks.Callback):
         }
         save_json(self.folder / "state.json", state)
         self.saved_at = time.monotonic()
+
+    def _row(self, step, logs, validation):
+        logs = logs or {}
+        return {
+            "epoch": self.epoch + 1,
+            "step": step,
+            "seconds": round(time.monotonic() - self.begin, 1),
+            "learning_rate": float(self.model.optimizer.learning_rate),
+            "loss": float(logs.get("loss", np.nan)),
+            "bits_per_pixel": float(logs.get("bits_per_pixel", np.nan)),
+            "val_bits_per_pixel": validation,
+        }
 
     def _log(self, row):
         self.rows.append(row)
@@ -110,28 +123,12 @@ class Checkpoints(keras.callbacks.Callback):
             if fresh:
                 writer.writeheader()
             writer.writerow(row)
-
-    def _paint(self, row):
-        images = self.model.generate(**self.samples, seed=0)
-        sheet = contact_sheet(images)
-        name = f"step-{row['step']:07d}.png"
-        save_png(self.folder / "samples" / name, sheet, row)
-        write_tensorboard(self.folder / "tensorboard", row, sheet)
-
-
-def write_tensorboard(folder, row, sheet):
-    """Adds figures and samples for TensorBoard, if it is installed."""
-    try:
-        import tensorboard  # noqa: F401
-        import tensorflow as tf
-    except ImportError:
-        return
-    writer = tf.summary.create_file_writer(str(folder))
-    with writer.as_default(step=row["step"]):
-        for name in ("loss", "bits_per_pixel", "val_bits_per_pixel"):
-            tf.summary.scalar(name, row[name])
-        tf.summary.image("samples", sheet[None])
-    writer.close()
+        figures = ("loss", "bits_per_pixel", "val_bits_per_pixel")
+        write_tensorboard(
+            self.folder / "tensorboard",
+            row["step"],
+            {name: row[name] for name in figures},
+        )
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -154,7 +151,7 @@ def check_finite(what, value):
         )
 
 
-class ProgressBar(keras.callbacks.Callback):
+class ProgressBar(BudgetBar):
     """One line: how much of the budget is spent, time left, figures.
 
     Args:
@@ -163,45 +160,12 @@ class ProgressBar(keras.callbacks.Callback):
     """
 
     def __init__(self, budget, console=None):
-        super().__init__()
-        self.budget = budget
-        self.console = console
+        super().__init__("training", budget, console, patience=0.0)
 
-    def on_train_begin(self, logs=None):
-        from rich import progress
-
-        self.bar = progress.Progress(
-            progress.TextColumn("training"),
-            progress.BarColumn(),
-            progress.TaskProgressColumn(),
-            progress.TimeElapsedColumn(),
-            progress.TextColumn("left"),
-            progress.TimeRemainingColumn(),
-            progress.TextColumn("{task.description}"),
-            console=self.console,
-        )
-        self.task = self.bar.add_task("", total=1.0)
-        self.bar.start()
-
-    def on_train_batch_end(self, batch, logs=None):
-        logs = logs or {}
-        self.bar.update(
-            self.task,
-            completed=min(self.budget.spent(batch + 1), 1.0),
-            description=(
-                f"step {int(self.model.optimizer.iterations)}  "
-                f"bits/pixel {logs.get('bits_per_pixel', np.nan):.3f}"
-            ),
-        )
-
-    def on_train_end(self, logs=None):
-        self.bar.update(self.task, completed=1.0)
-        self.close()
-
-    def close(self):
-        """Ends the line; also for a run that an error or Ctrl-C ended."""
-        if hasattr(self, "bar"):
-            self.bar.stop()
+    def words(self, logs):
+        figure = (logs or {}).get("bits_per_pixel", np.nan)
+        step = int(self.model.optimizer.iterations)
+        return f"step {step}  bits/pixel {figure:.3f}"
 
 
 def read_state(folder):

@@ -37,6 +37,7 @@ class Source(typing.NamedTuple):
     dataset: typing.Any
     class_names: list
     skipped: list
+    num_images: int | None = None  # where the data set does not know it
 
 
 def open_source(source, split, image_size, fit):
@@ -169,7 +170,12 @@ def _open_folder(folder, split, image_size, fit):
     dataset = tf.data.Dataset.from_generator(
         pictures.examples, output_signature=spec
     )
-    return Source(dataset, pictures.class_names, pictures.skipped)
+    return Source(
+        dataset,
+        pictures.class_names,
+        pictures.skipped,
+        len(pictures.records),
+    )
 
 
 def _suggest(name):

@@ -8,7 +8,9 @@ import keras
 import numpy as np
 
 from keras_igpt import data as datasets
+from keras_igpt.callbacks import SampleImages
 from keras_igpt.files import load, save_json, save_model
+from keras_igpt.learning import default_optimizer
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
 from keras_igpt.runs import (
@@ -130,7 +132,7 @@ def _new_model(options, pictures, start=None):
         model = ImageGPT(
             tokenizer, **ImageGPT.SIZES[options["model"]], **wanted
         )
-    model.compile()
+    model.compile(default_optimizer(options.get("ema")))
     return model
 
 
@@ -190,7 +192,11 @@ def _fit(model, batches, validation, options, folder, state, console):
         folder,
         validation.inputs,
         budget,
-        samples=_samples(model, validation.inputs),
+        samples=SampleImages(
+            folder / "samples",
+            log_dir=folder / "tensorboard",
+            **_samples(model, validation.inputs),
+        ),
         best=state["best_val_bits_per_pixel"],
     )
     bar = ProgressBar(budget, console)

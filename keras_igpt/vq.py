@@ -27,6 +27,7 @@ from keras_igpt.autoencoder import (
     normalized,
 )
 from keras_igpt.palette import check_images
+from keras_igpt.progress import BudgetBar
 from keras_igpt.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training import TrainingBudget
 
@@ -133,8 +134,8 @@ class VQTokenizer(keras.layers.Layer):
     ):
         """Learns to encode and decode pictures like these.
 
-        Prints now and then, for pictures set aside: PSNR (dB), the share of
-        the codes in use, and their perplexity. Called again, it goes on.
+        Shows how far it is and, for pictures set aside, PSNR (dB), the share
+        of the codes in use, and their perplexity. Called again, it goes on.
 
         Args:
             dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
@@ -146,7 +147,7 @@ class VQTokenizer(keras.layers.Layer):
             batch_size: int.
             learning_rate: float. The highest; it rises, then falls.
             seed: int. Order of the pictures.
-            verbose: bool. Print figures.
+            verbose: bool. Show progress and figures.
 
         Returns:
             The tokenizer itself.
@@ -163,20 +164,20 @@ class VQTokenizer(keras.layers.Layer):
             if not self.adapted:
                 if self.quantizer_name == "vq":
                     self._check_codebook(rest)
-                self._start(batches, _share(budget, WITHOUT_CODES))
+                self._start(batches, _share(budget, WITHOUT_CODES), verbose)
                 budget = _share(budget, 1 - WITHOUT_CODES)
-            self._learn(batches, budget, aside if verbose else None)
+            self._learn(batches, budget, verbose, aside)
         finally:
             self._set_trainable(False)
         self.updates.assign_add(1)
         return self
 
-    def _start(self, batches, budget):
+    def _start(self, batches, budget, verbose):
         """Learns without codes for a while, then finds codes by k-means."""
-        self._learn(batches, budget, quantized=False)
+        self._learn(batches, budget, verbose, quantized=False)
         self.quantizer.start(self._vectors(batches.pictures))
 
-    def _learn(self, batches, budget, shown=None, quantized=True):
+    def _learn(self, batches, budget, verbose, shown=None, quantized=True):
         budget = TrainingBudget(**budget)
         trainer = Autoencoder(
             self.encoder, self.quantizer, self.decoder, quantized
@@ -187,8 +188,9 @@ class VQTokenizer(keras.layers.Layer):
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
         callbacks = [budget]
-        if shown is not None:
-            callbacks.append(_Figures(self, shown, budget))
+        if verbose:
+            what = "tokenizer, codes" if quantized else "tokenizer, pixels"
+            callbacks.append(_Figures(self, what, shown, budget))
         # The budget ends it, if it is one of minutes.
         epochs = math.ceil(budget.epochs or 1_000_000)
         trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
@@ -304,32 +306,45 @@ class VQTokenizer(keras.layers.Layer):
         }
 
 
-class _Figures(keras.callbacks.Callback):
-    """Prints how good the tokenizer is by now, at most every 15 seconds."""
+class _Figures(BudgetBar):
+    """A bar with how good the tokenizer is by now, anew every 15 seconds.
 
-    def __init__(self, tokenizer, pictures, budget, pause=15.0):
-        super().__init__()
+    Args:
+        tokenizer: the `VQTokenizer`.
+        what: str, what is being done.
+        pictures: uint8 array to measure on; None while there are no codes.
+        budget: the `TrainingBudget`.
+    """
+
+    pause = 15.0
+
+    def __init__(self, tokenizer, what, pictures, budget):
+        super().__init__(what, budget)
         self.tokenizer = tokenizer
         self.pictures = pictures
-        self.budget = budget
-        self.pause = pause
         self.last = time.monotonic()
+        self.figures = ""
 
-    def on_train_batch_end(self, batch, logs=None):
+    def words(self, logs):
         if time.monotonic() - self.last > self.pause:
-            self._print(self.budget.spent(batch))
-            self.last = time.monotonic()
+            self._measure()
+        return self.figures
 
     def on_train_end(self, logs=None):
-        self._print(1.0)
+        super().on_train_end(logs)
+        if self.pictures is not None:
+            self._measure()
+            print(f"tokenizer: {self.figures}", flush=True)
 
-    def _print(self, spent):
+    def _measure(self):
+        self.last = time.monotonic()
+        if self.pictures is None:
+            return
         figures = self.tokenizer.figures(self.pictures)
-        print(
-            f"tokenizer {min(spent, 1):4.0%}: PSNR {figures['psnr']:.2f} dB, "
+        self.figures = (
+            f"PSNR {figures['psnr']:.2f} dB, "
             f"{figures['codes_used']:.1%} of the codes in use, "
-            f"perplexity {figures['perplexity']:.0f}",
-            flush=True,
+            f"perplexity {figures['perplexity']:.0f}"
         )
 
 

@@ -33,6 +33,7 @@ TRAIN_OPTIONS = {
     "batch_size": 8,
     "learning_rate": 1e-3,
     "dropout": 0.0,
+    "ema": None,
     "precision": "float32",
     "seed": 0,
 }

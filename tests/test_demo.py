@@ -278,7 +278,7 @@ def test_large_files_are_refused_with_a_sentence(tab, tmp_path):
     page = tab("Edit")
     (tmp_path / "a.png").write_bytes(b"x" * 11_000_000)
     open_file(page, tmp_path / "a.png")
-    page.get_by_text("maximum file size").first.wait_for()
+    page.get_by_text("exceed the maximum allowed size").first.wait_for()
 
 
 @pytest.mark.slow

@@ -1,6 +1,5 @@
 import csv
 import json
-import sys
 
 import keras
 import numpy as np
@@ -9,6 +8,7 @@ from PIL import Image
 
 import keras_igpt
 from keras_igpt import runs
+from keras_igpt.learning import default_optimizer
 from keras_igpt.training import TokenBatches, TrainingBudget
 
 
@@ -20,12 +20,13 @@ def some_inputs(count=6):
     }
 
 
-def fit(model, folder, epochs=2, learning_rate=1e-3, **kwargs):
+def fit(model, folder, epochs=2, learning_rate=1e-3, ema=None, **kwargs):
     budget = TrainingBudget(learning_rate, epochs=epochs)
+    samples = keras_igpt.SampleImages(folder / "samples", labels=[0, 1])
     checkpoints = runs.Checkpoints(
-        folder, some_inputs(), budget, samples={"labels": [0, 1]}, **kwargs
+        folder, some_inputs(), budget, samples, **kwargs
     )
-    model.compile()
+    model.compile(default_optimizer(ema))
     model.fit(
         TokenBatches(some_inputs(), 3),
         epochs=epochs,
@@ -115,10 +116,58 @@ def test_nan_of_the_last_step_is_not_saved(fresh_model, tmp_path):
     assert (tmp_path / "last.keras").read_bytes() == good
 
 
-def test_tensorboard_is_left_out_when_not_installed(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "tensorboard", None)
-    runs.write_tensorboard(tmp_path, {"step": 1}, np.zeros((2, 2, 1), "uint8"))
-    assert list(tmp_path.iterdir()) == []
+# === Averaged weights ===
+
+
+@pytest.fixture(scope="module")
+def averaged_run(tmp_path_factory):
+    from conftest import make_model
+
+    folder = tmp_path_factory.mktemp("averaged")
+    model = make_model()
+    fit(model, folder, epochs=1, learning_rate=3e-2, ema=0.5)
+    return model, folder
+
+
+def weights_of(model):
+    return [np.asarray(weight) for weight in model.trainable_variables]
+
+
+def test_best_model_is_the_average(averaged_run):
+    model, folder = averaged_run
+    best = keras_igpt.load(folder / "best.keras")
+    # At its end `fit` itself puts the average into the model.
+    for a, b in zip(weights_of(best), weights_of(model), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_last_model_is_as_trained_and_has_the_average_beside(averaged_run):
+    model, folder = averaged_run
+    last = keras_igpt.load(folder / "last.keras")
+    trained = weights_of(last)
+    assert any(
+        abs(a - b).max() > 1e-3 for a, b in zip(trained, weights_of(model))
+    )
+    with keras_igpt.averaged_weights(last):
+        for a, b in zip(weights_of(last), weights_of(model), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_averaging_goes_on_where_it_ended(averaged_run):
+    """A step of the resumed average, by its formula."""
+    last = keras_igpt.load(averaged_run[1] / "last.keras")
+    with keras_igpt.averaged_weights(last):
+        before = weights_of(last)
+    last.train_on_batch(*TokenBatches(some_inputs(), 3)[0])
+    trained = weights_of(last)
+    with keras_igpt.averaged_weights(last):
+        for old, new, now in zip(before, trained, weights_of(last)):
+            np.testing.assert_allclose(
+                now, 0.5 * old + 0.5 * new, rtol=1e-4, atol=1e-6
+            )
+
+
+# === Progress ===
 
 
 def test_progress_bar_shows_step_and_figure(fresh_model, capsys):

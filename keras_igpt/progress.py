@@ -1,0 +1,215 @@
+"""How far long work has come, and how long it will take, on one line.
+
+    with progress.bar("painting", total=1000) as advance:
+        for chunk in chunks:
+            ...
+            advance(len(chunk))
+
+Work that is done soon shows nothing. Where there is no terminal or notebook a
+plain line is written to standard error once a minute.
+"""
+
+import contextlib
+import sys
+import threading
+import time
+
+import keras
+
+# Seconds of work before anything is shown, and between plain lines.
+PATIENCE = 3.0
+PAUSE = 60.0
+# Two lines at once would overwrite each other: the first one stays.
+_shown = threading.Lock()
+
+
+class Bar:
+    """A line with the share that is done, the time left and a few words.
+
+    Args:
+        what: str, what is being done.
+        total: number that `advance` counts to.
+        console: a `rich.console.Console`, or None for the standard one.
+        patience: float, seconds of work before it is shown.
+        start: number, what was done before.
+    """
+
+    def __init__(self, what, total=1.0, console=None, patience=0.0, start=0):
+        self.what = what
+        self.total = total
+        self.console = console
+        self.patience = patience
+        self.start = self.done = start
+        self.words = ""
+        self.begin = self.printed = time.monotonic()
+        self._line = None
+        self._has_turn = self._ended = False
+        self._lock = threading.Lock()
+
+    @property
+    def time_left(self):
+        """What is left at the mean pace so far, as "0:01:30"."""
+        done, seconds = self.done - self.start, time.monotonic() - self.begin
+        if done <= 0:
+            return "-:--:--"
+        left = round(max(self.total - self.done, 0) / done * seconds)
+        return f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
+
+    def advance(self, amount=1, words=""):
+        """Counts on; from any thread."""
+        with self._lock:
+            self._show(self.done + amount, words)
+
+    def update(self, done, words=""):
+        """Says how much is done by now.
+
+        Args:
+            done: number, up to `total`.
+            words: str, shown behind the time.
+        """
+        with self._lock:
+            self._show(done, words)
+
+    def close(self):
+        """Ends the line; also when an error or Ctrl-C ended the work."""
+        with self._lock:
+            self._ended = True
+            if self._line:
+                self._line.stop()
+                self._line = None
+            if self._has_turn:
+                self._has_turn = False
+                _shown.release()
+
+    def _show(self, done, words):
+        self.done, self.words = done, words
+        if self._ended or time.monotonic() - self.begin < self.patience:
+            return
+        if not self._has_turn:
+            self._has_turn = _shown.acquire(blocking=False)
+            if not self._has_turn:
+                return
+            self._open()
+        if self._line:
+            done = min(self.done, self.total)
+            self._line.update(self._task, completed=done, words=self.words)
+        elif time.monotonic() - self.printed >= PAUSE:
+            self.printed = time.monotonic()
+            print(
+                f"{self.what} {min(self.done / self.total, 1):.0%}, "
+                f"left {self.time_left}  {self.words}",
+                file=sys.stderr,
+                flush=True,
+            )
+
+    def _open(self):
+        """Begins the line, where there is something to draw it on."""
+        from rich import console, progress
+
+        screen = self.console or console.Console()
+        if not (screen.is_terminal or screen.is_jupyter):
+            return
+        self._line = progress.Progress(
+            progress.TextColumn(self.what),
+            progress.BarColumn(),
+            progress.TaskProgressColumn(),
+            progress.TimeElapsedColumn(),
+            # Rich's own estimate looks back for half a minute only.
+            progress.TextColumn("left {task.fields[bar].time_left}"),
+            progress.TextColumn("{task.fields[words]}"),
+            console=screen,
+        )
+        self._task = self._line.add_task(
+            "", total=self.total, bar=self, words=""
+        )
+        self._line.start()
+
+
+@contextlib.contextmanager
+def bar(what, total, patience=PATIENCE):
+    """Shows progress of what is done inside, if it takes a while.
+
+    Args:
+        what: str, what is being done.
+        total: number of steps; None if nobody knows: nothing is shown then.
+        patience: float, seconds of work before it is shown.
+
+    Yields:
+        Function to be called with the number of steps just done.
+    """
+    if not total:
+        yield lambda amount=1, words="": None
+        return
+    line = Bar(what, total, patience=patience)
+    try:
+        yield line.advance
+    finally:
+        line.close()
+
+
+class BudgetBar(keras.callbacks.Callback):
+    """A bar during `fit`, of what is spent of a budget.
+
+    Args:
+        what: str, what is being done.
+        budget: the `TrainingBudget` among the callbacks, before this one; or
+            None: the epochs of `fit`.
+        console: a `rich.console.Console`, or None for the standard one.
+        patience: float, seconds of work before it is shown.
+    """
+
+    def __init__(self, what, budget=None, console=None, patience=PATIENCE):
+        super().__init__()
+        self.what = what
+        self.budget = budget
+        self.console = console
+        self.patience = patience
+        self.bar = None
+
+    def spent(self, batch):
+        """Share that is done, from 0 to 1."""
+        if self.budget:
+            return min(self.budget.spent(batch), 1.0)
+        steps = self.params["steps"] or 1
+        return (self.epoch + batch / steps) / self.params["epochs"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        if self.bar is None:
+            spent = self.spent(0)
+            self.bar = Bar(self.what, 1.0, self.console, self.patience, spent)
+            self.bar.update(spent)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.spent(batch + 1), self.words(logs))
+
+    def on_train_end(self, logs=None):
+        if self.bar:
+            self.bar.update(1.0, self.bar.words)
+        self.close()
+
+    def words(self, logs):
+        """What to say beside the time."""
+        return ""
+
+    def close(self):
+        """Ends the line; also for a run that an error or Ctrl-C ended."""
+        if self.bar:
+            self.bar.close()
+
+
+def steps(what, items, total=None):
+    """Iterates with a bar.
+
+    Args:
+        what: str, what is being done.
+        items: iterable.
+        total: int, how many there are; if None, as `len` says.
+
+    Yields:
+        The items.
+    """
+    with bar(what, len(items) if total is None else total) as advance:
+        for item in items:
+            yield item
+            advance()
