@@ -361,22 +361,26 @@ class ImageGPT(Painting, Learning, keras.Model):
 
         Args:
             filepath: a folder whose name is a number, the version, or the
-                folder of all versions: the next number is taken then.
-            format: "tf_saved_model".
+                folder of all versions: the next number is taken then. For
+                LiteRT a file that ends in ".tflite".
+            format: "tf_saved_model", or "litert" for the signature `tokens`
+                alone: numbers in, tokens out.
             kwargs: `class_names` and `names`, see `keras_igpt.export.export`.
 
         Returns:
-            pathlib.Path of the version's folder.
+            pathlib.Path of the version's folder, or of the file.
         """
-        if format != "tf_saved_model":
+        if format not in ("tf_saved_model", "litert"):
             raise ValueError(
-                "`format` must be 'tf_saved_model'. "
+                "`format` must be 'tf_saved_model' or 'litert'. "
                 f'Received: format={format!r}. Do see the README, "Serving", '
                 "for other runtimes."
             )
-        from keras_igpt.export import export
+        from keras_igpt import export
 
-        return export(self, filepath, **kwargs)
+        if format == "litert":
+            return export.export_litert(self, filepath)
+        return export.export(self, filepath, **kwargs)
 
     def get_config(self):
         return {

@@ -398,6 +398,21 @@ def test_openvino_gives_equal_tokens(model, tmp_path):
     )
 
 
+def test_litert_gives_equal_tokens(model, served, tmp_path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    path = model.export(tmp_path / "m.tflite", format="litert")
+    runner = litert.Interpreter(str(path)).get_signature_runner("tokens")
+    inputs = numbers(model)
+    np.testing.assert_array_equal(
+        runner(**inputs)["tokens"], served("tokens", inputs)["tokens"]
+    )
+
+
+def test_litert_wants_a_file(model, tmp_path):
+    with pytest.raises(ValueError, match="must end in '.tflite'"):
+        model.export(tmp_path / "m", format="litert")
+
+
 def numbers(model):
     """A request of the signature `tokens`."""
     from keras_igpt.captions import encode_text
