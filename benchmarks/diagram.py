@@ -43,14 +43,18 @@ def draw(path):
     # === Prompt and cells, as one sequence ===
     for i, text in enumerate(["edit", "class", "T", "w", "o", "…"]):
         box(axes, 0.2 + 0.75 * i, 3, 0.7, 0.6, text, PROMPT)
-    axes.text(2.4, 2.75, "prompt, read as a whole", ha="center", va="top")
+    axes.text(
+        2.4,
+        2.75,
+        "prompt, read as a whole; its\nsummary is added at every cell",
+        ha="center",
+        va="top",
+    )
     cells = ["start", "17", "402", "17", "…", "96", "…"]
     for i, text in enumerate(cells):
         color = NOW if i == 5 else CELL
         box(axes, 5 + 0.75 * i, 3, 0.7, 0.6, text, color)
-    axes.text(
-        7.6, 2.75, "cells, row by row: the token before", ha="center", va="top"
-    )
+    axes.text(5, 2.75, "cells, row by row:\nthe token before each", va="top")
     box(
         axes, 0.2, 4.1, 10, 0.6, "Transformer (keys and values cached)", "white"
     )
@@ -70,12 +74,12 @@ def draw(path):
     picture(
         axes, 11.2, 4.6, image, "tokenizer paints; known\npixels are put back"
     )
-    picture(axes, 2.4, 0.2, known, "source: what is known, if anything")
-    box(axes, 5.4, 0.9, 2.4, 0.6, "source encoder", PROMPT)
-    arrow(axes, (4.45, 1.2), (5.35, 1.2))
-    arrow(axes, (7.8, 1.2), (9.1, 2.98), connectionstyle="arc3,rad=0.3")
-    axes.text(9.2, 1.2, "added at the cell\nto be painted", va="center")
-    axes.set(xlim=(0, 13.4), ylim=(-0.4, 6.9), aspect="equal")
+    picture(axes, 2.4, -0.2, known, "source: what is known, if anything")
+    box(axes, 5.4, 0.5, 2.4, 0.6, "source encoder", PROMPT)
+    arrow(axes, (4.45, 0.8), (5.35, 0.8))
+    arrow(axes, (7.8, 0.8), (9.1, 2.98), connectionstyle="arc3,rad=0.3")
+    axes.text(9.4, 1.4, "added at the cell\nto be painted", va="center")
+    axes.set(xlim=(0, 13.4), ylim=(-0.8, 6.9), aspect="equal")
     axes.axis("off")
     figure.savefig(path, dpi=110, bbox_inches="tight")
 
