@@ -61,9 +61,9 @@ def pairs(model, scenes):
     yield "upscale: 16×16 → 64×64", small, edit(small, "upscale")
     grey = data.set_channels(third, 1)
     yield "colorize", np.repeat(grey, 3, axis=-1), edit(grey, "colorize")
-    noisy = edits.EDITS["denoise"].hide(
-        first[None], np.random.default_rng(1)
-    )[0, ..., :3]
+    noisy = edits.EDITS["denoise"].hide(first[None], np.random.default_rng(1))[
+        0, ..., :3
+    ]
     yield "denoise", noisy, edit(noisy, "denoise")
     text = 'Two yellow players, day, sign "WIN"'
     layout = scenes[0]["layout"]

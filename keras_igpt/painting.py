@@ -184,9 +184,7 @@ class Painting:
             )
         given = np.asarray(images)
         given = given[None] if given.ndim == 3 else given
-        wanted = checked_masks(
-            masks, given, job.takes_masks, job.needs_masks
-        )
+        wanted = checked_masks(masks, given, job.takes_masks, job.needs_masks)
         images, masks = job.fit(given, wanted, self.tokenizer.image_size)
         source = job.source(images, self.tokenizer.image_shape, masks)
         source = ops.convert_to_numpy(source)
