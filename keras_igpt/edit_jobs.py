@@ -76,7 +76,7 @@ def edit(
             image, masks = signs.with_sign(image, masks, word)
     elif expand is not None:
         image, masks = fitting.expand(image, expand)
-    elif edit in WITH_MASKS:
+    elif edit in WITH_MASKS or mask is not None:
         masks = _mask(mask, file, image.shape[:2])
     elif edit == "upscale":
         small = [side // factor for side in painter.tokenizer.image_size]

@@ -33,7 +33,9 @@ from keras_igpt.palette import check_images
 class Edit(abc.ABC):
     """What all edits share: pictures as given, and a source as it is."""
 
+    # Whether masks may, and must, say where to paint.
     takes_masks = False
+    needs_masks = False
 
     @abc.abstractmethod
     def hide(self, images, generator):
@@ -82,7 +84,7 @@ class Edit(abc.ABC):
         return known_everywhere(images)
 
     def keep(self, painted, images, masks=None):
-        """Puts back what must not change: here nothing.
+        """Puts back what must not change: here what is not masked.
 
         Args:
             painted: uint8 tensor of shape `(B, height, width, C)`.
@@ -91,7 +93,9 @@ class Edit(abc.ABC):
         Returns:
             uint8 tensor of the shape of `painted`.
         """
-        return painted
+        if masks is None:
+            return painted
+        return ops.where(masks[..., None], painted, images)
 
 
 class Inpaint(Edit):
@@ -103,6 +107,7 @@ class Inpaint(Edit):
 
     name = "inpaint"
     takes_masks = True
+    needs_masks = True
 
     def hide(self, images, generator):
         """Hides boxes, strokes, a border or a side of each picture."""
@@ -113,10 +118,6 @@ class Inpaint(Edit):
         """Shows what the masks do not hide."""
         check_images(images, image_shape)
         return hidden(images, masks)
-
-    def keep(self, painted, images, masks):
-        """Puts known pixels back."""
-        return ops.where(masks[..., None], painted, images)
 
 
 class Upscale(Edit):
@@ -197,6 +198,7 @@ class Denoise(Edit):
     """Removes noise and the traces of strong JPEG compression."""
 
     name = "denoise"
+    takes_masks = True
     # Standard deviation of the noise in levels, and JPEG's quality.
     noise = (8.0, 48.0)
     quality = (8, 40)
@@ -221,6 +223,7 @@ class Restyle(Edit):
     """Paints a picture after another one, as pairs in the data show it."""
 
     name = "restyle"
+    takes_masks = True
 
     def hide(self, images, generator=None):
         """Shows the other pictures of the pairs."""

@@ -1,9 +1,11 @@
 """SavedModels for TensorFlow Serving, or any other runtime of TensorFlow.
 
     model.export("served/football")   # writes served/football/1
+    model.export("football.tflite", format="litert")
 
 Words go in, PNG files come out; see `serving_graph.py`. No Python, Keras or
-keras_igpt is needed where the model runs.
+keras_igpt is needed where the model runs. On phones and the like LiteRT runs
+the signature `tokens`.
 """
 
 import contextlib
@@ -11,11 +13,13 @@ import inspect
 import os
 import pathlib
 import shutil
+import tempfile
 
 import tensorflow as tf
 
 from keras_igpt import serving_guide as guide
 from keras_igpt.compiled import plain_operations
+from keras_igpt.files import replacing
 from keras_igpt.serving_graph import ServingGraph
 from keras_igpt.warmup import write_warmup
 
@@ -59,6 +63,33 @@ def export(model, path, class_names=(), names=None):
             guide.text(path.parent.name, specs), "utf-8"
         )
         write_warmup(extra, path.parent.name, specs)
+    return path
+
+
+def export_litert(model, path):
+    """Writes the signature `tokens` as one file that LiteRT runs.
+
+    Args:
+        model: an `ImageGPT`.
+        path: a file whose name ends in ".tflite".
+
+    Returns:
+        pathlib.Path of the file.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".tflite":
+        raise ValueError(
+            "`path` must end in '.tflite' for format 'litert'. "
+            f"Received: path={str(path)!r}."
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        saved = export(model, pathlib.Path(folder) / "1", names=["tokens"])
+        converter = tf.lite.TFLiteConverter.from_saved_model(
+            str(saved), signature_keys=["tokens"]
+        )
+        content = converter.convert()
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
     return path
 
 

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 
-def checked_masks(masks, images, wanted):
+def checked_masks(masks, images, taken, needed):
     """Masks as a user gives them, as bool `(B, height, width)`.
 
     Args:
@@ -13,10 +13,11 @@ def checked_masks(masks, images, wanted):
             `(B, height, width)`, or with one more axis of length 1; bool, or
             numbers from 0 to 1 or to 255; or None.
         images: array of shape `(B, height, width, C)`.
-        wanted: bool. Whether the edit takes masks.
+        taken, needed: bool. Whether the edit takes masks, and whether it
+            can do without.
     """
-    if (masks is not None) != wanted:
-        rule = "given for this edit" if wanted else "None for this edit"
+    if needed if masks is None else not taken:
+        rule = "given for this edit" if needed else "None for this edit"
         raise ValueError(
             f"`masks` must be {rule}. Received: masks={masks!r}. "
             "Do use edit='inpaint' with masks, True where to paint."

@@ -25,7 +25,7 @@ from keras_igpt.checks import (
 from keras_igpt.layers import ACTIVATIONS, CellEmbedding, norm
 from keras_igpt.learning import Learning
 from keras_igpt.painting import Painting
-from keras_igpt.prompts import Prompt
+from keras_igpt.prompts import Prompt, PromptSummary
 from keras_igpt.source_encoder import SourceEncoder
 from keras_igpt.tasks import Tasks
 
@@ -155,6 +155,9 @@ class ImageGPT(Painting, Learning, keras.Model):
                 dtype=dtype,
                 name="prompt",
             )
+            self.summary = PromptSummary(
+                hidden_dim, dtype=dtype, name="summary"
+            )
         self.prompt_length = self.prompt.length if self.prompt else 0
         self.embedding = CellEmbedding(
             self.vocabulary_size,
@@ -217,6 +220,7 @@ class ImageGPT(Painting, Learning, keras.Model):
         width = self.config["hidden_dim"]
         if self.prompt:
             self.prompt.build()
+            self.summary.build()
         self.embedding.build()
         if self.source_encoder:
             self.source_encoder.build()
@@ -245,7 +249,8 @@ class ImageGPT(Painting, Learning, keras.Model):
             dict of `"blocks"`, a tuple with a pair of caches per block, keys
             `(B H, D, P + n)` and values `(B H, P + n, D)`; and `"visible"`,
             bool `(B or 1, P)`, which positions of the prompt hold anything;
-            with a source `"source"`, its vectors, float `(B, N, d)`.
+            with a prompt `"summary"`, its vector, float `(B, 1, d)`; with a
+            source `"source"`, its vectors, float `(B, N, d)`.
         """
         return self._read(conditions, prefix)[1]
 
@@ -274,6 +279,8 @@ class ImageGPT(Painting, Learning, keras.Model):
             Tuple of float32 logits `(B, V)` and the caches with the cell.
         """
         x = self.embedding(previous[:, None], cell[None])
+        if "summary" in caches:
+            x = x + caches["summary"]
         if "source" in caches:
             x = x + ops.take(caches["source"], cell[None], axis=1)
         place = (self.prompt_length + cell)[None]
@@ -302,6 +309,8 @@ class ImageGPT(Painting, Learning, keras.Model):
         visible = _all_visible()
         if self.prompt:
             prompt, visible = self.prompt(conditions, training=training)
+            caches["summary"] = self.summary(prompt, visible)
+            x = x + caches["summary"]
             x = ops.concatenate([prompt, x], axis=1)
             length = length + self.prompt_length
         x, blocks = self._transform(
@@ -361,22 +370,26 @@ class ImageGPT(Painting, Learning, keras.Model):
 
         Args:
             filepath: a folder whose name is a number, the version, or the
-                folder of all versions: the next number is taken then.
-            format: "tf_saved_model".
+                folder of all versions: the next number is taken then. For
+                LiteRT a file that ends in ".tflite".
+            format: "tf_saved_model", or "litert" for the signature `tokens`
+                alone: numbers in, tokens out.
             kwargs: `class_names` and `names`, see `keras_igpt.export.export`.
 
         Returns:
-            pathlib.Path of the version's folder.
+            pathlib.Path of the version's folder, or of the file.
         """
-        if format != "tf_saved_model":
+        if format not in ("tf_saved_model", "litert"):
             raise ValueError(
-                "`format` must be 'tf_saved_model'. "
+                "`format` must be 'tf_saved_model' or 'litert'. "
                 f'Received: format={format!r}. Do see the README, "Serving", '
                 "for other runtimes."
             )
-        from keras_igpt.export import export
+        from keras_igpt import export
 
-        return export(self, filepath, **kwargs)
+        if format == "litert":
+            return export.export_litert(self, filepath)
+        return export.export(self, filepath, **kwargs)
 
     def get_config(self):
         return {

@@ -153,14 +153,15 @@ class Painting:
                 takes pictures of a half or a quarter of the model's size.
             edit: str, one of the model's `edits`; "outpaint" and "replace"
                 are other names of "inpaint".
-            masks: for "inpaint", array of shape `(batch, rows, columns)` or
+            masks: array of shape `(batch, rows, columns)` or
                 `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
                 True or more than half: paint here. What is not to be painted
-                comes back bit by bit.
+                comes back bit by bit. "inpaint" must have masks, "denoise"
+                and "restyle" may: they paint everything without.
             labels, text: as in `generate`, one for all or one per picture.
             style: str. Which "restyle" the model is to do, if it can do
                 several.
-            paste_back: bool. For "inpaint": put what is painted into the
+            paste_back: bool. With masks: put what is painted into the
                 pictures at their own size.
             truncate: bool. Cut captions longer than `text_length` bytes.
             sampling: the sampling arguments of `generate`.
@@ -176,14 +177,14 @@ class Painting:
                 and masks do not fit.
         """
         job, number = self.tasks.find(edit, style)
-        if paste_back and not job.takes_masks:
+        if paste_back and masks is None:
             raise ValueError(
-                "`paste_back` must be False for edits without masks. "
+                "`paste_back` must be False without masks. "
                 f"Received: edit={edit!r}, paste_back=True."
             )
         given = np.asarray(images)
         given = given[None] if given.ndim == 3 else given
-        wanted = checked_masks(masks, given, job.takes_masks)
+        wanted = checked_masks(masks, given, job.takes_masks, job.needs_masks)
         images, masks = job.fit(given, wanted, self.tokenizer.image_size)
         source = job.source(images, self.tokenizer.image_shape, masks)
         source = ops.convert_to_numpy(source)

@@ -17,6 +17,7 @@ from keras_igpt.captions import (
     hashed_ngrams,
     quoted_slots,
 )
+from keras_igpt.layers import dense, norm
 
 # Bytes in a row that are looked up as one: short words, Chinese characters.
 NGRAMS = (3, 4, 6)
@@ -275,6 +276,58 @@ class Prompt(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "num_edits": self.num_edits,
         }
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class PromptSummary(keras.layers.Layer):
+    """The prompt as one vector, which is told to every cell.
+
+    Attention must find a word before a cell can learn what it means there.
+    The mean of all words is at hand from the first step: small things of
+    which captions speak are learned far sooner (pooled captions are added
+    like this by Nichol et al. 2021, https://arxiv.org/abs/2112.10741,
+    section 2.3, beside those that attention reads). It begins with zeros.
+
+    Args:
+        hidden_dim: int.
+    """
+
+    def __init__(self, hidden_dim, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        dtype = self.dtype_policy
+        self.norm = norm(dtype, "norm")
+        self.hidden = dense(hidden_dim, False, 1.0, dtype, "hidden")
+        self.output_projection = keras.layers.Dense(
+            hidden_dim,
+            use_bias=False,
+            kernel_initializer="zeros",
+            dtype=dtype,
+            name="output_projection",
+        )
+
+    def build(self):
+        for layer in (self.norm, self.hidden, self.output_projection):
+            layer.build((None, self.hidden_dim))
+
+    def call(self, vectors, visible):
+        """Summarises what `Prompt` returns.
+
+        Args:
+            vectors: float tensor of shape `(B, P, d)`.
+            visible: bool tensor of shape `(B or 1, P)`.
+
+        Returns:
+            Float tensor of shape `(B, 1, d)`.
+        """
+        weights = ops.cast(visible, vectors.dtype)[..., None]
+        count = ops.maximum(ops.sum(weights, axis=1), 1)
+        x = self.norm(ops.sum(vectors * weights, axis=1) / count)
+        x = self.output_projection(ops.silu(self.hidden(x)))
+        return x[:, None]
+
+    def get_config(self):
+        return {**super().get_config(), "hidden_dim": self.hidden_dim}
 
 
 def _draw_nulls(part, batch):

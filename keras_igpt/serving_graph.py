@@ -83,7 +83,7 @@ class ServingGraph:
         for name in self.model.tasks.names:
             job, number = self.model.tasks.find(*name.split("/"))
             inputs = {**image, **asked, **sampling}
-            if job.takes_masks:
+            if job.needs_masks:
                 inputs = {"mask": _rows(tf.string, "mask"), **inputs}
             name = f"edit_{name.replace('/', '_')}"
             for size, shape in self._shapes(job).items():

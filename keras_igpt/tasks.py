@@ -38,11 +38,22 @@ class Tasks:
     def find(self, name, style=None):
         """An edit and its number; "outpaint" and "replace" are "inpaint".
 
+        A single style need not be named.
+
         Raises:
             ValueError: if the model has not learned it.
         """
         name = ALIASES.get(name, name)
         full = name if style is None else f"{name}/{style}"
+        styles = [other for other in self.names if other.startswith(f"{name}/")]
+        if style is None and full not in self.names and styles:
+            if len(styles) > 1:
+                raise ValueError(
+                    "`style` must say which edit is meant: "
+                    f"{', '.join(s.partition('/')[2] for s in styles)}. "
+                    f"Received: edit={name!r}, style=None."
+                )
+            full = styles[0]
         if full not in self.names:
             raise ValueError(
                 f"`edit` must be one that the model has learned: "

@@ -88,6 +88,7 @@ class VQTokenizer(keras.layers.Layer):
         )
         self.encoder = encoder(hidden_dim, self.quantizer.code_dim)
         self.decoder = decoder(hidden_dim, channels)
+        self.adapted = False
         self.build()
 
     @property
@@ -102,10 +103,6 @@ class VQTokenizer(keras.layers.Layer):
     @property
     def image_shape(self):
         return (*self.image_size, self.channels)
-
-    @property
-    def adapted(self):
-        return bool(ops.convert_to_numpy(self.updates))
 
     def build(self):
         self.encoder.build((None, *self.image_shape))
@@ -170,6 +167,7 @@ class VQTokenizer(keras.layers.Layer):
         finally:
             self._set_trainable(False)
         self.updates.assign_add(1)
+        self.adapted = True
         return self
 
     def _start(self, batches, budget, verbose):
@@ -228,6 +226,10 @@ class VQTokenizer(keras.layers.Layer):
         images = self.decoder(ops.reshape(codes, grid))
         images = ops.round(127.5 * (images + 1))
         return ops.cast(ops.clip(images, 0, 255), "uint8")
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.adapted = bool(ops.convert_to_numpy(self.updates))
 
     def _encode(self, images):
         vectors = self.encoder(normalized(images))  # (B, h, w, D)

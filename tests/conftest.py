@@ -42,7 +42,7 @@ TRAIN_OPTIONS = {
 def make_model(
     image_size=(4, 4), num_colors=5, num_classes=3, trained=True, **kwargs
 ):
-    """2 layers of width 16; `trained` gives the zero head random weights."""
+    """2 layers of width 16; `trained` gives zeros random weights."""
     keras.utils.set_random_seed(7)
     tokenizer = keras_igpt.PaletteTokenizer(image_size, num_colors, channels=1)
     kwargs = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16, **kwargs}
@@ -52,6 +52,9 @@ def make_model(
         model.head.kernel.assign(
             generator.normal(size=model.head.kernel.shape, scale=0.5)
         )
+        if model.prompt:
+            kernel = model.summary.output_projection.kernel
+            kernel.assign(generator.normal(size=kernel.shape, scale=0.2))
     return model
 
 

@@ -13,6 +13,7 @@ import tensorflow as tf
 from conftest import make_model
 from run_served import Served
 
+import keras_igpt
 from keras_igpt import export
 from keras_igpt.sampling import uniforms
 
@@ -386,6 +387,42 @@ def test_every_kind_of_model_is_exported(kind, tmp_path):
     assert found[0] == png(wanted)[0]
 
 
+@pytest.fixture(scope="module")
+def colour_model():
+    """With learned tokens of RGB pictures."""
+    keras.utils.set_random_seed(0)
+    pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
+    tokenizer = keras_igpt.VQTokenizer((8, 8), 8, hidden_dim=8)
+    tokenizer.adapt(pictures, epochs=1, verbose=False)
+    model = keras_igpt.ImageGPT(
+        tokenizer, num_layers=1, num_heads=2, hidden_dim=16, edits=["colorize"]
+    )
+    model.head.kernel.assign(np.random.default_rng(1).normal(size=(16, 8)))
+    return model
+
+
+@pytest.mark.parametrize("signature", ["generate", "edit_colorize", "score"])
+def test_learned_tokens_are_exported(colour_model, signature, tmp_path):
+    served = Served(colour_model.export(tmp_path / "m", names=[signature]))
+    images = np.random.default_rng(2).integers(0, 256, (2, 8, 8, 3), "uint8")
+    sampling = {"seed": np.int32([4, 9])}
+    if signature == "generate":
+        found = served(signature, sampling)["image_bytes"]
+        wanted = png(colour_model.generate(seed=[4], jit_compile=False))
+        assert found[0] == wanted[0]
+    elif signature == "score":
+        found = served(signature, {"image": png(images)})["nats"]
+        wanted = colour_model.score(images)
+        np.testing.assert_allclose(found, wanted, rtol=1e-5)
+    else:
+        request = {"image": png(images), **sampling}
+        found = served(signature, request)["image_bytes"]
+        painted = colour_model.edit(
+            images, "colorize", seed=sampling["seed"], jit_compile=False
+        )
+        assert list(found) == list(png(painted))
+
+
 def test_openvino_gives_equal_tokens(model, tmp_path):
     openvino = pytest.importorskip("openvino")
     path = model.export(tmp_path / "m", names=["tokens"])
@@ -396,6 +433,21 @@ def test_openvino_gives_equal_tokens(model, tmp_path):
     np.testing.assert_array_equal(
         found, Served(path)("tokens", inputs)["tokens"]
     )
+
+
+def test_litert_gives_equal_tokens(model, served, tmp_path):
+    litert = pytest.importorskip("ai_edge_litert.interpreter")
+    path = model.export(tmp_path / "m.tflite", format="litert")
+    runner = litert.Interpreter(str(path)).get_signature_runner("tokens")
+    inputs = numbers(model)
+    np.testing.assert_array_equal(
+        runner(**inputs)["tokens"], served("tokens", inputs)["tokens"]
+    )
+
+
+def test_litert_wants_a_file(model, tmp_path):
+    with pytest.raises(ValueError, match="must end in '.tflite'"):
+        model.export(tmp_path / "m", format="litert")
 
 
 def numbers(model):

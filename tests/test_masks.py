@@ -38,7 +38,7 @@ def test_every_kind_of_mask_hides(make, generator):
     ids=["bool", "float", "bytes", "one each", "channel"],
 )
 def test_masks_of_all_kinds_are_the_same(given):
-    made = checked_masks(given, IMAGES, wanted=True)
+    made = checked_masks(given, IMAGES, taken=True, needed=True)
     assert made.dtype == bool and made.shape == (2, 4, 6)
     np.testing.assert_array_equal(made, np.eye(4, 6, dtype=bool)[None] | made)
     assert made.sum() == 8
@@ -47,25 +47,33 @@ def test_masks_of_all_kinds_are_the_same(given):
 def test_half_grey_is_rounded():
     given = np.full((4, 6), 128, "uint8")
     given[0, 0] = 127
-    assert checked_masks(given, IMAGES, wanted=True).sum() == 2 * 23
+    assert checked_masks(given, IMAGES, taken=True, needed=True).sum() == 2 * 23
 
 
 def test_mask_of_another_size_is_an_error():
     with pytest.raises(ValueError, match=r"the pictures' shape \(4, 6\)"):
-        checked_masks(np.ones((6, 4)), IMAGES, wanted=True)
+        checked_masks(np.ones((6, 4)), IMAGES, taken=True, needed=True)
 
 
 def test_mask_with_other_levels_is_an_error():
     with pytest.raises(ValueError, match="from 0 to 1 or 255"):
-        checked_masks(-np.ones((4, 6)), IMAGES, wanted=True)
+        checked_masks(-np.ones((4, 6)), IMAGES, taken=True, needed=True)
 
 
-@pytest.mark.parametrize(("given", "wanted"), [(None, True), (1, False)])
-def test_missing_and_superfluous_masks_are_errors(given, wanted):
-    with pytest.raises(ValueError, match="`masks` must be"):
-        checked_masks(given, IMAGES, wanted)
+def test_missing_masks_are_errors():
+    with pytest.raises(ValueError, match="`masks` must be given"):
+        checked_masks(None, IMAGES, taken=True, needed=True)
+
+
+def test_superfluous_masks_are_errors():
+    with pytest.raises(ValueError, match="`masks` must be None"):
+        checked_masks(np.ones((4, 6)), IMAGES, taken=False, needed=False)
+
+
+def test_masks_may_be_left_out():
+    assert checked_masks(None, IMAGES, taken=True, needed=False) is None
 
 
 def test_empty_mask_is_a_warning():
     with pytest.warns(UserWarning, match="`masks` is empty"):
-        checked_masks(np.zeros((4, 6)), IMAGES, wanted=True)
+        checked_masks(np.zeros((4, 6)), IMAGES, taken=True, needed=True)

@@ -124,6 +124,19 @@ def test_edits_differ(model, images):
     assert (denoised != styled).any()
 
 
+@pytest.mark.parametrize("edit", ["denoise", "restyle"])
+def test_masks_may_limit_other_edits(model, images, masks, edit):
+    style = "map" if edit == "restyle" else None
+    painted = model.edit(images, edit, masks, style=style, seed=0)
+    np.testing.assert_array_equal(painted[~masks], images[~masks])
+    assert (painted[masks] != images[masks]).any()
+
+
+def test_upscale_takes_no_masks(model, images, masks):
+    with pytest.raises(ValueError, match="`masks` must be None"):
+        model.edit(images[:, ::2, ::2], "upscale", masks[:, ::2, ::2])
+
+
 def test_guidance_keeps_the_source(model, images, masks):
     painted = model.edit(
         images, "inpaint", masks, labels=1, guidance_scale=2.0, seed=0

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from keras_igpt.captions import encode_text
-from keras_igpt.prompts import ClassPrompt, Prompt, TextPrompt
+from keras_igpt.prompts import ClassPrompt, Prompt, PromptSummary, TextPrompt
 
 
 @pytest.fixture
@@ -110,3 +110,41 @@ def test_quoted_letters_do_not_change_bytes_outside():
     first, second = np.asarray(layer(texts)[0])
     changed = np.any(first != second, axis=-1)
     assert np.flatnonzero(changed).tolist() == [3, 4, 5]
+
+
+# === Summary ===
+
+
+@pytest.fixture
+def summary():
+    keras.utils.set_random_seed(0)
+    layer = PromptSummary(4)
+    layer.build()
+    layer.output_projection.kernel.assign(np.eye(4))
+    return layer
+
+
+def test_a_summary_is_one_vector_per_prompt(summary):
+    vectors = np.random.default_rng(0).normal(size=(2, 3, 4))
+    assert summary(vectors, np.ones((1, 3), bool)).shape == (2, 1, 4)
+
+
+def test_a_summary_leaves_out_what_holds_nothing(summary):
+    vectors = np.random.default_rng(0).normal(size=(1, 3, 4))
+    changed = vectors + np.array([0, 0, 1])[None, :, None]
+    visible = np.array([[True, True, False]])
+    np.testing.assert_array_equal(
+        summary(vectors, visible), summary(changed, visible)
+    )
+
+
+def test_the_summary_of_nothing_is_zero(summary):
+    found = summary(np.ones((1, 3, 4)), np.zeros((1, 3), bool))
+    np.testing.assert_array_equal(found, 0)
+
+
+def test_a_new_summary_says_nothing():
+    layer = PromptSummary(4)
+    layer.build()
+    found = layer(np.ones((1, 3, 4)), np.ones((1, 3), bool))
+    np.testing.assert_array_equal(found, 0)

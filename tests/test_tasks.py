@@ -34,11 +34,21 @@ def test_edits_have_numbers_from_one():
 
 
 @pytest.mark.parametrize(
-    "wanted", [("upscale",), ("restyle",), ("restyle", "x")]
+    "wanted", [("upscale",), ("restyle", "x"), ("inpaint", "map")]
 )
 def test_unknown_edit_names_the_known_ones(wanted):
     with pytest.raises(ValueError, match="inpaint, colorize, restyle/map"):
         Tasks(NAMES, SHAPE).find(*wanted)
+
+
+def test_one_of_several_styles_must_be_named():
+    with pytest.raises(ValueError, match="which edit is meant: map, kit"):
+        Tasks(NAMES, SHAPE).find("restyle")
+
+
+def test_a_single_style_need_not_be_named():
+    tasks = Tasks(["inpaint", "restyle/map"], SHAPE)
+    assert tasks.find("restyle") == (EDITS["restyle"], 2)
 
 
 @pytest.mark.parametrize("name", ["outpaint", "replace"])
