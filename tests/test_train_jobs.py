@@ -81,6 +81,19 @@ def test_resume_with_another_unit_is_an_error(class_run):
         )
 
 
+def test_a_run_with_averages_goes_on(class_folder, tmp_path):
+    options = {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}
+    options["ema"] = 0.9
+    train_jobs.train(options, tmp_path / "run")
+    row = train_jobs.train(
+        {**options, "epochs": 2}, tmp_path / "run", resume=True
+    )
+    last = load(tmp_path / "run" / "last.keras")
+    assert row["epoch"] == 2
+    assert last.optimizer.use_ema and last.optimizer.ema_momentum == 0.9
+    assert int(last.optimizer.iterations) == row["step"]
+
+
 # === Captions and learned tokens ===
 
 
