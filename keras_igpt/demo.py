@@ -269,7 +269,7 @@ class Page:
         for name in ("glyphs", "text"):
             if name in asked:
                 placed[name] = asked[name]
-        opened(lambda picture: None, None)
+        opened(None, None, shown)
         for field in placed.values():
             gr.on(
                 field.change,
@@ -374,8 +374,11 @@ class Page:
             button = gr.Button("Let the model paint one")
         channels = self.model.tokenizer.channels
 
-        def opened(show, target):
-            """`show` makes of a picture what the component `target` shows."""
+        def opened(show, target, busy=None):
+            """`show` makes of a picture what the component `target` shows.
+
+            Without, `busy` shows that something is going on.
+            """
             outputs = [picture] if target is None else [picture, target]
 
             def keep(image):
@@ -391,12 +394,14 @@ class Page:
                 self._call(chosen, {"path": upload}),
                 upload,
                 outputs,
+                show_progress_on=target if busy is None else busy,
                 api_visibility="private",
             )
             button.click(
                 self._call(painted, {}),
                 None,
                 outputs,
+                show_progress_on=target if busy is None else busy,
                 concurrency_id="model",
                 concurrency_limit=AT_ONCE,
                 api_visibility="private",
