@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "training": set(),
     "progress": set(),
     "captions": set(),
-    "prompts": {"captions"},
+    "prompts": {"captions", "layers"},
     "image_records": set(),
     "image_files": {"image_records"},
     "files": set(),
@@ -103,7 +103,13 @@ MAY_IMPORT = {
     },
     "serving_guide": set(),
     "warmup": set(),
-    "export": {"compiled", "serving_graph", "serving_guide", "warmup"},
+    "export": {
+        "compiled",
+        "files",
+        "serving_graph",
+        "serving_guide",
+        "warmup",
+    },
     "model": {
         "attention",
         "block",
