@@ -65,7 +65,7 @@ def pairs(model, scenes):
         0, ..., :3
     ]
     yield "denoise", noisy, edit(noisy, "denoise")
-    text = 'Two yellow players, day, sign "WIN"'
+    text = 'Two yellow players, day, sign "ACE"'
     layout = scenes[0]["layout"]
     yield (
         "restyle, layout → picture: " + text,
@@ -78,7 +78,7 @@ def pairs(model, scenes):
         third,
         edit(third, "restyle", style="twin", text=text, guidance_scale=2),
     )
-    text = 'Night, goal, sign "KERAS"'
+    text = 'Day, goal, sign "KERAS"'
     part = first[26:62, 6:40]
     canvas, mask = fitting.place(part, (64, 64), 26, 14, 1.0)
     canvas, mask = signs.with_sign(canvas, mask, signs.quoted_word(text))
