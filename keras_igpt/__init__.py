@@ -1,6 +1,7 @@
 """keras_igpt: one decoder-only Transformer that paints pictures."""
 
-from keras_igpt import data
+from keras_igpt import data, openai
+from keras_igpt.classifier import ImageGPTClassifier
 from keras_igpt.files import load
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
@@ -11,6 +12,7 @@ from keras_igpt.vq import VQTokenizer
 __all__ = [
     "BitsPerPixel",
     "ImageGPT",
+    "ImageGPTClassifier",
     "PaletteTokenizer",
     "TokenCrossentropy",
     "TrainingBudget",
@@ -18,4 +20,5 @@ __all__ = [
     "__version__",
     "data",
     "load",
+    "openai",
 ]

@@ -332,9 +332,7 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
         )
         return self.logits(hidden)[:, 0], {**caches, "blocks": blocks}
 
-    def _read(
-        self, conditions, tokens, training=None, start=True, states=None
-    ):
+    def _read(self, conditions, tokens, training=None, start=True, states=None):
         """Hidden states of cells `(B, T, d)`, and the caches of all."""
         batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
         given = ops.cast(tokens, "int32")
@@ -446,6 +444,7 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
             )
         from keras_igpt.export import export
 
+        self._check_paints()
         return export(self, filepath, **kwargs)
 
     def get_config(self):

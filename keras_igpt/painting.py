@@ -31,8 +31,8 @@ class Painting:
     """The verbs of `ImageGPT`, apart from its network for the reader's sake.
 
     Expects of the class it is mixed into: `tokenizer`, `num_cells`,
-    `num_classes`, `text_length`, `prompt`, `vocabulary_size`, and a dict
-    `_compiled`.
+    `num_classes`, `text_length`, `prompt`, `vocabulary_size`, `objective`,
+    and a dict `_compiled`.
     """
 
     def generate(
@@ -235,6 +235,7 @@ class Painting:
                 `"text"` if the model has them. Others are not looked at.
             batch_size: int.
         """
+        self._check_paints()
         if "score" not in self._compiled:
 
             def score(inputs):
@@ -263,6 +264,7 @@ class Painting:
         Cells known in all pictures are read at once if they are in front, and
         not at all if they are at the end.
         """
+        self._check_paints()
         count = len(tokens)
         if sampler is not None:
             _check_sampler_alone(settings)
@@ -297,6 +299,15 @@ class Painting:
         chunks = _chunks(count, min(max(size, MIN_BATCH), MAX_BATCH))
         with ThreadPoolExecutor(workers) as pool:
             return np.concatenate(list(pool.map(paint, *zip(*chunks))))
+
+    def _check_paints(self):
+        """Refuses to write cells in order, if every cell has seen all."""
+        if self.objective == "bert":
+            raise ValueError(
+                "`objective` must be 'autoregressive' to paint and to score. "
+                "Received: a model with objective='bert'. Do use its "
+                "`features`, or an ImageGPTClassifier made of it."
+            )
 
     def _decoder(self, asked, settings, sampler, jit_compile):
         """The compiled decoding function, kept for the next call."""
