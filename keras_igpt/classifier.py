@@ -24,9 +24,11 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
     of the tokens, which keeps the model from forgetting.
 
     Freezing and LoRA are Keras's own: `classifier.backbone.trainable = False`
-    leaves a linear probe;
-    `classifier.backbone.blocks[i].attention.query_key_value.enable_lora(8)`
-    learns a small change of one projection.
+    leaves a linear probe. With `weight.trainable = False` for all of
+    `classifier.backbone.weights`, and then
+    `block.attention.query_key_value.enable_lora(8)` for its `blocks`, small
+    changes of single projections are learned; a file then has them as part
+    of the projections, and the loaded model is to be compiled again.
 
     Args:
         backbone: an `ImageGPT`, which learns with it. Its prompts stay empty.
@@ -64,6 +66,8 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
         self.backbone = backbone
         self.num_classes = num_classes
         self.generative_weight = generative_weight
+        if not generative_weight:
+            backbone.head.trainable = False  # Nothing asks it.
         self.head = keras.layers.Dense(
             num_classes,
             kernel_initializer="zeros",
@@ -95,6 +99,16 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
     def build(self, input_shape=None):
         self.head.build((None, self.backbone.config["hidden_dim"]))
         self.built = True
+
+    @property
+    def given_weights(self):
+        """Weights of the backbone that are not learned."""
+        if not self.trainable:
+            return self.weights
+        given, head = self.backbone.given_weights, self.backbone.head
+        if self.generative_weight or not self.backbone.trainable:
+            return given
+        return [*given, *head.weights]
 
     def call(self, inputs, training=None):
         backbone, tokens = self.backbone, inputs["tokens"]

@@ -61,7 +61,7 @@ class Features:
 
     def token_features(self, tokens, layer=None, batch_size=16):
         """As `features`, for int tokens of shape `(batch, N)`."""
-        layers = self._layers(layer)
+        layers = self._asked_layers(layer)
         key = ("features", layers)
         if key not in self._compiled:
 
@@ -90,7 +90,7 @@ class Features:
             for i in layers
         ]
 
-    def _layers(self, layer):
+    def _asked_layers(self, layer):
         """Layers that are asked for, checked, as a tuple."""
         depth = len(self.blocks)
         if layer is None:

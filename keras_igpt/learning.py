@@ -19,7 +19,20 @@ from keras_igpt.training import (
 
 
 class TakesTokens:
-    """A `keras.Model` that asks for tokens when it is given pictures."""
+    """A `keras.Model` that asks for tokens when it is given pictures.
+
+    Expects of the class it is mixed into: `given_weights`, those that no
+    training of it changes.
+    """
+
+    def get_compile_config(self):
+        # Files keep neither single weights that are frozen nor LoRA, so that
+        # an optimizer would come back with state for other weights.
+        learned = len(self.weights) - len(self.given_weights)
+        whole = len(self.trainable_weights) == learned
+        if whole or getattr(self, "quantization", None):
+            return super().get_compile_config()
+        return None
 
     def compile_from_config(self, config):
         # Keras leaves this to classes with a `compile` of their own.
@@ -110,6 +123,11 @@ class Learning(TakesTokens):
         nulls = self.null_conditions(1)
         nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
         return functools.partial(self.tasks.draw, nulls=nulls)
+
+    @property
+    def given_weights(self):
+        """Weights of the tokenizer; all, if the model is frozen."""
+        return self.tokenizer.weights if self.trainable else self.weights
 
     @property
     def draw_masked(self):

@@ -245,6 +245,8 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
                 self.prompt_length,
             )
         self.build()
+        if not self.trainable:
+            self.trainable = False  # Of the parts too.
 
     def build(self, input_shape=None):
         width = self.config["hidden_dim"]

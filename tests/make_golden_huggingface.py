@@ -18,14 +18,14 @@ import torch
 import transformers
 
 PATH = pathlib.Path(__file__).parent / "golden" / "huggingface.npz"
-# Continued ids: START and 7 pixels, then 64 more.
-KNOWN, NEW = 7, 64
+# Continued ids: START and a row of 9 pixels, then 64 more.
+KNOWN, NEW = 9, 64
 COMMON = {
-    "n_embd": 32,
+    "n_embd": 16,
     "n_layer": 2,
     "n_head": 4,
     "vocab_size": 18,
-    "n_positions": 72,
+    "n_positions": 81,
     "resid_pdrop": 0.0,
     "embd_pdrop": 0.0,
     "attn_pdrop": 0.0,
@@ -33,7 +33,7 @@ COMMON = {
 CASES = {
     "plain": {},
     "odd": {
-        "n_embd": 33,
+        "n_embd": 21,
         "n_head": 3,
         "n_inner": 37,
         "activation_function": "gelu",
@@ -45,7 +45,7 @@ CASES = {
     },
     "one layer, 99 words": {"n_layer": 1, "n_head": 1, "vocab_size": 99},
 }
-SIZE = {"height": 8, "width": 9}
+SIZE = {"height": 9, "width": 9}
 
 
 def make(changes, generator):
@@ -61,7 +61,7 @@ def make(changes, generator):
             weight.copy_(values + (1.0 if "ln_" in name else 0.0))
     colors = config.vocab_size - 1
     palette = generator.uniform(-1, 1, (colors, 3)).astype("float32")
-    ids = torch.tensor(generator.integers(0, colors, (2, 72)))
+    ids = torch.tensor(generator.integers(0, colors, (2, 81)))
     ids[0, 0] = colors
     with torch.no_grad():
         read = model(ids, labels=ids, output_hidden_states=True)
