@@ -245,8 +245,9 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
                 self.prompt_length,
             )
         self.build()
-        if not self.trainable:
-            self.trainable = False  # Of the parts too.
+        for layer in self.layers:
+            # The flag came before there were parts to tell it to.
+            layer.trainable = layer.trainable and self.trainable
 
     def build(self, input_shape=None):
         width = self.config["hidden_dim"]
