@@ -27,7 +27,7 @@ def probe(model, data, layer, limit, split, seed, out, report=print):
     """
     painter = load(model)
     layers = _layers(layer, len(painter.blocks))
-    train, test = _pictures(painter, data, limit, split)
+    train, test, _ = _pictures(painter, data, limit, split)
     rows = probing.probe(painter, train, test, layers, seed, report)
     best = max(
         (row for row in rows if row["layer"] is not None),
@@ -57,12 +57,12 @@ def classify(model, data, options, split, out, report=print):
     """
     keras.utils.set_random_seed(options["seed"])
     painter = load(model)
-    train, test = _pictures(painter, data, options["limit"], split)
+    train, test, class_names = _pictures(painter, data, options["limit"], split)
     if options["scratch"]:
         painter = type(painter).from_config(painter.get_config())
     classifier = ImageGPTClassifier.from_model(
         painter,
-        len(datasets.load(data).class_names),
+        len(class_names),
         options["generative_weight"],
     )
     classifier.compile()
@@ -99,7 +99,7 @@ def _layers(layer, depth):
 
 
 def _pictures(model, data, limit, split):
-    """Training and test pictures of the model's size."""
+    """Training and test pictures of the model's size, and names of classes."""
     height, width, channels = model.tokenizer.image_shape
     train, test = (
         datasets.load(
@@ -107,4 +107,5 @@ def _pictures(model, data, limit, split):
         )
         for part in ("train", split)
     )
-    return train if limit is None else train.take(limit), test
+    names = train.class_names
+    return train if limit is None else train.take(limit), test, names
