@@ -8,6 +8,7 @@ import json
 import math
 import pathlib
 import pickle
+import zipfile
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -159,11 +160,19 @@ def read_torch(path):
             "torch`, or get the folder's model.safetensors."
         ) from None
     try:
-        state = torch.load(path, "cpu", weights_only=True, mmap=True)
-    except (pickle.UnpicklingError, RuntimeError) as error:
+        state = torch.load(
+            path,
+            "cpu",
+            weights_only=True,
+            # Old files are no archives, and cannot be read in parts.
+            mmap=zipfile.is_zipfile(path),
+        )
+    except (pickle.UnpicklingError, RuntimeError, EOFError):
+        # PyTorch's own words go on to say how to run the program in it.
         raise ValueError(
-            f"`path` must be a PyTorch file of tensors alone. Received: {path} "
-            f"({str(error).splitlines()[0]})"
+            "`path` must be a whole PyTorch file of tensors alone. "
+            f"Received: {path}, which holds something else. "
+            "Do get the folder's model.safetensors."
         ) from None
 
     def tensor(value):
