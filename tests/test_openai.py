@@ -293,7 +293,8 @@ import numpy as np, torch, transformers
 folder, data = sys.argv[1:]
 model = transformers.ImageGPTForCausalImageModeling.from_pretrained(folder)
 given = np.load(data)
-ids = np.concatenate([np.full((2, 1), 6), given["tokens"][:, :-1]], axis=1)
+start = np.full((2, 1), given["start"])
+ids = np.concatenate([start, given["tokens"][:, :-1]], axis=1)
 with torch.no_grad():
     logits = model.eval()(torch.tensor(ids)).logits.numpy()
 np.testing.assert_allclose(logits, given["logits"], atol=1e-4)
@@ -302,16 +303,28 @@ print("same")
 
 
 @pytest.mark.slow
-def test_transformers_loads_what_is_written(checkpoint, tmp_path):
+@pytest.mark.parametrize("case", ["of OpenAI", *CASES])
+def test_transformers_loads_what_is_written(checkpoint, tmp_path, case):
     """Runs `KERAS_IGPT_TRANSFORMERS_PYTHON`, or this Python if it can."""
     python = os.environ.get("KERAS_IGPT_TRANSFORMERS_PYTHON")
     if python is None:
         pytest.importorskip("transformers")
         python = sys.executable
-    model, tokens = openai.load(checkpoint[1]), some_tokens()
+    folder = checkpoint[1]
+    if case != "of OpenAI":
+        folder = tmp_path / "theirs"
+        unpack(case, folder)
+    model = openai.load(folder)
+    tokens = np.random.default_rng(0).integers(
+        0, model.vocabulary_size, (2, model.num_cells), "int32"
+    )
     openai.save(model, tmp_path / "new")
-    logits = np.asarray(model({"tokens": tokens}))
-    np.savez(tmp_path / "data.npz", tokens=tokens, logits=logits)
+    np.savez(
+        tmp_path / "data.npz",
+        tokens=tokens,
+        start=model.start_token,
+        logits=model({"tokens": tokens}),
+    )
     program = [python, "-c", textwrap.dedent(TRANSFORMERS)]
     done = subprocess.run(
         [*program, tmp_path / "new", tmp_path / "data.npz"],
