@@ -1,7 +1,8 @@
 """keras_igpt: one decoder-only Transformer that paints pictures."""
 
-from keras_igpt import data
+from keras_igpt import data, openai
 from keras_igpt.callbacks import SampleImages, averaged_weights
+from keras_igpt.classifier import ImageGPTClassifier
 from keras_igpt.files import load
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
@@ -12,6 +13,7 @@ from keras_igpt.vq import VQTokenizer
 __all__ = [
     "BitsPerPixel",
     "ImageGPT",
+    "ImageGPTClassifier",
     "PaletteTokenizer",
     "SampleImages",
     "TokenCrossentropy",
@@ -21,4 +23,5 @@ __all__ = [
     "averaged_weights",
     "data",
     "load",
+    "openai",
 ]

@@ -115,6 +115,7 @@ class Attention(keras.layers.Layer):
         use_bias: bool. Biases in both projections.
         output_scale: float. Standard deviation of the output projection's
             initial weights, relative to `1 / sqrt(hidden_dim)`.
+        score_scale: float. Factor on the scores, beside `1 / sqrt(head_dim)`.
     """
 
     def __init__(
@@ -125,6 +126,7 @@ class Attention(keras.layers.Layer):
         qk_norm=True,
         use_bias=False,
         output_scale=1.0,
+        score_scale=1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -135,6 +137,7 @@ class Attention(keras.layers.Layer):
         self.qk_norm = qk_norm
         self.use_bias = use_bias
         self.output_scale = output_scale
+        self.score_scale = score_scale
         self.query_key_value = dense(
             3 * hidden_dim, use_bias, 1.0, self.dtype_policy, "query_key_value"
         )
@@ -182,6 +185,8 @@ class Attention(keras.layers.Layer):
             query, key = self.query_norm(query), self.key_norm(key)
         if angles is not None:
             query, key = rotate(query, angles), rotate(key, angles)
+        if self.score_scale != 1:
+            query = query * self.score_scale
         if cache is None:
             x = causal_attention(query, key, value, bias, self.prompt_length)
             cache = cache_layout(key, value)
@@ -204,6 +209,7 @@ class Attention(keras.layers.Layer):
             "qk_norm": self.qk_norm,
             "use_bias": self.use_bias,
             "output_scale": self.output_scale,
+            "score_scale": self.score_scale,
         }
 
 

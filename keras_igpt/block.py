@@ -28,6 +28,8 @@ class TransformerBlock(keras.layers.Layer):
         use_bias=False,
         dropout=0.0,
         output_scale=1.0,
+        inner_dim=None,
+        score_scale=1.0,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -39,6 +41,8 @@ class TransformerBlock(keras.layers.Layer):
         self.use_bias = use_bias
         self.dropout = dropout
         self.output_scale = output_scale
+        self.inner_dim = inner_dim
+        self.score_scale = score_scale
         shared = {"output_scale": output_scale, "dtype": self.dtype_policy}
         self.attention_norm = norm(self.dtype_policy, "attention_norm")
         self.attention = Attention(
@@ -47,12 +51,18 @@ class TransformerBlock(keras.layers.Layer):
             prompt_length,
             qk_norm,
             use_bias,
+            score_scale=score_scale,
             name="attention",
             **shared,
         )
         self.feed_forward_norm = norm(self.dtype_policy, "feed_forward_norm")
         self.feed_forward = FeedForward(
-            hidden_dim, activation, use_bias, name="feed_forward", **shared
+            hidden_dim,
+            activation,
+            use_bias,
+            inner_dim=inner_dim,
+            name="feed_forward",
+            **shared,
         )
         self.residual_dropout = keras.layers.Dropout(
             dropout, dtype=self.dtype_policy, name="residual_dropout"
@@ -86,4 +96,6 @@ class TransformerBlock(keras.layers.Layer):
             "use_bias": self.use_bias,
             "dropout": self.dropout,
             "output_scale": self.output_scale,
+            "inner_dim": self.inner_dim,
+            "score_scale": self.score_scale,
         }

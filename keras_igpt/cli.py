@@ -263,6 +263,68 @@ def demo(
 
 
 @app.command()
+def probe(
+    model: ModelOption,
+    data: DataOption,
+    layer: Annotated[
+        str, typer.Option(help="all, middle, or numbers with commas between.")
+    ] = "all",
+    limit: Annotated[
+        int | None, typer.Option(help="Learn from the first pictures only.")
+    ] = None,
+    split: Annotated[str, typer.Option()] = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[
+        pathlib.Path | None,
+        typer.Option(help="A .png file: accuracy over depth."),
+    ] = None,
+):
+    """Names pictures by the model's features: logistic regression."""
+    from keras_igpt import probe_jobs
+
+    console = new_console()
+    probe_jobs.probe(model, data, layer, limit, split, seed, out, console.print)
+
+
+@app.command()
+def classify(
+    model: ModelOption,
+    data: DataOption,
+    limit: Annotated[
+        int | None, typer.Option(help="Learn from the first pictures only.")
+    ] = None,
+    epochs: Annotated[int, typer.Option()] = 5,
+    batch_size: Annotated[int, typer.Option()] = 32,
+    learning_rate: Annotated[float, typer.Option()] = 3e-4,
+    generative_weight: Annotated[
+        float, typer.Option(help="Weight of the tokens' loss; 0 for none.")
+    ] = 1.0,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Begin with random weights.")
+    ] = False,
+    split: Annotated[str, typer.Option()] = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[
+        pathlib.Path | None, typer.Option(help="A .keras file.")
+    ] = None,
+):
+    """Fine-tunes a model to name pictures; prints the test accuracy."""
+    from keras_igpt import probe_jobs
+
+    options = {
+        "limit": limit,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "learning_rate": learning_rate,
+        "generative_weight": generative_weight,
+        "scratch": scratch,
+        "seed": seed,
+    }
+    console = new_console()
+    probe_jobs.classify(model, data, options, split, out, console.print)
+
+
+@app.command()
 def export(
     model: ModelOption,
     out: Annotated[

@@ -60,6 +60,9 @@ class ModelSize(enum.StrEnum):
     small = "small"
     base = "base"
     large = "large"
+    igpt_s = "igpt_s"
+    igpt_m = "igpt_m"
+    igpt_l = "igpt_l"
 
 
 def numbers(option, value, count, optional=False):

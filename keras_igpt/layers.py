@@ -8,7 +8,7 @@ import math
 import keras
 from keras import ops
 
-ACTIVATIONS = ("swiglu", "quick_gelu")
+ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
 NORM_EPSILON = 1e-5
 
 
@@ -44,17 +44,22 @@ class CellEmbedding(keras.layers.Layer):
         self.token_embedding.build((None, None))
         self.position_embedding.build((None,))
 
-    def call(self, previous, cells):
+    def call(self, previous, cells, masked=None):
         """Embeds the tokens before some cells.
 
         Args:
             previous: int32 tensor of shape `(B, T)`.
             cells: int32 tensor of shape `(T,)`, places in raster order.
+            masked: bool tensor of shape `(B, T)`, True where the place alone
+                goes in; or None.
 
         Returns:
             float tensor of shape `(B, T, hidden_dim)`.
         """
-        return self.token_embedding(previous) + self.position_embedding(cells)
+        x = self.token_embedding(previous)
+        if masked is not None:
+            x = ops.where(masked[:, :, None], ops.zeros_like(x), x)
+        return x + self.position_embedding(cells)
 
     def get_config(self):
         return {
@@ -72,10 +77,12 @@ class FeedForward(keras.layers.Layer):
     Args:
         hidden_dim: int. Width of the residual stream.
         activation: `"swiglu"` (inner width 8/3 of `hidden_dim`, rounded up to
-            a multiple of 16) or `"quick_gelu"` (inner width 4 times), which
-            is `x * sigmoid(1.702 x)`. Both have as many weights.
+            a multiple of 16), `"quick_gelu"` (inner width 4 times), which
+            is `x * sigmoid(1.702 x)`, or `"gelu"` (4 times), which is
+            `x * Phi(x)` of the normal distribution. All have as many weights.
         use_bias: bool.
         output_scale: float, as in `Attention`.
+        inner_dim: int. Another inner width.
     """
 
     def __init__(
@@ -84,6 +91,7 @@ class FeedForward(keras.layers.Layer):
         activation="swiglu",
         use_bias=False,
         output_scale=1.0,
+        inner_dim=None,
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -91,13 +99,15 @@ class FeedForward(keras.layers.Layer):
         self.activation = activation
         self.use_bias = use_bias
         self.output_scale = output_scale
-        if activation == "swiglu":
-            self.inner_dim = math.ceil(hidden_dim * 8 / 3 / 16) * 16
-            inner_width = 2 * self.inner_dim
-        else:
-            self.inner_dim = inner_width = 4 * hidden_dim
+        gated = activation == "swiglu"
+        usual = math.ceil(hidden_dim * 8 / 3 / 16) * 16
+        self.inner_dim = inner_dim or (usual if gated else 4 * hidden_dim)
         self.inner = dense(
-            inner_width, use_bias, 1.0, self.dtype_policy, "inner"
+            self.inner_dim * (2 if gated else 1),
+            use_bias,
+            1.0,
+            self.dtype_policy,
+            "inner",
         )
         self.output_projection = dense(
             hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
@@ -112,6 +122,8 @@ class FeedForward(keras.layers.Layer):
         if self.activation == "swiglu":
             gate, x = ops.split(x, 2, axis=-1)
             x = ops.silu(gate) * x
+        elif self.activation == "gelu":
+            x = ops.gelu(x, approximate=False)
         else:
             x = x * ops.sigmoid(1.702 * x)
         return self.output_projection(x)
@@ -123,6 +135,7 @@ class FeedForward(keras.layers.Layer):
             "activation": self.activation,
             "use_bias": self.use_bias,
             "output_scale": self.output_scale,
+            "inner_dim": self.inner_dim,
         }
 
 

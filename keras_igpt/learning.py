@@ -10,18 +10,57 @@ from keras import ops
 from keras_igpt import data, progress
 from keras_igpt.checks import check_positive
 from keras_igpt.conditions import encode_captions, encode_labels
-from keras_igpt.training import BitsPerPixel, TokenBatches, TokenCrossentropy
+from keras_igpt.training import (
+    BitsPerPixel,
+    TokenBatches,
+    TokenCrossentropy,
+    draw_masked,
+)
 
 # Pictures that `prepare` reads at a time.
 PREPARED = 256
 
 
-class Learning:
+class TakesTokens:
+    """A `keras.Model` that asks for tokens when it is given pictures.
+
+    Expects of the class it is mixed into: `given_weights`, those that no
+    training of it changes.
+    """
+
+    def get_compile_config(self):
+        # Files keep neither single weights that are frozen nor LoRA, so that
+        # an optimizer would come back with state for other weights.
+        learned = len(self.weights) - len(self.given_weights)
+        whole = len(self.trainable_weights) == learned
+        if whole or getattr(self, "quantization", None):
+            return super().get_compile_config()
+        return None
+
+    def compile_from_config(self, config):
+        # Keras leaves this to classes with a `compile` of their own.
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def fit(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().fit(x, *args, **kwargs)
+
+    def evaluate(self, x=None, *args, **kwargs):
+        _check_prepared(x)
+        return super().evaluate(x, *args, **kwargs)
+
+    def predict(self, x, *args, **kwargs):
+        _check_prepared(x)
+        return super().predict(x, *args, **kwargs)
+
+
+class Learning(TakesTokens):
     """What `ImageGPT` changes of Keras's training, apart from its network.
 
     Stands before `keras.Model` among the bases of the class it is mixed into,
     and expects of it: `tokenizer`, `num_cells`, `num_classes`, `text_length`,
-    `vocabulary_size`, `tasks` and `null_conditions`.
+    `vocabulary_size`, `objective`, `tasks` and `null_conditions`.
     """
 
     def prepare(
@@ -47,7 +86,9 @@ class Learning:
                 False to do nothing but paint from nothing.
 
         Returns:
-            A `keras.utils.PyDataset` of `(inputs, tokens)` batches.
+            A `keras.utils.PyDataset` of `(inputs, tokens)` batches; with the
+            objective "bert" of `(inputs, tokens, weights)`, for only the
+            cells that are hidden count.
         """
         check_positive("batch_size", batch_size)
         edits = edits and len(self.tasks) > 0
@@ -63,7 +104,7 @@ class Learning:
             name: np.concatenate([part[name] for part in parts])
             for name in parts[0]
         }
-        draw = self._draw() if edits else None
+        draw = self._draw() if edits else self.draw_masked
         return TokenBatches(inputs, batch_size, shuffle, seed, draw)
 
     def _columns(self, batch, truncate, edits):
@@ -90,13 +131,24 @@ class Learning:
         nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
         return functools.partial(self.tasks.draw, nulls=nulls)
 
+    @property
+    def given_weights(self):
+        """Weights of the tokenizer; all, if the model is frozen."""
+        return self.tokenizer.weights if self.trainable else self.weights
+
+    @property
+    def draw_masked(self):
+        """Hides cells of a batch for the objective "bert"; else None."""
+        return draw_masked if self.objective == "bert" else None
+
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """As `keras.Model.compile`, with defaults for all arguments.
 
         Args:
             optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
             loss: default `TokenCrossentropy()`.
-            metrics: default `[BitsPerPixel(…)]`.
+            metrics: default `[BitsPerPixel(…)]`; with the objective "bert" it
+                is weighted, so that hidden cells alone count.
             kwargs: passed on.
         """
         if optimizer is None:
@@ -106,26 +158,12 @@ class Learning:
         if metrics is None:
             pixels = math.prod(self.tokenizer.image_size)
             metrics = [BitsPerPixel(pixels / self.num_cells)]
+            if self.objective == "bert":
+                kwargs = {"weighted_metrics": metrics, **kwargs}
+                metrics = []
         super().compile(
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )
-
-    def compile_from_config(self, config):
-        # Keras leaves this to classes with a `compile` of their own.
-        self.compile(**keras.saving.deserialize_keras_object(config))
-        self.optimizer.build(self.trainable_variables)
-
-    def fit(self, x=None, *args, **kwargs):
-        _check_prepared(x)
-        return super().fit(x, *args, **kwargs)
-
-    def evaluate(self, x=None, *args, **kwargs):
-        _check_prepared(x)
-        return super().evaluate(x, *args, **kwargs)
-
-    def predict(self, x, *args, **kwargs):
-        _check_prepared(x)
-        return super().predict(x, *args, **kwargs)
 
 
 def default_optimizer(ema=None):

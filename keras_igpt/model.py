@@ -22,16 +22,20 @@ from keras_igpt.checks import (
     check_positive,
     check_width,
 )
+from keras_igpt.features import Features
 from keras_igpt.layers import ACTIVATIONS, CellEmbedding, norm
 from keras_igpt.learning import Learning
 from keras_igpt.painting import Painting
 from keras_igpt.prompts import Prompt, PromptSummary
+from keras_igpt.sizes import SIZES
 from keras_igpt.source_encoder import SourceEncoder
 from keras_igpt.tasks import Tasks
 
+OBJECTIVES = ("autoregressive", "bert")
+
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(Painting, Learning, keras.Model):
+class ImageGPT(Painting, Features, Learning, keras.Model):
     """A decoder-only Transformer that paints pictures token by token.
 
     The input at a cell is the token before it and the cell's place; the
@@ -54,17 +58,30 @@ class ImageGPT(Painting, Learning, keras.Model):
             style, as "restyle/layout".
         positions: `"rotary"` (rows and columns turn queries and keys, beside
             a learned vector per cell) or `"learned"` (that vector alone).
-        activation: `"swiglu"` or `"quick_gelu"`.
+        activation: `"swiglu"`, `"quick_gelu"` or `"gelu"`.
         qk_norm: bool. Normalise queries and keys.
         use_bias: bool. Biases in the projections.
         dropout: float. Rate on the embedding and on what blocks add.
+        inner_dim: int. Inner width of the feed-forward parts; None for 4
+            times `hidden_dim`, with "swiglu" 8/3 of it.
+        scale_by_layer: bool. Divide the attention scores of block i, counted
+            from 0, by i + 1.
+        objective: `"autoregressive"`, or `"bert"`: every cell sees all, and
+            learns what a sixth of them hide (Chen et al. 2020, section 2.2).
+            Such a model has features and can be a classifier's start, but
+            does not paint.
 
     Call arguments:
         inputs: dict of `"tokens"`, int32 `(B, N)`; if the model has classes,
             `"label"`, int32 `(B,)`; if it has captions, `"text"`, int32
             `(B, text_length)`, bytes; if it has edits, `"edit"`, int32
             `(B,)`, and `"source"`, uint8 `(B, height, width, C + 1)`, or
-            neither to paint from nothing.
+            neither to paint from nothing. With the objective "bert" also
+            `"masked"`, bool `(B, N)`, True where a token is hidden; without
+            it none is.
+        start: bool. Put START before the tokens. False is the raw form of
+            Hugging Face's ImageGPT: what goes into a cell is its own token
+            (which may be START, the id V), what comes out is of the next.
 
     Returns:
         float32 logits of shape `(B, N, V)`: those at cell i say what the
@@ -78,12 +95,7 @@ class ImageGPT(Painting, Learning, keras.Model):
     >>> images = model.generate(labels=[3, 7], seed=0)
     """
 
-    SIZES = {
-        "tiny": {"num_layers": 4, "num_heads": 4, "hidden_dim": 96},
-        "small": {"num_layers": 6, "num_heads": 6, "hidden_dim": 192},
-        "base": {"num_layers": 8, "num_heads": 8, "hidden_dim": 256},
-        "large": {"num_layers": 12, "num_heads": 8, "hidden_dim": 512},
-    }
+    SIZES = SIZES
 
     def __init__(
         self,
@@ -99,6 +111,9 @@ class ImageGPT(Painting, Learning, keras.Model):
         qk_norm=True,
         use_bias=False,
         dropout=0.0,
+        inner_dim=None,
+        scale_by_layer=False,
+        objective="autoregressive",
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -118,6 +133,14 @@ class ImageGPT(Painting, Learning, keras.Model):
         check_one_of("activation", activation, ACTIVATIONS)
         check_positive("num_layers", num_layers)
         check_width(hidden_dim, num_heads, positions)
+        if inner_dim is not None:
+            check_positive("inner_dim", inner_dim)
+        check_one_of("objective", objective, OBJECTIVES)
+        if objective == "bert" and edits:
+            raise ValueError(
+                "`edits` must be empty with the objective 'bert', which does "
+                f"not paint. Received: edits={tuple(edits)}."
+            )
         self.config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
@@ -130,7 +153,11 @@ class ImageGPT(Painting, Learning, keras.Model):
             "qk_norm": qk_norm,
             "use_bias": use_bias,
             "dropout": dropout,
+            "inner_dim": inner_dim,
+            "scale_by_layer": scale_by_layer,
+            "objective": objective,
         }
+        self.objective = objective
         self.quantization = None
         self._compiled = {}
 
@@ -179,6 +206,10 @@ class ImageGPT(Painting, Learning, keras.Model):
                 dtype=dtype,
                 name="source_encoder",
             )
+        # All may look at the prompt, and with "bert" at all cells too.
+        open_length = self.prompt_length
+        if objective == "bert":
+            open_length += self.num_cells
         self.embedding_dropout = keras.layers.Dropout(
             dropout, dtype=dtype, name="embedding_dropout"
         )
@@ -186,7 +217,7 @@ class ImageGPT(Painting, Learning, keras.Model):
             TransformerBlock(
                 hidden_dim,
                 num_heads,
-                self.prompt_length,
+                open_length,
                 activation,
                 qk_norm,
                 use_bias,
@@ -194,6 +225,8 @@ class ImageGPT(Painting, Learning, keras.Model):
                 # 2 L parts are added to the residual stream: each starts
                 # small enough for their sum to keep its variance.
                 output_scale=1 / math.sqrt(2 * num_layers),
+                inner_dim=inner_dim,
+                score_scale=1 / (i + 1) if scale_by_layer else 1.0,
                 dtype=dtype,
                 name=f"block_{i}",
             )
@@ -215,6 +248,9 @@ class ImageGPT(Painting, Learning, keras.Model):
                 self.prompt_length,
             )
         self.build()
+        for layer in self.layers:
+            # The flag came before there were parts to tell it to.
+            layer.trainable = layer.trainable and self.trainable
 
     def build(self, input_shape=None):
         width = self.config["hidden_dim"]
@@ -232,9 +268,25 @@ class ImageGPT(Painting, Learning, keras.Model):
 
     # === The network ===
 
-    def call(self, inputs, training=None):
-        hidden, _ = self._read(inputs, inputs["tokens"], training)
-        return self._logits(hidden)
+    def call(self, inputs, training=None, start=True):
+        return self.logits(self.read(inputs, training, start))
+
+    def read(self, inputs, training=None, start=True, states=None):
+        """What the last block gives for each cell, before the last norm.
+
+        Args:
+            inputs, training, start: as the model is called with.
+            states: list. The input of every block is appended, `(B, N, d)`.
+
+        Returns:
+            float tensor of shape `(B, N, d)`.
+        """
+        tokens = inputs["tokens"]
+        return self._read(inputs, tokens, training, start, states)[0]
+
+    def logits(self, hidden):
+        """float32 logits `(B, N, V)` of what `read` returns."""
+        return ops.cast(self.head(self.final_norm(hidden)), "float32")
 
     def prefill(self, conditions, prefix):
         """Reads the prompt and the first cells, all known, in one pass.
@@ -288,15 +340,19 @@ class ImageGPT(Painting, Learning, keras.Model):
         hidden, blocks = self._transform(
             x, place, length, caches["visible"], caches["blocks"]
         )
-        return self._logits(hidden)[:, 0], {**caches, "blocks": blocks}
+        return self.logits(hidden)[:, 0], {**caches, "blocks": blocks}
 
-    def _read(self, conditions, tokens, training=None):
+    def _read(self, conditions, tokens, training=None, start=True, states=None):
         """Hidden states of cells `(B, T, d)`, and the caches of all."""
         batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
-        start = ops.full((batch, 1), self.start_token, dtype="int32")
-        tokens = ops.cast(tokens, "int32")
-        previous = ops.concatenate([start, tokens], axis=1)[:, :length]
-        x = self.embedding(previous, ops.arange(length))
+        given = ops.cast(tokens, "int32")
+        if start and self.objective == "autoregressive":
+            first = ops.full((batch, 1), self.start_token, dtype="int32")
+            given = ops.concatenate([first, given], axis=1)[:, :length]
+        masked = conditions.get("masked")
+        if masked is not None:
+            masked = ops.cast(masked, "bool")
+        x = self.embedding(given, ops.arange(length), masked)
         x = self.embedding_dropout(x, training=training)
         caches = {}
         if self.source_encoder:
@@ -312,9 +368,18 @@ class ImageGPT(Painting, Learning, keras.Model):
             caches["summary"] = self.summary(prompt, visible)
             x = x + caches["summary"]
             x = ops.concatenate([prompt, x], axis=1)
-            length = length + self.prompt_length
+        if self.objective == "bert":
+            visible = ops.pad(
+                visible, [(0, 0), (0, length)], constant_values=True
+            )
+        length = length + self.prompt_length
         x, blocks = self._transform(
-            x, ops.arange(length), length, visible, training=training
+            x,
+            ops.arange(length),
+            length,
+            visible,
+            training=training,
+            states=states,
         )
         caches = {**caches, "blocks": blocks, "visible": visible}
         return x[:, self.prompt_length :], caches
@@ -326,7 +391,14 @@ class ImageGPT(Painting, Learning, keras.Model):
         return {**conditions, "edit": ops.zeros((batch,), "int32")}
 
     def _transform(
-        self, x, places, length, visible, caches=None, training=None
+        self,
+        x,
+        places,
+        length,
+        visible,
+        caches=None,
+        training=None,
+        states=None,
     ):
         """Through all blocks, looking at `length` positions."""
         mask = prefix_causal_mask(places, ops.arange(length), visible)
@@ -337,6 +409,8 @@ class ImageGPT(Painting, Learning, keras.Model):
         index = None if caches is None else places[0]
         written = []
         for i, block in enumerate(self.blocks):
+            if states is not None:
+                states.append(x[:, self.prompt_length :])
             x, cache = block(
                 x,
                 bias,
@@ -347,9 +421,6 @@ class ImageGPT(Painting, Learning, keras.Model):
             )
             written.append(cache)
         return x, tuple(written)
-
-    def _logits(self, hidden):
-        return ops.cast(self.head(self.final_norm(hidden)), "float32")
 
     # === Saving ===
 
@@ -387,6 +458,7 @@ class ImageGPT(Painting, Learning, keras.Model):
             )
         from keras_igpt import export
 
+        self._check_paints()
         if format == "litert":
             return export.export_litert(self, filepath)
         return export.export(self, filepath, **kwargs)

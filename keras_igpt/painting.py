@@ -31,8 +31,8 @@ class Painting:
     """The verbs of `ImageGPT`, apart from its network for the reader's sake.
 
     Expects of the class it is mixed into: `tokenizer`, `num_cells`,
-    `num_classes`, `text_length`, `prompt`, `vocabulary_size`, and a dict
-    `_compiled`.
+    `num_classes`, `text_length`, `prompt`, `vocabulary_size`, `objective`,
+    and a dict `_compiled`.
     """
 
     def generate(
@@ -246,6 +246,7 @@ class Painting:
             batch_size: int.
             per_cell: bool, as in `score`.
         """
+        self._check_paints()
         if "score" not in self._compiled:
 
             def score(inputs):
@@ -278,6 +279,7 @@ class Painting:
         Cells known in all pictures are read at once if they are in front, and
         not at all if they are at the end.
         """
+        self._check_paints()
         count = len(tokens)
         if sampler is not None:
             _check_sampler_alone(settings)
@@ -316,6 +318,15 @@ class Painting:
             ThreadPoolExecutor(workers) as pool,
         ):
             return np.concatenate(list(pool.map(paint, *zip(*chunks))))
+
+    def _check_paints(self):
+        """Refuses to write cells in order, if every cell has seen all."""
+        if self.objective == "bert":
+            raise ValueError(
+                "`objective` must be 'autoregressive' to paint and to score. "
+                "Received: a model with objective='bert'. Do use its "
+                "`features`, or an ImageGPTClassifier made of it."
+            )
 
     def _decoder(self, asked, settings, sampler, jit_compile):
         """The compiled decoding function, kept for the next call."""

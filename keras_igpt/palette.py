@@ -107,6 +107,24 @@ class PaletteTokenizer(keras.layers.Layer):
         self.adapted = True
         return self
 
+    def set_palette(self, colors):
+        """Takes a palette that is known already, as another program's.
+
+        Args:
+            colors: float array of shape `(num_colors, channels)`, -1 for
+                black to 1 for white.
+        """
+        colors = np.asarray(colors, "float32")
+        wanted = (self.num_colors, self.channels)
+        if colors.shape != wanted or not np.all(np.abs(colors) < 1.01):
+            raise ValueError(
+                f"`colors` must have shape {wanted} and values from -1 to 1. "
+                f"Received: colors.shape={colors.shape}, values up to "
+                f"{np.abs(colors).max(initial=0)}."
+            )
+        self.codebook.assign(colors)
+        self.adapted = True
+
     def encode(self, images):
         """Names every pixel's nearest colour.
 

@@ -7,6 +7,9 @@ import keras
 import numpy as np
 from keras import ops
 
+# Share of the cells that the objective "bert" hides.
+MASKED_RATE = 0.15
+
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class TokenCrossentropy(keras.losses.Loss):
@@ -84,6 +87,8 @@ class TokenBatches(keras.utils.PyDataset):
         draw: function of a batch's inputs and a `numpy.random.Generator` to
             the inputs that the model is given, called anew every time; or
             None.
+        target: str. What is to be told. If it is another input than
+            `"tokens"`, the model is not given it; None for inputs alone.
     """
 
     def __init__(
@@ -93,10 +98,12 @@ class TokenBatches(keras.utils.PyDataset):
         shuffle=True,
         seed=0,
         draw=None,
+        target="tokens",
         **kwargs,
     ):
         super().__init__(**kwargs)
         self.draw = draw
+        self.target = target
         self.inputs = inputs
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -124,6 +131,12 @@ class TokenBatches(keras.utils.PyDataset):
             name: array if name == "source" else array.astype("int32")
             for name, array in inputs.items()
         }
+        if self.target is None:
+            return (inputs,)
+        if self.target != "tokens":
+            return inputs, inputs.pop(self.target)
+        if "masked" in inputs:
+            return inputs, inputs["tokens"], masked_weights(inputs["masked"])
         return inputs, inputs["tokens"]
 
     def _draws(self, index):
@@ -144,7 +157,12 @@ class TokenBatches(keras.utils.PyDataset):
         def part(indices, shuffle):
             inputs = {k: array[indices] for k, array in self.inputs.items()}
             return TokenBatches(
-                inputs, self.batch_size, shuffle, self.seed, self.draw
+                inputs,
+                self.batch_size,
+                shuffle,
+                self.seed,
+                self.draw,
+                self.target,
             )
 
         return part(chosen[count:], self.shuffle), part(chosen[:count], False)
@@ -152,6 +170,26 @@ class TokenBatches(keras.utils.PyDataset):
     def on_epoch_end(self):
         if self.shuffle:
             self.generator.shuffle(self.order)
+
+
+def draw_masked(inputs, generator):
+    """Hides cells, as the objective "bert" does (Chen et al. 2020, 2.2).
+
+    Args:
+        inputs: dict of arrays, `"tokens"` `(B, N)` among them.
+        generator: a `numpy.random.Generator`.
+
+    Returns:
+        `inputs` with `"masked"`, bool `(B, N)`, each True with a chance of
+        15 %.
+    """
+    masked = generator.random(inputs["tokens"].shape) < MASKED_RATE
+    return {**inputs, "masked": masked}
+
+
+def masked_weights(masked):
+    """Weights `(B, N)` that make a mean over all one over hidden cells."""
+    return (masked * (masked.size / max(masked.sum(), 1))).astype("float32")
 
 
 class TrainingBudget(keras.callbacks.Callback):

@@ -19,6 +19,7 @@ def invoke(*args):
         *("quickstart", "train", "generate", "complete"),
         *("edit", "evaluate", "evaluate-edits"),
         *("judge", "judge-conversions", "demo", "export", "pack"),
+        *("probe", "classify"),
     ],
 )
 def test_help_says_what_a_command_does(command):

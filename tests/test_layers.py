@@ -1,5 +1,7 @@
 """Tests of the Transformer's smaller parts."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
@@ -27,6 +29,33 @@ def test_swiglu_matches_formula():
     np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-5)
 
 
+def test_gelu_matches_formula():
+    layer = layers.FeedForward(4, "gelu", inner_dim=7)
+    layer.build()
+    x = np.random.default_rng(0).normal(size=(1, 2, 4)).astype("float32")
+    inner = x @ np.asarray(layer.inner.kernel)
+    assert inner.shape[-1] == 7
+    inner = inner * (1 + np.vectorize(math.erf)(inner / math.sqrt(2))) / 2
+    expected = inner @ np.asarray(layer.output_projection.kernel)
+    np.testing.assert_allclose(np.asarray(layer(x)), expected, atol=1e-5)
+
+
+def test_swiglu_takes_an_inner_width():
+    layer = layers.FeedForward(4, "swiglu", inner_dim=7)
+    layer.build()
+    assert layer.inner.kernel.shape == (4, 14)
+
+
+def test_masked_cell_is_its_place_alone():
+    layer = layers.CellEmbedding(vocabulary_size=3, num_cells=4, hidden_dim=2)
+    layer.build()
+    places = np.asarray(layer.position_embedding.embeddings)
+    masked = np.array([[True, False]])
+    out = np.asarray(layer(np.array([[2, 1]]), np.array([0, 1]), masked))
+    np.testing.assert_allclose(out[0, 0], places[0])
+    assert np.all(out[0, 1] != places[1])
+
+
 def test_cell_embedding_adds_token_and_place():
     layer = layers.CellEmbedding(vocabulary_size=3, num_cells=4, hidden_dim=2)
     layer.build()
@@ -43,6 +72,7 @@ def test_cell_embedding_adds_token_and_place():
     [
         layers.CellEmbedding(3, 4, 2),
         layers.FeedForward(8, "quick_gelu", use_bias=True),
+        layers.FeedForward(8, "gelu", inner_dim=5),
     ],
     ids=lambda layer: layer.name,
 )

@@ -7,7 +7,7 @@ from conftest import make_model, some_inputs
 
 import keras_igpt
 from keras_igpt.captions import encode_text
-from keras_igpt.training import TokenBatches
+from keras_igpt.training import TokenBatches, TokenCrossentropy, token_nats
 
 
 @pytest.fixture(scope="module")
@@ -113,3 +113,65 @@ def test_prepare_carries_captions(captioned, tiny_images):
 def test_pictures_without_captions_are_an_error(captioned, tiny_images):
     with pytest.raises(ValueError, match="text_length=0"):
         captioned.prepare(tiny_images)
+
+
+# === The objective "bert" ===
+
+
+def test_bert_is_given_masks_and_weights(tiny_images):
+    model = make_model(num_classes=0, objective="bert")
+    inputs, tokens, weights = model.prepare(tiny_images, batch_size=8)[0]
+    masked = inputs["masked"].astype(bool)
+    assert masked.shape == tokens.shape == weights.shape
+    np.testing.assert_array_equal(weights > 0, masked)
+
+
+def test_bert_loss_is_the_mean_over_hidden_cells(tiny_images):
+    model = make_model(num_classes=0, objective="bert")
+    model.compile(loss=TokenCrossentropy(z_loss=0))
+    batches = model.prepare(tiny_images, batch_size=8, shuffle=False)
+    found = model.evaluate(batches, verbose=0, return_dict=True)
+    inputs, tokens, _ = batches[0]
+    nats = np.asarray(token_nats(tokens, model(inputs)))
+    expected = nats[inputs["masked"].astype(bool)].mean()
+    assert found["loss"] == pytest.approx(expected, rel=1e-5)
+    bits = expected / np.log(2)
+    assert found["bits_per_pixel"] == pytest.approx(bits, rel=1e-5)
+
+
+def test_bert_learns_from_the_cells_around():
+    greys = np.linspace(0, 255, 8).astype("uint8")
+    images = np.tile(greys[:, None, None, None], (1, 4, 4, 1))
+    model = make_model(
+        trained=False, num_classes=0, hidden_dim=32, objective="bert"
+    )
+    model.compile(keras.optimizers.Adam(1e-2))
+    batches = model.prepare(images, batch_size=8)
+    history = model.fit(batches, epochs=60, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def test_bert_goes_on_training_after_loading(tiny_images, tmp_path):
+    model = make_model(num_classes=0, objective="bert")
+    model.compile()
+    batches = model.prepare(tiny_images, batch_size=8, shuffle=False)
+    model.fit(batches, verbose=0)
+    model.save(tmp_path / "bert.keras")
+    loaded = keras.saving.load_model(tmp_path / "bert.keras")
+    assert loaded.evaluate(batches, verbose=0) == pytest.approx(
+        model.evaluate(batches, verbose=0), rel=1e-5
+    )
+
+
+# === Models that are frozen in part ===
+
+
+def test_partly_frozen_model_loads_uncompiled(tiny_images, tmp_path):
+    model = make_model(num_classes=0)
+    model.embedding.trainable = False
+    model.compile()
+    model.fit(model.prepare(tiny_images, batch_size=8), verbose=0)
+    model.save(tmp_path / "part.keras")
+    loaded = keras.saving.load_model(tmp_path / "part.keras")
+    assert not loaded.compiled
+    np.testing.assert_array_equal(loaded.head.kernel, model.head.kernel)

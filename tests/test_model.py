@@ -22,6 +22,14 @@ VARIANTS = {
         "qk_norm": False,
         "use_bias": True,
     },
+    "off the path": {
+        "num_heads": 3,
+        "hidden_dim": 21,
+        "positions": "learned",
+        "activation": "gelu",
+        "inner_dim": 25,
+        "scale_by_layer": True,
+    },
     "unconditional": {"num_classes": 0},
     "oblong": {"image_size": (3, 5)},
     "captions": {"text_length": 6},
@@ -477,6 +485,9 @@ def test_config_makes_the_same_model(tiny_model):
         ),
         ({"num_classes": -1}, "`num_classes` must be"),
         ({"dropout": 1.5}, "`dropout` must be"),
+        ({"inner_dim": 0}, "`inner_dim` must be a positive int"),
+        ({"objective": "gan"}, "`objective` must be one of"),
+        ({"objective": "bert", "edits": ["inpaint"]}, "`edits` must be empty"),
         ({"tokenizer": "palette"}, "`tokenizer` must be"),
     ],
 )
@@ -622,4 +633,87 @@ def test_too_long_a_caption_is_an_error_or_cut(captioned):
     np.testing.assert_array_equal(
         captioned.generate(text="x" * 13, truncate=True, seed=0),
         captioned.generate(text="x" * 12, seed=0),
+    )
+
+
+# === The original's options ===
+
+
+def test_scores_of_deeper_blocks_are_divided():
+    plain = make_model(num_classes=0, qk_norm=False)
+    scaled = make_model(num_classes=0, qk_norm=False, scale_by_layer=True)
+    kernel = scaled.blocks[1].attention.query_key_value.kernel
+    # Queries of the second block, twice as large, make up for it.
+    factor = np.where(np.arange(48) < 16, 2.0, 1.0).astype("float32")
+    kernel.assign(kernel * factor)
+    inputs = some_inputs(plain)
+    np.testing.assert_allclose(
+        logits_of(scaled, inputs), logits_of(plain, inputs), atol=1e-5
+    )
+
+
+def test_flag_of_a_frozen_model_reaches_its_parts():
+    model = make_model()
+    model.trainable = False
+    copy = keras_igpt.ImageGPT.from_config(model.get_config())
+    assert not any(weight.trainable for weight in copy.weights)
+
+
+# === The objective "bert" ===
+
+
+@pytest.fixture(scope="module")
+def bert():
+    """A model that sees all cells, not to be changed by a test."""
+    return make_model(num_classes=0, objective="bert")
+
+
+def test_bert_sees_before_and_behind(bert):
+    inputs = some_inputs(bert, count=1)
+    before = logits_of(bert, inputs)[0]
+    changed = {"tokens": inputs["tokens"].copy()}
+    changed["tokens"][0, 7] = (changed["tokens"][0, 7] + 1) % 5
+    moved = np.abs(logits_of(bert, changed)[0] - before).max(axis=1)
+    assert (moved > 1e-6).all()
+
+
+def test_bert_does_not_see_what_is_masked(bert):
+    inputs = some_inputs(bert, count=1)
+    masked = np.arange(16)[None] == 7
+    changed = {"tokens": inputs["tokens"].copy()}
+    changed["tokens"][0, 7] = (changed["tokens"][0, 7] + 1) % 5
+    np.testing.assert_array_equal(
+        logits_of(bert, {**inputs, "masked": masked}),
+        logits_of(bert, {**changed, "masked": masked}),
+    )
+
+
+def test_bert_sees_all_in_chunks_too(monkeypatch):
+    from keras_igpt import attention
+
+    model = make_model(num_classes=2, objective="bert")
+    inputs = some_inputs(model)
+    before = logits_of(model, inputs)
+    monkeypatch.setattr(attention, "CHUNK", 4)
+    np.testing.assert_allclose(logits_of(model, inputs), before, atol=1e-5)
+
+
+@pytest.mark.parametrize("job", ["generate", "score", "complete", "export"])
+def test_bert_does_not_paint(bert, tiny_images, job, tmp_path):
+    arguments = {
+        "generate": (),
+        "score": (tiny_images,),
+        "complete": (tiny_images, 2),
+        "export": (tmp_path,),
+    }
+    with pytest.raises(ValueError, match="`objective` must be 'autoregressi"):
+        getattr(bert, job)(*arguments[job])
+
+
+def test_bert_saves_and_loads(bert, tmp_path):
+    bert.save(tmp_path / "bert.keras")
+    loaded = keras.saving.load_model(tmp_path / "bert.keras")
+    inputs = some_inputs(bert)
+    np.testing.assert_array_equal(
+        logits_of(loaded, inputs), logits_of(bert, inputs)
     )

@@ -7,6 +7,8 @@ from keras_igpt.training import (
     TokenBatches,
     TokenCrossentropy,
     TrainingBudget,
+    draw_masked,
+    masked_weights,
 )
 
 
@@ -169,3 +171,35 @@ def test_budget_begins_where_an_earlier_run_ended():
 def test_bad_budget_is_named(kwargs):
     with pytest.raises(ValueError, match="Received"):
         TrainingBudget(**kwargs)
+
+
+# === The objective "bert" ===
+
+
+def test_about_a_sixth_of_the_cells_is_hidden():
+    inputs = {"tokens": np.zeros((50, 400), "int32")}
+    drawn = draw_masked(inputs, np.random.default_rng(0))
+    assert drawn["masked"].mean() == pytest.approx(0.15, abs=0.01)
+    assert drawn["tokens"] is inputs["tokens"]
+
+
+def test_weights_make_a_mean_over_hidden_cells():
+    masked = np.array([[1, 0, 0, 0], [1, 1, 0, 0]])
+    nats = np.array([[3.0, 9, 9, 9], [4, 5, 9, 9]])
+    assert np.mean(masked_weights(masked) * nats) == pytest.approx(4.0)
+
+
+def test_nothing_hidden_weighs_nothing():
+    assert not masked_weights(np.zeros((2, 3), int)).any()
+
+
+def test_other_targets_are_not_given_to_the_model():
+    columns = {"tokens": np.zeros((4, 2)), "label": np.arange(4)}
+    inputs, target = TokenBatches(columns, 4, shuffle=False, target="label")[0]
+    assert set(inputs) == {"tokens"}
+    np.testing.assert_array_equal(target, np.arange(4))
+
+
+def test_no_target_gives_inputs_alone():
+    columns = {"tokens": np.zeros((4, 2))}
+    assert len(TokenBatches(columns, 4, target=None)[0]) == 1
