@@ -11,6 +11,7 @@ import typer.main
 from PIL import Image
 from typer.testing import CliRunner
 
+from keras_igpt import data
 from keras_igpt.cli import app
 
 ROOT = Path(__file__).parents[1]
@@ -146,6 +147,11 @@ def test_python_runs(files):
         "captions": ["One red player", "无球"],
     }
     for block in blocks(ENGLISH, "python"):
+        if "openai.load" in block:  # Tested with checkpoints of its own.
+            continue
+        if "Classifier" in block:
+            labelled = data.load("path/to/pictures", image_size=64)
+            names |= {"train": labelled, "test": labelled}
         keras.utils.set_random_seed(0)
         for usual, less in {
             "epochs=20": "epochs=1",
