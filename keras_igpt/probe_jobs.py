@@ -59,7 +59,8 @@ def classify(model, data, options, split, out, report=print):
     painter = load(model)
     train, test, class_names = _pictures(painter, data, options["limit"], split)
     if options["scratch"]:
-        painter = type(painter).from_config(painter.get_config())
+        # The tokenizer stays: what it has learned is no part of the network.
+        painter = type(painter)(painter.tokenizer, **painter.config)
     classifier = ImageGPTClassifier.from_model(
         painter,
         len(class_names),
