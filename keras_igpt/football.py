@@ -278,6 +278,6 @@ def _draw(facts, generator):
     )
     ball = None
     if facts["ball"]:
-        ball = football_players.place_ball(players, generator)
+        ball = football_players.place_ball(players)
     football_players.draw_all(canvas, players, facts["pattern"], ball)
     return canvas

@@ -4,6 +4,7 @@ A pose is measured in pixels of a picture of 64x64 for a player of height 27,
 seen facing right: x forward and y up from the ground between the feet.
 """
 
+import math
 import typing
 
 from keras_igpt.football_canvas import NUM_HAIRS, NUM_SKINS, SIZE, Role
@@ -134,18 +135,18 @@ def line_up(count, pose, generator):
         generator: `numpy.random.Generator`.
 
     Returns:
-        List of Player, the first one is the one that shoots.
+        List of Player, the first one is the nearest and the one that shoots.
     """
     columns, spread = _COLUMNS[count]
     zoom = 1.15 if count == 1 else 1.0
+    grounds = sorted(generator.integers(55, 62, count), reverse=True)
     players = []
-    for column in generator.permutation(columns):
+    for column, ground in zip(generator.permutation(columns), grounds):
         name = "running" if players and pose == "shooting" else pose
-        ground = int(generator.integers(55, 62))
         players.append(
             Player(
                 x=int(column + generator.integers(-spread, spread + 1)),
-                ground=ground,
+                ground=int(ground),
                 pose=POSES[name][generator.integers(len(POSES[name]))],
                 facing=int(generator.choice((-1, 1))),
                 scale=zoom * _scale_at(ground),
@@ -156,36 +157,31 @@ def line_up(count, pose, generator):
     return players
 
 
-def place_ball(players, generator):
-    """Chooses a place for the ball where it covers nobody.
+def place_ball(players):
+    """Finds the place of the ball, at the feet of the nearest player.
+
+    One place follows from the players, so that a picture that is painted from
+    above downwards has one chance to have a ball, and takes it or not.
+
+    Args:
+        players: list of Player, as `line_up` gives them.
 
     Returns:
-        Tuple `(x, y)`, the middle of the ball.
+        Tuple `(x, y)`, the middle of the ball: before the first player, or
+        behind, where it touches nobody; in a crowd, where there is the most
+        room.
     """
     first = players[0]
-    before = [
-        (first.x + first.facing * step * first.scale, first.ground)
-        for step in (9, 11, 13, 15)
+    places = [
+        first.x + first.facing * step * first.scale
+        for step in (9, 11, 13, 15, -9, -11, -13)
     ]
-    beside = [
-        (player.x + side * step, player.ground)
-        for player in players
-        for side in (-1, 1)
-        for step in (8, 9, 10, 11, 13)
-    ]
-    flying = [(x, y) for x in range(4, SIZE, 4) for y in (36, 40, 44)]
-    beside, flying = (
-        [places[i] for i in generator.permutation(len(places))]
-        for places in (beside, flying)
-    )
-    if generator.random() < 0.2:
-        places = flying + before + beside
-    else:
-        places = before + beside + flying
     taken = [point for player in players for point in player.joints]
-    places = ((x, y - BALL_RADIUS + 0.5) for x, y in places)
-    free = (place for place in places if _is_free(*place, taken))
-    return next(free, (SIZE / 2, 26.0))  # at worst above the heads
+    y = first.ground - BALL_RADIUS + 0.5
+    places = [(x, y) for x in places if 4 < x < SIZE - 4]
+    rooms = [_room(*place, taken) for place in places]
+    free = (i for i, room in enumerate(rooms) if room > BALL_RADIUS + 2.4)
+    return places[next(free, rooms.index(max(rooms)))]
 
 
 def draw_all(canvas, players, pattern, ball=None):
@@ -207,11 +203,8 @@ def draw_all(canvas, players, pattern, ball=None):
         _draw_ball(canvas, *ball)
 
 
-def _is_free(x, y, taken):
-    if not (3 < x < SIZE - 3 and y < SIZE - 3):
-        return False
-    margin = BALL_RADIUS + 2.4
-    return all((x - a) ** 2 + (y - b) ** 2 > margin**2 for a, b in taken)
+def _room(x, y, taken):
+    return min(math.dist((x, y), point) for point in taken)
 
 
 def _scale_at(ground):

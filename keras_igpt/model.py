@@ -182,8 +182,8 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
                 dtype=dtype,
                 name="prompt",
             )
-            self.summary = PromptSummary(
-                hidden_dim, dtype=dtype, name="summary"
+            self.prompt_summary = PromptSummary(
+                hidden_dim, dtype=dtype, name="prompt_summary"
             )
         self.prompt_length = self.prompt.length if self.prompt else 0
         self.embedding = CellEmbedding(
@@ -256,7 +256,7 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
         width = self.config["hidden_dim"]
         if self.prompt:
             self.prompt.build()
-            self.summary.build()
+            self.prompt_summary.build()
         self.embedding.build()
         if self.source_encoder:
             self.source_encoder.build()
@@ -365,7 +365,7 @@ class ImageGPT(Painting, Features, Learning, keras.Model):
         visible = _all_visible()
         if self.prompt:
             prompt, visible = self.prompt(conditions, training=training)
-            caches["summary"] = self.summary(prompt, visible)
+            caches["summary"] = self.prompt_summary(prompt, visible)
             x = x + caches["summary"]
             x = ops.concatenate([prompt, x], axis=1)
         if self.objective == "bert":

@@ -53,7 +53,7 @@ def make_model(
             generator.normal(size=model.head.kernel.shape, scale=0.5)
         )
         if model.prompt:
-            kernel = model.summary.output_projection.kernel
+            kernel = model.prompt_summary.output_projection.kernel
             kernel.assign(generator.normal(size=kernel.shape, scale=0.2))
     return model
 

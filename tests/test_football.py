@@ -158,7 +158,17 @@ def test_word_is_absent_without_board(examples):
 def test_ball_is_whole_where_there_is_one(examples):
     for example in examples:
         area = shows(example["layout"], "ball").sum()
-        assert 24 <= area <= 45 if example["ball"] else area == 0
+        assert 24 <= area <= 46 if example["ball"] else area == 0
+
+
+def test_ball_is_at_the_feet_of_the_nearest_player():
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        team = football_players.line_up(1 + seed % 3, "running", generator)
+        x, y = football_players.place_ball(team)
+        assert team[0].ground == max(player.ground for player in team)
+        assert y == team[0].ground + 0.5 - football_players.BALL_RADIUS
+        assert abs(x - team[0].x) < 16 * team[0].scale
 
 
 def test_ball_is_at_least_five_pixels_wide(examples):
