@@ -9,6 +9,7 @@ RESULTS = {
     "quickstart": "digits.keras",
     "football": "football.png",
     "your_pictures": "served/flags/1/saved_model.pb",
+    "igpt": "probe.png",
     "serving": "served/football/1/saved_model.pb",
 }
 # Pictures to draw or paint, where two are too few.
