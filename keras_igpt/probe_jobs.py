@@ -60,7 +60,9 @@ def classify(model, data, options, split, out, report=print):
     train, test, class_names = _pictures(painter, data, options["limit"], split)
     if options["scratch"]:
         # The tokenizer stays: what it has learned is no part of the network.
-        painter = type(painter)(painter.tokenizer, **painter.config)
+        painter = type(painter)(
+            painter.tokenizer, dtype=painter.dtype_policy, **painter.config
+        )
     classifier = ImageGPTClassifier.from_model(
         painter,
         len(class_names),
