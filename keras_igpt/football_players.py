@@ -12,6 +12,7 @@ from keras_igpt.football_stadium import HORIZON
 
 HEIGHT = 27
 BALL_RADIUS = 3.25
+BALL_GRID = 4
 OUTLINE = 0.6
 
 # Columns of one, two and three players, and how far they may be from there.
@@ -158,10 +159,12 @@ def line_up(count, pose, generator):
 
 
 def place_ball(players):
-    """Finds the place of the ball, at the feet of the nearest player.
+    """Finds the place of the ball, in front, near the nearest player's feet.
 
     One place follows from the players, so that a picture that is painted from
-    above downwards has one chance to have a ball, and takes it or not.
+    above downwards has one chance to have a ball, and takes it or not. Like
+    letters, balls lie on a grid of four pixels: wherever a ball lies, patches
+    of four pixels show it in the same four quarters.
 
     Args:
         players: list of Player, as `line_up` gives them.
@@ -172,13 +175,15 @@ def place_ball(players):
         room.
     """
     first = players[0]
-    places = [
-        first.x + first.facing * step * first.scale
-        for step in (9, 11, 13, 15, -9, -11, -13)
-    ]
     taken = [point for player in players for point in player.joints]
-    y = first.ground - BALL_RADIUS + 0.5
-    places = [(x, y) for x in places if 4 < x < SIZE - 4]
+    y = SIZE - BALL_GRID
+    columns = range(BALL_GRID, SIZE, BALL_GRID)
+    ahead = {x: first.facing * (x - first.x) / first.scale for x in columns}
+    before = [x for x in columns if 8 <= ahead[x] <= 17]
+    behind = [x for x in columns if -15 <= ahead[x] <= -8]
+    order = sorted(before, key=ahead.get)
+    order += sorted(behind, key=ahead.get, reverse=True)
+    places = [(x, y) for x in order]
     rooms = [_room(*place, taken) for place in places]
     free = (i for i, room in enumerate(rooms) if room > BALL_RADIUS + 2.4)
     return places[next(free, rooms.index(max(rooms)))]

@@ -38,7 +38,7 @@ class Football(tfds.core.GeneratorBasedBuilder):
     `keras_igpt.football.example`.
     """
 
-    VERSION = tfds.core.Version("1.2.0")
+    VERSION = tfds.core.Version("1.3.1")
     BUILDER_CONFIGS = [
         FootballConfig(name="64"),
         FootballConfig(name="128", image_size=128),

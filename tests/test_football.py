@@ -167,8 +167,16 @@ def test_ball_is_at_the_feet_of_the_nearest_player():
         team = football_players.line_up(1 + seed % 3, "running", generator)
         x, y = football_players.place_ball(team)
         assert team[0].ground == max(player.ground for player in team)
-        assert y == team[0].ground + 0.5 - football_players.BALL_RADIUS
-        assert abs(x - team[0].x) < 16 * team[0].scale
+        assert 0 < y + football_players.BALL_RADIUS - team[0].ground < 9
+        assert abs(x - team[0].x) < 17.5 * team[0].scale
+
+
+def test_ball_looks_the_same_to_patches_of_four_pixels():
+    for seed in range(30):
+        generator = np.random.default_rng(seed)
+        team = football_players.line_up(1 + seed % 3, "running", generator)
+        x, y = football_players.place_ball(team)
+        assert (x % 4, y % 4) == (0, 0)
 
 
 def test_ball_is_at_least_five_pixels_wide(examples):
