@@ -91,6 +91,13 @@ def train(
             "as 'football/layout', teach restyle/layout.",
         ),
     ] = None,
+    edit_share: Annotated[
+        float,
+        typer.Option(
+            help="Share of the training pictures that are edited, the others "
+            "being painted from nothing."
+        ),
+    ] = 0.5,
     init_from: Annotated[
         str | None,
         typer.Option(
@@ -141,6 +148,7 @@ def train(
             "labels": labels,
             "captions": captions,
             "edits": edits or [],
+            "edit_share": edit_share,
             "init_from": init_from,
             "model": model_size.value,
             "epochs": epochs,

@@ -70,7 +70,7 @@ class Learning(TakesTokens):
         shuffle=True,
         seed=0,
         truncate=False,
-        edits=True,
+        edit_share=0.5,
     ):
         """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
 
@@ -82,8 +82,8 @@ class Learning(TakesTokens):
             seed: int. Decides the orders.
             truncate: bool. Cut captions that are too long, rather than
                 refuse them.
-            edits: bool. Draw edits of the pictures, if the model has any;
-                False to do nothing but paint from nothing.
+            edit_share: float from 0 to 1. Share of the pictures that a model
+                with edits is to edit; it paints the others from nothing.
 
         Returns:
             A `keras.utils.PyDataset` of `(inputs, tokens)` batches; with the
@@ -91,7 +91,12 @@ class Learning(TakesTokens):
             cells that are hidden count.
         """
         check_positive("batch_size", batch_size)
-        edits = edits and len(self.tasks) > 0
+        if not 0 <= edit_share <= 1:
+            raise ValueError(
+                "`edit_share` must be from 0 to 1. "
+                f"Received: edit_share={edit_share!r}."
+            )
+        edits = edit_share > 0 and len(self.tasks) > 0
         batches = data.batches(dataset, batch_size=PREPARED)
         parts = []
         with progress.bar(
@@ -104,7 +109,7 @@ class Learning(TakesTokens):
             name: np.concatenate([part[name] for part in parts])
             for name in parts[0]
         }
-        draw = self._draw() if edits else self.draw_masked
+        draw = self._draw(edit_share) if edits else self.draw_masked
         return TokenBatches(inputs, batch_size, shuffle, seed, draw)
 
     def _columns(self, batch, truncate, edits):
@@ -125,11 +130,11 @@ class Learning(TakesTokens):
             columns[name] = self.tasks.column(name, batch)
         return columns
 
-    def _draw(self):
+    def _draw(self, edit_share):
         """Draws edits for a batch, as `Tasks.draw`."""
         nulls = self.null_conditions(1)
         nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
-        return functools.partial(self.tasks.draw, nulls=nulls)
+        return functools.partial(self.tasks.draw, nulls=nulls, share=edit_share)
 
     @property
     def given_weights(self):

@@ -17,8 +17,6 @@ class Tasks:
         image_shape: tuple, the model's height, width and C.
     """
 
-    # Share of the training pictures that nothing is known of.
-    generate = 0.5
     # Share of the pictures to be edited that nothing is said of: pictures to
     # be repaired often come without words. Pairs keep theirs, for what to
     # make of a picture is often said in words.
@@ -88,7 +86,7 @@ class Tasks:
             styles = [None] * count
         return np.array([self.find("restyle", s)[1] for s in styles], "int32")
 
-    def draw(self, inputs, generator, nulls=None):
+    def draw(self, inputs, generator, nulls=None, share=0.5):
         """Draws an edit for each training picture, and hides accordingly.
 
         Args:
@@ -96,6 +94,8 @@ class Tasks:
             generator: `numpy.random.Generator`.
             nulls: dict of arrays with one row, of those inputs that say what
                 to paint: what they are if nothing is said. Default: none.
+            share: float. Share of the pictures that are edited; of the
+                others nothing is known.
 
         Returns:
             dict of the other inputs; of `"edit"`, int32 numbers `(B,)`; and
@@ -104,7 +104,9 @@ class Tasks:
         inputs = dict(inputs)
         shown = {name: inputs.pop(name) for name in self.columns}
         images = shown["image"]
-        numbers = self._draw_numbers(len(images), shown.get("pair"), generator)
+        numbers = self._draw_numbers(shown.get("pair"), len(images), generator)
+        edited = generator.random(len(images)) < share
+        numbers = np.where(edited, numbers, 0).astype("int32")
         source = np.zeros((*images.shape[:3], images.shape[3] + 1), "uint8")
         for number in set(numbers) - {0}:
             some = numbers == number
@@ -118,8 +120,8 @@ class Tasks:
             inputs[name] = np.where(rows, null, inputs[name])
         return {**inputs, "edit": numbers, "source": source}
 
-    def _draw_numbers(self, count, pairs, generator):
-        """int32 `(B,)`; a pair's number stands for one that is drawn."""
+    def _draw_numbers(self, pairs, count, generator):
+        """Edits by number `(B,)`, one of them that of the picture's pair."""
         own = [
             number
             for number, name in enumerate(self.names, 1)
@@ -127,10 +129,9 @@ class Tasks:
         ]
         choices = np.array([*own, *([-1] if pairs is not None else [])])
         numbers = generator.choice(choices, count)
-        if pairs is not None:
-            numbers = np.where(numbers < 0, pairs, numbers)
-        edited = generator.random(count) >= self.generate
-        return np.where(edited, numbers, 0).astype("int32")
+        return (
+            numbers if pairs is None else np.where(numbers < 0, pairs, numbers)
+        )
 
     def _check(self, name):
         kind = name.split("/")[0]

@@ -72,7 +72,11 @@ def train(options, folder, resume=False, console=None):
         model = _new_model(options, pictures, start)
         _save_new(model, options, pictures.class_names, folder)
     batches = model.prepare(
-        pictures, options["batch_size"], seed=options["seed"], truncate=True
+        pictures,
+        options["batch_size"],
+        seed=options["seed"],
+        truncate=True,
+        edit_share=options["edit_share"],
     )
     aside = min(VALIDATION_PICTURES, max(1, batches.num_images // 10))
     batches, validation = batches.split(aside)

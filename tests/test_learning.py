@@ -92,6 +92,11 @@ def test_labels_beyond_the_classes_are_named(fresh_model, tiny_images):
         fresh_model.prepare((tiny_images, np.arange(8)))
 
 
+def test_shares_of_edits_are_checked(fresh_model, tiny_images):
+    with pytest.raises(ValueError, match="`edit_share` must be from 0 to 1"):
+        fresh_model.prepare((tiny_images, np.zeros(8, int)), edit_share=1.5)
+
+
 def test_empty_dataset_is_named(fresh_model):
     with pytest.raises(ValueError, match="Received"):
         fresh_model.prepare((np.zeros((0, 4, 4, 1), "uint8"), np.zeros(0, int)))

@@ -69,6 +69,13 @@ def test_share_of_generation(drawn):
     assert 0.4 < (drawn["edit"] == 0).mean() < 0.6
 
 
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_share_of_edits(inputs, share):
+    generator = np.random.default_rng(0)
+    drawn = Tasks(NAMES, SHAPE).draw(inputs, generator, share=share)
+    assert abs((drawn["edit"] > 0).mean() - share) < 0.1
+
+
 def test_nothing_is_known_to_generate(drawn):
     assert not drawn["source"][drawn["edit"] == 0].any()
 
