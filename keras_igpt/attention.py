@@ -159,14 +159,14 @@ class Attention(keras.layers.Layer):
         """Mixes positions.
 
         Args:
-            x: float tensor of shape `(B, T, hidden_dim)`; T is 1 with a cache.
+            x: float tensor of shape `(B, T, hidden_dim)`.
             bias: float tensor of shape `(B or 1, 1, T, S)`, added to the
                 scores, as `attention_bias` makes it.
             angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
                 no rotary positions.
             cache: None, and the keys are those of `x`; or a pair of float
                 tensors, keys `(B H, D, S)` and values `(B H, S, D)`.
-            index: int32 scalar tensor. Where in the cache `x` belongs.
+            index: int32 scalar tensor. Where in the cache `x` begins.
 
         Returns:
             Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
@@ -229,26 +229,28 @@ def cache_layout(key, value):
 
 
 def cached_attention(query, keys, values, bias):
-    """Attention of one position over a cache.
+    """Attention of one position, or a few, over a cache.
 
     Args:
-        query: float tensor of shape `(B, 1, H, D)`.
+        query: float tensor of shape `(B, T, H, D)`.
         keys: float tensor of shape `(B H, D, S)`.
         values: float tensor of shape `(B H, S, D)`.
-        bias: float tensor of shape `(B or 1, 1, 1, S)`.
+        bias: float tensor of shape `(B or 1, 1, T, S)`.
 
     Returns:
-        float tensor of shape `(B, 1, H, D)`.
+        float tensor of shape `(B, T, H, D)`.
     """
-    batch, _, heads, width = ops.shape(query)
-    query = ops.reshape(query * width**-0.5, (batch * heads, 1, width))
-    scores = ops.matmul(query, keys)  # (B H, 1, S)
+    batch, count, heads, width = ops.shape(query)
+    query = ops.transpose(query * width**-0.5, (0, 2, 1, 3))
+    query = ops.reshape(query, (batch * heads, count, width))
+    scores = ops.matmul(query, keys)  # (B H, T, S)
     length = ops.shape(keys)[2]
-    scores = ops.reshape(scores, (batch, heads, 1, length)) + bias
+    scores = ops.reshape(scores, (batch, heads, count, length)) + bias
     weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
-    weights = ops.reshape(weights, (batch * heads, 1, length))
+    weights = ops.reshape(weights, (batch * heads, count, length))
     x = ops.matmul(ops.cast(weights, values.dtype), values)
-    return ops.reshape(x, (batch, 1, heads, width))
+    x = ops.reshape(x, (batch, heads, count, width))
+    return ops.transpose(x, (0, 2, 1, 3))
 
 
 def causal_attention(query, key, value, bias, prompt_length):

@@ -23,12 +23,13 @@ def plain_operations():
 
 
 def put(tensor, part, index, axis):
-    """Writes a part of length 1 along an axis.
+    """Writes a part of a tensor, a few positions of an axis.
 
     Args:
         tensor: tensor of rank 3.
-        part: tensor of that shape, but for 1 along the axis.
-        index: int32 scalar tensor. Where to write.
+        part: tensor of that shape, but for that axis; with plain operations
+            its length there is 1.
+        index: int32 scalar tensor. Where the part begins.
         axis: int.
 
     Returns:

@@ -78,8 +78,8 @@ def report(model, train, test, seed=0):
         tokenizer the `tokenizer_figures`.
     """
     size = model.tokenizer.image_size
-    counted = model.prepare(train, shuffle=False, edits=False).inputs
-    inputs = model.prepare(test, shuffle=False, edits=False).inputs
+    counted = model.prepare(train, shuffle=False, edit_share=0).inputs
+    inputs = model.prepare(test, shuffle=False, edit_share=0).inputs
     nats = model.score_tokens(inputs)
     figures = {
         "nats_per_picture": float(nats.mean()),

@@ -19,6 +19,8 @@ from keras_igpt.sampling import guide, sample, uniforms
 # none shorter than that: every length is compiled once.
 STRETCHES = 4
 SHORTEST_STRETCH = 128
+# Cells that are known in all pictures of a batch are read so many at once.
+RUN = 4
 
 
 class Decoder:
@@ -40,11 +42,24 @@ class Decoder:
         self.prefill = compile_function(
             model, functools.partial(prefill, model, guided=guided)
         )
-        self.write = compile_function(
-            model,
-            functools.partial(write, model, guided=guided),
-            jit_compile,
+        self.uniforms = compile_function(
+            model, functools.partial(uniforms, count=model.num_cells)
         )
+        self.grow = {
+            end: compile_function(
+                model,
+                functools.partial(grow, length=model.prompt_length + end),
+            )
+            for end in stretches(0, model.num_cells, model.num_cells)
+        }
+        self.write = {
+            run: compile_function(
+                model,
+                functools.partial(write, model, guided=guided, run=run),
+                jit_compile,
+            )
+            for run in (1, RUN)
+        }
         self.compiled = set()
 
     def __call__(self, conditions, tokens, known, prefix, last, settings):
@@ -64,19 +79,25 @@ class Decoder:
         """
         cell = prefix.shape[1]
         caches = self._read(conditions, prefix)
-        draws = uniforms(settings["seed"], self.model.num_cells)
+        draws = self.uniforms(settings["seed"])
+        run = RUN if has_run(known[:, cell:last], RUN) else 1
 
         def write(first, last, tokens, caches, end):
-            caches = grow(caches, self.model.prompt_length + end)
             first, last = np.int32(first), np.int32(last)
-            return self.write(
-                first, last, tokens, known, draws, caches, settings
+            return self.write[run](
+                first,
+                last,
+                tokens,
+                known,
+                draws,
+                self.grow[end](caches),
+                settings,
             )
 
         ends = stretches(cell, last, self.model.num_cells)
         self._compile_all(
             functools.partial(write, cell, cell, tokens, caches),
-            [(len(tokens), end) for end in ends],
+            [(len(tokens), run, end) for end in ends],
         )
         for end in ends:
             tokens, caches = write(cell, min(end, last), tokens, caches, end)
@@ -94,8 +115,19 @@ class Decoder:
         new = [size for size in sizes if size not in self.compiled]
         if len(new) > 1:
             with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda size: write_nothing(size[1]), new))
+                list(pool.map(lambda size: write_nothing(size[-1]), new))
         self.compiled.update(new)
+
+
+def has_run(known, length):
+    """Whether so many cells side by side are known in all pictures.
+
+    Args:
+        known: bool array of shape `(B, N)`.
+        length: int.
+    """
+    together = "".join("01"[here] for here in known.all(axis=0).astype(int))
+    return "1" * length in together
 
 
 def decode(model, conditions, tokens, known, draws, settings, guided):
@@ -181,6 +213,7 @@ def write(
     caches,
     settings,
     guided=False,
+    run=1,
 ):
     """The loop: cell by cell from `first` up to `last`, its end left out.
 
@@ -191,11 +224,25 @@ def write(
         draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
         caches: of all positions before `first`, with room up to `last`.
         settings: dict of tensors of shape `(B,)`.
+        guided: bool. As `Decoder` takes it.
+        run: int. So many cells are read at once where all are known; 1 for
+            always one by one.
 
     Returns:
         Tuple of the tokens and the caches with these cells written.
     """
     scale = settings["guidance_scale"] if guided else None
+    known_to_all = ops.all(known, axis=0)
+
+    def is_run(cell):
+        # Beyond the end nothing is: the last cells count several times.
+        cells = ops.minimum(cell + ops.arange(run), model.num_cells - 1)
+        whole = ops.all(ops.take(known_to_all, cells))
+        return ops.logical_and(whole, cell + run <= last)
+
+    def read_run(cell, tokens, caches):
+        _, caches = next_logits(model, tokens, cell, caches, scale, run)
+        return cell + run, tokens, caches
 
     def write_cell(cell, tokens, caches):
         logits, caches = next_logits(model, tokens, cell, caches, scale)
@@ -210,22 +257,37 @@ def write(
         unknown = ops.logical_and(here, ops.logical_not(known))
         return cell + 1, ops.where(unknown, token[:, None], tokens), caches
 
-    _, tokens, caches = ops.while_loop(
-        lambda cell, *_: cell < last, write_cell, (first, tokens, caches)
+    def write_until_run(*state):
+        state = loop(is_run, read_run, state)
+        return loop(
+            lambda cell: ops.logical_and(
+                cell < last, ops.logical_not(is_run(cell))
+            ),
+            write_cell,
+            state,
+        )
+
+    def loop(goes_on, body, state):
+        return ops.while_loop(lambda cell, *_: goes_on(cell), body, state)
+
+    body = write_cell if run == 1 else write_until_run
+    state = (first, tokens, caches)
+    return loop(lambda cell: cell < last, body, state)[1:]
+
+
+def next_logits(model, tokens, cell, caches, guidance_scale, count=1):
+    """Reads some cells: logits `(B, V)` of the last one, and the caches."""
+    before = ops.pad(
+        tokens, [(0, 0), (1, 0)], constant_values=model.start_token
     )
-    return tokens, caches
-
-
-def next_logits(model, tokens, cell, caches, guidance_scale):
-    """Logits `(B, V)` of one cell, and the caches with that cell in them."""
-    before = ops.take(tokens, ops.maximum(cell - 1, 0), axis=1)
-    previous = ops.where(cell == 0, model.start_token, before)
+    previous = ops.take(before, cell + ops.arange(count), axis=1)
     if guidance_scale is None:
-        return model.step(previous, cell, caches)
+        logits, caches = model.step(previous, cell, caches)
+        return logits[:, -1], caches
     logits, caches = model.step(
         ops.concatenate([previous, previous]), cell, caches
     )
-    return guide(logits, guidance_scale), caches
+    return guide(logits[:, -1], guidance_scale), caches
 
 
 class SamplerDecoder:

@@ -175,27 +175,29 @@ class Network:
         return {"blocks": blocks, "visible": _all_visible()}
 
     def step(self, previous, cell, caches):
-        """Reads one cell, given the caches of all before it.
+        """Reads one cell or a few, given the caches of all before.
 
         Args:
-            previous: int32 tensor of shape `(B,)`, the token before the cell.
-            cell: int32 scalar tensor.
+            previous: int32 tensor of shape `(B, T)`, for each of the T cells
+                the token before it.
+            cell: int32 scalar tensor, the first of the cells.
             caches: as `prefill` returns them, grown to have room for more.
 
         Returns:
-            Tuple of float32 logits `(B, V)` and the caches with the cell.
+            Tuple of float32 logits `(B, T, V)` and the caches with the cells.
         """
-        x = self.embedding(previous[:, None], cell[None])
+        cells = cell + ops.arange(previous.shape[1], dtype="int32")
+        x = self.embedding(previous, cells)
         if "summary" in caches:
             x = x + caches["summary"]
         if "source" in caches:
-            x = x + ops.take(caches["source"], cell[None], axis=1)
-        place = (self.prompt_length + cell)[None]
+            x = x + ops.take(caches["source"], cells, axis=1)
+        places = self.prompt_length + cells
         length = ops.shape(caches["blocks"][0][0])[2]
         hidden, blocks = self._transform(
-            x, place, length, caches["visible"], caches["blocks"]
+            x, places, length, caches["visible"], caches["blocks"]
         )
-        return self.logits(hidden)[:, 0], {**caches, "blocks": blocks}
+        return self.logits(hidden), {**caches, "blocks": blocks}
 
     def _read(self, conditions, tokens, training=None, start=True, states=None):
         """Hidden states of cells `(B, T, d)`, and the caches of all."""

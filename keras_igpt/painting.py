@@ -124,7 +124,7 @@ class Painting:
                 f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
             )
         conditions = self._conditions(labels, text, len(images), truncate)
-        tokens = ops.convert_to_numpy(self.tokenizer.encode(images))
+        tokens = self._tokens(images)
         rows, columns = self.tokenizer.grid_size
         known = np.zeros(tokens.shape, bool)
         known[:, : keep_rows * rows // height * columns] = True
@@ -193,7 +193,7 @@ class Painting:
         any_known = source[..., -1].any((1, 2))
         asked["edit"] = np.where(any_known, number, 0).astype("int32")
         asked["source"] = source
-        tokens = ops.convert_to_numpy(self.tokenizer.encode(source[..., :-1]))
+        tokens = self._tokens(source[..., :-1])
         known = np.zeros(tokens.shape, bool)
         if masks is not None:
             known = ~np.asarray(cells_with(masks, self.tokenizer.grid_size))
@@ -231,7 +231,7 @@ class Painting:
         images = self._images(images)
         conditions = self._conditions(labels, text, len(images), truncate)
         tokens = [
-            ops.convert_to_numpy(self.tokenizer.encode(images[i:j]))
+            self._tokens(images[i:j])
             for i, j in _chunks(len(images), batch_size)
         ]
         inputs = {"tokens": np.concatenate(tokens), **conditions}
@@ -247,18 +247,17 @@ class Painting:
             per_cell: bool, as in `score`.
         """
         self._check_paints()
-        if "score" not in self._compiled:
 
-            def score(inputs):
-                return token_nats(inputs["tokens"], self(inputs))
+        def nats_of(inputs):
+            return token_nats(inputs["tokens"], self(inputs))
 
-            self._compiled["score"] = compile_function(self, score)
+        nats_of = self._once("score", nats_of)
         parts = []
         names = {"tokens", "label", "text"} & set(inputs)
         chunks = _chunks(len(inputs["tokens"]), batch_size)
         for i, j in progress.steps("scoring", chunks):
             chunk = {k: inputs[k][i:j].astype("int32") for k in names}
-            nats = ops.convert_to_numpy(self._compiled["score"](chunk))
+            nats = ops.convert_to_numpy(nats_of(chunk))
             parts.append(nats)
         nats = np.concatenate(parts)  # (B, N)
         if per_cell:
@@ -286,7 +285,7 @@ class Painting:
         settings = check_settings(count, self.vocabulary_size, **settings)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
-            return ops.convert_to_numpy(self.tokenizer.decode(tokens))
+            return self._pictures(tokens)
         rows = {
             "conditions": conditions,
             "tokens": tokens,
@@ -306,9 +305,9 @@ class Painting:
                 functools.partial(np.take, indices=chosen, axis=0), rows
             )
             painted = decode(**chunk, last=unknown[-1] + 1)
-            images = self.tokenizer.decode(painted[: end - begin])
+            images = self._pictures(painted)[: end - begin]
             advance(end - begin)
-            return ops.convert_to_numpy(images)
+            return images
 
         workers = num_workers()
         size = -(-count // workers)
@@ -318,6 +317,22 @@ class Painting:
             ThreadPoolExecutor(workers) as pool,
         ):
             return np.concatenate(list(pool.map(paint, *zip(*chunks))))
+
+    def _tokens(self, images):
+        """int32 array `(B, N)` of pictures that fit the tokenizer."""
+        encode = self._once("encode", self.tokenizer.encode)
+        return ops.convert_to_numpy(encode(images))
+
+    def _pictures(self, tokens):
+        """uint8 array `(B, height, width, C)` of tokens."""
+        decode = self._once("decode", self.tokenizer.decode)
+        return ops.convert_to_numpy(decode(tokens))
+
+    def _once(self, name, function):
+        """A function of tensors, compiled at its first use."""
+        if name not in self._compiled:
+            self._compiled[name] = compile_function(self, function)
+        return self._compiled[name]
 
     def _check_paints(self):
         """Refuses to write cells in order, if every cell has seen all."""

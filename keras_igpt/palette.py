@@ -211,7 +211,9 @@ def check_images(images, image_shape):
         image_shape: tuple of three ints, height, width, channels.
     """
     shape = tuple(getattr(images, "shape", ()))
-    if len(shape) != 4 or shape[1:] != tuple(image_shape):
+    # In graphs a size may be unknown.
+    fits = (a in (b, None) for a, b in zip(shape[1:], image_shape))
+    if len(shape) != 4 or not all(fits):
         expected = ", ".join(str(size) for size in image_shape)
         raise ValueError(
             f"`images` must have shape `(batch, {expected})` to match the "

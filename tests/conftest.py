@@ -34,6 +34,7 @@ TRAIN_OPTIONS = {
     "learning_rate": 1e-3,
     "dropout": 0.0,
     "ema": None,
+    "edit_share": 0.5,
     "precision": "float32",
     "seed": 0,
 }

@@ -1,6 +1,10 @@
+"""Tests of the decoding loop."""
+
+import numpy as np
 import pytest
 
 from keras_igpt import generation
+from keras_igpt.sampling import check_settings
 
 
 @pytest.mark.parametrize(
@@ -24,3 +28,39 @@ def test_stretches_end_where_the_last_cell_needs_them_to():
 
 def test_stretches_of_a_small_grid_are_one():
     assert generation.stretches(0, 49, 49) == [49]
+
+
+@pytest.mark.parametrize("length, found", [(3, True), (4, False)])
+def test_a_run_is_known_to_all_pictures(length, found):
+    known = np.ones((2, 9), bool)
+    known[0, 3] = known[1, 5] = False
+    assert generation.has_run(known, length) == found
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 2.0])
+def test_reading_runs_at_once_changes_no_token(
+    tiny_model, guidance_scale, monkeypatch
+):
+    known = np.zeros((2, tiny_model.num_cells), bool)
+    known[:, 2:9] = known[:, 11:15] = known[0, 9] = True
+    tokens = np.random.default_rng(0).integers(0, 5, known.shape, "int32")
+    painted, reads = [], []
+    for run in (1, 4):
+        monkeypatch.setattr(generation, "RUN", run)
+        write = generation.next_logits
+        monkeypatch.setattr(
+            generation,
+            "next_logits",
+            lambda *args: reads.append(args[5:]) or write(*args),
+        )
+        conditions = tiny_model.null_conditions(2)
+        settings = check_settings(
+            2, tiny_model.vocabulary_size, guidance_scale=guidance_scale, seed=3
+        )
+        decoder = generation.Decoder(tiny_model, guidance_scale != 1, True)
+        found = decoder(conditions, tokens, known, tokens[:, :0], 16, settings)
+        painted.append(np.asarray(found))
+        monkeypatch.undo()
+    assert (4,) in reads
+    np.testing.assert_array_equal(*painted)
+    np.testing.assert_array_equal(painted[0][known], tokens[known])

@@ -68,11 +68,25 @@ def test_cached_steps_match_the_full_pass(variant):
     previous = np.full(3, model.start_token, "int32")
     for cell in range(model.num_cells):
         index = ops.convert_to_tensor(cell, "int32")
-        logits, caches = model.step(previous, index, caches)
+        logits, caches = model.step(previous[:, None], index, caches)
         np.testing.assert_allclose(
-            np.asarray(logits), expected[:, cell], atol=1e-5
+            np.asarray(logits)[:, 0], expected[:, cell], atol=1e-5
         )
         previous = tokens[:, cell]
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_step_may_read_several_cells(variant):
+    model = make_model(**VARIANTS[variant])
+    inputs = some_inputs(model)
+    tokens = inputs["tokens"]
+    caches = model.prefill(inputs, tokens[:, :5])
+    caches = grow(caches, model.prompt_length + model.num_cells)
+    index = ops.convert_to_tensor(5, "int32")
+    logits, _ = model.step(tokens[:, 4:8], index, caches)
+    np.testing.assert_allclose(
+        np.asarray(logits), logits_of(model, inputs)[:, 5:9], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("length", [1, 4, 9, 15])
@@ -82,12 +96,12 @@ def test_prefill_stands_for_that_many_steps(tiny_model, length):
     caches = tiny_model.prefill(inputs, tokens[:, :length])
     caches = grow(caches, tiny_model.prompt_length + length + 1)
     logits, _ = tiny_model.step(
-        tokens[:, length - 1],
+        tokens[:, length - 1 : length],
         ops.convert_to_tensor(length, "int32"),
         caches,
     )
     expected = logits_of(tiny_model, inputs)[:, length]
-    np.testing.assert_allclose(np.asarray(logits), expected, atol=1e-5)
+    np.testing.assert_allclose(np.asarray(logits)[:, 0], expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -192,13 +192,12 @@ def test_inpainting_honours_what_is_below_and_right():
     model = make_model(
         image_size=(2, 2), num_classes=0, edits=("inpaint",), num_colors=5
     )
-    model.tasks.generate = 0.0
     shade = np.linspace(0, 255, 5).astype("uint8")
     model.tokenizer.adapt(shade[:, None, None, None].repeat(2, 1).repeat(2, 2))
     pictures = np.repeat(shade, 40)[:, None, None, None]
     pictures = pictures.repeat(2, axis=1).repeat(2, axis=2)
     model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(model.prepare(pictures, 40), epochs=40, verbose=0)
+    model.fit(model.prepare(pictures, 40, edit_share=1), epochs=40, verbose=0)
     for masks in ([[1, 1], [0, 0]], [[1, 0], [1, 0]]):
         painted = model.edit(pictures[::40], "inpaint", masks, temperature=0.0)
         assert abs(painted.astype(int) - pictures[::40]).max() < 32
