@@ -45,13 +45,12 @@ class Decoder:
         self.uniforms = compile_function(
             model, functools.partial(uniforms, count=model.num_cells)
         )
-        self.grow = {
-            end: compile_function(
+        self.grow = functools.cache(
+            lambda end: compile_function(
                 model,
                 functools.partial(grow, length=model.prompt_length + end),
             )
-            for end in stretches(0, model.num_cells, model.num_cells)
-        }
+        )
         self.write = {
             run: compile_function(
                 model,
@@ -90,7 +89,7 @@ class Decoder:
                 tokens,
                 known,
                 draws,
-                self.grow[end](caches),
+                self.grow(end)(caches),
                 settings,
             )
 
