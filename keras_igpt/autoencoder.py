@@ -7,12 +7,12 @@ import keras
 import numpy as np
 from keras import ops
 
-# Pixels that a cell is high and wide.
-CELL = 4
+# Pixels that a cell may be high and wide.
+CELL_SIZES = (2, 4)
 
 
-def encoder(hidden_dim, code_dim):
-    """Pictures `(B, 4 h, 4 w, channels)` to vectors `(B, h, w, D)`.
+def encoder(hidden_dim, code_dim, cell_size):
+    """Pictures `(B, height, width, channels)` to vectors `(B, h, w, D)`.
 
     A vector depends on its own cell's pixels alone. So tokens of a known
     part of a picture are the same whatever stands beside it, and a letter on
@@ -20,7 +20,7 @@ def encoder(hidden_dim, code_dim):
     """
     return keras.Sequential(
         [
-            _conv(2 * hidden_dim, CELL, strides=CELL),
+            _conv(2 * hidden_dim, cell_size, strides=cell_size),
             ResidualBlock(2 * hidden_dim, 1, dtype="float32"),
             ResidualBlock(2 * hidden_dim, 1, dtype="float32"),
             # Vectors about as long as codes from the first step on.
@@ -31,15 +31,16 @@ def encoder(hidden_dim, code_dim):
     )
 
 
-def decoder(hidden_dim, channels):
-    """Codes `(B, h, w, D)` to pictures `(B, 4 h, 4 w, channels)`."""
+def decoder(hidden_dim, channels, cell_size):
+    """Codes `(B, h, w, D)` to pictures `(B, height, width, channels)`."""
+    doubled = [_transposed(hidden_dim // 2, activation="relu")]
     return keras.Sequential(
         [
             _conv(hidden_dim, 3),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
-            _transposed(hidden_dim // 2, activation="relu"),
+            *(doubled if cell_size == 4 else []),
             _transposed(channels),
         ],
         name="decoder",

@@ -74,6 +74,13 @@ def train(
     codes: Annotated[
         int, typer.Option(help="Codebook size of --tokenizer vq and fsq.")
     ] = 512,
+    cell_size: Annotated[
+        int,
+        typer.Option(
+            help="Pixels that a token of --tokenizer vq and fsq is high and "
+            "wide: 4, or 2 for small pictures."
+        ),
+    ] = 4,
     tokenizer_minutes: Annotated[
         float, typer.Option(help="How long the tokenizer learns: vq and fsq.")
     ] = 10.0,
@@ -144,6 +151,7 @@ def train(
             "tokenizer": tokenizer.value,
             "colors": colors,
             "codes": codes,
+            "cell_size": cell_size,
             "tokenizer_minutes": tokenizer_minutes,
             "labels": labels,
             "captions": captions,

@@ -112,8 +112,8 @@ def report(model, train, test, seed=0):
 def tokenizer_figures(tokenizer, train, test):
     """How well test pictures survive as tokens, beside a plain palette.
 
-    The palette has as many tokens to spend: pictures shrunk to a quarter of
-    their sides, a fitted colour for each pixel, enlarged again.
+    The palette has as many tokens to spend: pictures shrunk to the grid of
+    the tokens, a fitted colour for each pixel, enlarged again.
 
     Args:
         tokenizer: a `VQTokenizer`.

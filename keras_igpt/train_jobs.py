@@ -151,6 +151,7 @@ def _new_tokenizer(options, pictures):
         options["codes"],
         channels,
         quantizer=options["tokenizer"],
+        cell_size=options["cell_size"],
     )
     return tokenizer.adapt(
         pictures, minutes=options["tokenizer_minutes"], seed=options["seed"]

@@ -1,4 +1,4 @@
-"""Pictures as codes of 4x4 cells, found by a small autoencoder.
+"""Pictures as codes of small cells, found by a small autoencoder.
 
 An encoder makes a vector of each cell by itself, a quantiser replaces it by
 one of a few hundred codes, a convolutional decoder paints the codes (van den
@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_igpt import data, likeness
 from keras_igpt.autoencoder import (
-    CELL,
+    CELL_SIZES,
     Autoencoder,
     Pictures,
     ReconstructionLoss,
@@ -45,16 +45,19 @@ BATCH = 256
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class VQTokenizer(keras.layers.Layer):
-    """Turns pictures into one code per 4x4 pixels, and back.
+    """Turns pictures into one code per 4x4 or 2x2 pixels, and back.
 
     Args:
-        image_size: tuple of two ints, height and width, multiples of 4.
+        image_size: tuple of two ints, height and width, multiples of
+            `cell_size`.
         codebook_size: int. Number of codes, the vocabulary.
         channels: 3 for RGB, 1 for grey pictures.
         quantizer: `"vq"`, codes are learned; or `"fsq"`, they are points of
             a grid, and `codebook_size` is one of 240, 512, 1000 and 4375.
         code_dim: int. Size of a learned code.
         hidden_dim: int. Channels of the convolutions.
+        cell_size: 4, or 2: pixels that a cell is high and wide. Cells of 2
+            keep much more of small pictures, and are four times as many.
 
     Example:
 
@@ -72,11 +75,13 @@ class VQTokenizer(keras.layers.Layer):
         quantizer="vq",
         code_dim=8,
         hidden_dim=96,
+        cell_size=4,
         **kwargs,
     ):
         super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
-        self.image_size = _checked_size(image_size)
-        _check_choices(codebook_size, channels, quantizer)
+        _check_choices(codebook_size, channels, quantizer, cell_size)
+        self.image_size = _checked_size(image_size, cell_size)
+        self.cell_size = cell_size
         self.codebook_size = codebook_size
         self.channels = channels
         self.quantizer_name = quantizer
@@ -86,15 +91,18 @@ class VQTokenizer(keras.layers.Layer):
         self.quantizer = QUANTIZERS[quantizer](
             codebook_size, dtype="float32", name="quantizer", **options
         )
-        self.encoder = encoder(hidden_dim, self.quantizer.code_dim)
-        self.decoder = decoder(hidden_dim, channels)
+        self.encoder = encoder(
+            hidden_dim, self.quantizer.code_dim, cell_size
+        )
+        self.decoder = decoder(hidden_dim, channels, cell_size)
         self.adapted = False
         self.build()
 
     @property
     def grid_size(self):
         """Rows and columns of tokens."""
-        return self.image_size[0] // CELL, self.image_size[1] // CELL
+        height, width = self.image_size
+        return height // self.cell_size, width // self.cell_size
 
     @property
     def vocabulary_size(self):
@@ -267,7 +275,7 @@ class VQTokenizer(keras.layers.Layer):
         if distinct < self.codebook_size:
             raise ValueError(
                 "`codebook_size` must not exceed the number of different "
-                "4x4 cells in the pictures. Received: codebook_size="
+                "cells in the pictures. Received: codebook_size="
                 f"{self.codebook_size}, and {distinct} different cells in "
                 f"{min(len(pictures), START_PICTURES)} pictures. "
                 "Do give more pictures, or use a smaller codebook."
@@ -305,6 +313,7 @@ class VQTokenizer(keras.layers.Layer):
             "quantizer": self.quantizer_name,
             "code_dim": self.code_dim,
             "hidden_dim": self.hidden_dim,
+            "cell_size": self.cell_size,
         }
 
 
@@ -360,22 +369,23 @@ def _parts(images):
     return [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
 
 
-def _checked_size(image_size):
+def _checked_size(image_size, cell_size):
     if (
         not isinstance(image_size, (tuple, list))
         or len(image_size) != 2
         or any(
-            not isinstance(s, int) or s < CELL or s % CELL for s in image_size
+            not isinstance(s, int) or s <= 0 or s % cell_size
+            for s in image_size
         )
     ):
         raise ValueError(
             "`image_size` must be a tuple of two positive multiples of "
-            f"{CELL}, height and width. Received: image_size={image_size!r}."
+            f"{cell_size}, height and width. Received: image_size={image_size!r}."
         )
     return tuple(image_size)
 
 
-def _check_choices(codebook_size, channels, quantizer):
+def _check_choices(codebook_size, channels, quantizer, cell_size):
     if not isinstance(codebook_size, int) or codebook_size < 2:
         raise ValueError(
             "`codebook_size` must be an int of at least 2. "
@@ -390,4 +400,9 @@ def _check_choices(codebook_size, channels, quantizer):
         raise ValueError(
             f"`quantizer` must be one of {sorted(QUANTIZERS)}. "
             f"Received: quantizer={quantizer!r}."
+        )
+    if cell_size not in CELL_SIZES:
+        raise ValueError(
+            "`cell_size` must be 2 or 4, in pixels. "
+            f"Received: cell_size={cell_size!r}."
         )

@@ -22,6 +22,7 @@ TRAIN_OPTIONS = {
     "tokenizer": "palette",
     "colors": 4,
     "codes": 8,
+    "cell_size": 4,
     "tokenizer_minutes": 0.05,
     "labels": True,
     "captions": True,

@@ -2,8 +2,10 @@
 
 import keras
 import numpy as np
+import pytest
 
 from keras_igpt.autoencoder import (
+    CELL_SIZES,
     Pictures,
     ReconstructionLoss,
     ResidualBlock,
@@ -12,12 +14,14 @@ from keras_igpt.autoencoder import (
 )
 
 
-def test_encoder_makes_a_vector_of_four_by_four_pixels():
-    assert encoder(8, 5)(np.zeros((2, 8, 12, 3))).shape == (2, 2, 3, 5)
+@pytest.mark.parametrize("size", CELL_SIZES)
+def test_encoder_makes_a_vector_of_a_cell(size):
+    pictures = np.zeros((2, 2 * size, 3 * size, 3))
+    assert encoder(8, 5, size)(pictures).shape == (2, 2, 3, 5)
 
 
 def test_vector_depends_on_its_own_cell_alone():
-    layer = encoder(8, 5)
+    layer = encoder(8, 5, 4)
     pictures = np.random.default_rng(0).random((1, 8, 8, 3), "float32")
     before = np.asarray(layer(pictures))
     pictures[:, :, 4:] = 0
@@ -26,8 +30,10 @@ def test_vector_depends_on_its_own_cell_alone():
     assert (after[:, :, 1] != before[:, :, 1]).any()
 
 
-def test_decoder_makes_four_by_four_pixels_of_a_code():
-    assert decoder(8, 3)(np.zeros((2, 2, 3, 5))).shape == (2, 8, 12, 3)
+@pytest.mark.parametrize("size", CELL_SIZES)
+def test_decoder_makes_a_cell_of_a_code(size):
+    codes = np.zeros((2, 2, 3, 5))
+    assert decoder(8, 3, size)(codes).shape == (2, 2 * size, 3 * size, 3)
 
 
 def test_residual_block_adds_to_its_input():

@@ -54,6 +54,13 @@ def test_decode_gives_pictures(tokenizer):
     assert painted.shape == (2, 16, 16, 1) and painted.dtype == "uint8"
 
 
+def test_smaller_cells_keep_more_of_a_picture(tokenizer, images):
+    finer = VQTokenizer((16, 16), 16, channels=1, hidden_dim=32, cell_size=2)
+    finer.adapt(images, epochs=5, batch_size=8, verbose=False)
+    assert np.asarray(finer.encode(images[:1])).shape == (1, 64)
+    assert finer.figures(images)["psnr"] > tokenizer.figures(images)["psnr"]
+
+
 def test_tokens_do_not_depend_on_the_batch(tokenizer, images):
     together = np.asarray(tokenizer.encode(images))
     alone = np.asarray(tokenizer.encode(images[5:6]))
@@ -134,8 +141,19 @@ def test_size_not_divisible_by_four_is_an_error(size):
         VQTokenizer(size)
 
 
+def test_size_not_divisible_by_the_cell_is_an_error():
+    with pytest.raises(ValueError, match="multiples of 2"):
+        VQTokenizer((30, 31), cell_size=2)
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"codebook_size": 1}, {"channels": 2}, {"quantizer": "rvq"}]
+    "wrong",
+    [
+        {"codebook_size": 1},
+        {"channels": 2},
+        {"quantizer": "rvq"},
+        {"cell_size": 3},
+    ],
 )
 def test_wrong_choice_is_named(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
