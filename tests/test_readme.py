@@ -16,6 +16,8 @@ from keras_igpt.cli import app
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ("README.md", "README.zh-CN.md")
+# What would take minutes with the shipped model is given one trained before.
+LONG_WITH_FOOTBALL = ("export", "evaluate-edits")
 # What trains a judge, or never ends, is tested elsewhere.
 NOT_RUN = ("judge", "judge-conversions", "demo", "quickstart")
 
@@ -130,10 +132,12 @@ def tiny(words):
             captioned = words[i + 1].startswith("football")
             words[i + 1] = "captioned" if captioned else "path/to/pictures"
     if words[0] == "train":
-        words += ["--colors", "8", "--tokenizer-minutes", "0.02"]
+        words += ["--model", "tiny", "--colors", "8"]
+        words += ["--tokenizer-minutes", "0.02"]
         words += [] if "--codes" in words else ["--codes", "8"]
-    if words[0] == "export":
-        words[words.index("football")] = "runs/mine"
+    if words[0] in LONG_WITH_FOOTBALL:
+        run = {"football": "runs/football-edits"}
+        words = [run.get(word, word) for word in words]
     return words
 
 
