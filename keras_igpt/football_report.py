@@ -236,23 +236,28 @@ def table(figures):
     """Shows what `report` returns.
 
     Returns:
-        A `rich.table.Table`.
+        A `rich.table.Table`, which is narrow enough for 80 columns.
     """
     from rich.table import Table
 
     columns = {}
     for scale, groups in figures["generated"].items():
-        columns[f"guidance {scale:g}"] = groups["all"]
         columns |= {
-            f"{name}, {scale:g}": groups.get(name) for name in LANGUAGES
+            f"{name} {scale:g}": groups.get(name)
+            for name in ("all", *LANGUAGES)
         }
     for kind in ("decoded", "real"):
         columns[kind] = figures[kind]["all"]
     columns = {name: group for name, group in columns.items() if group}
     shown = Table(
-        "Right",
+        "",
         *columns,
-        title=f"{figures['count']} captions of the {figures['split']} split",
+        box=None,
+        padding=(0, 1, 0, 0),
+        title=(
+            f"{figures['count']} captions of the {figures['split']} split: "
+            "right, in %, by guidance"
+        ),
         caption=(
             f"{figures['nats_per_picture']:.1f} nats per picture with "
             "captions, "
@@ -262,6 +267,6 @@ def table(figures):
     for name in MARKS:
         shares = [group.get(name) for group in columns.values()]
         if any(share is not None for share in shares):
-            cells = ["–" if s is None else f"{s:.1%}" for s in shares]
+            cells = ["–" if s is None else f"{100 * s:.1f}" for s in shares]
             shown.add_row(name.replace("_", " "), *cells)
     return shown

@@ -133,8 +133,9 @@ def test_report_and_table_have_all_figures(scene_images):
         assert 0 <= kind["all"]["kit"] <= 1
     assert figures["nats_per_picture"] > 0
     assert figures["unconditional_nats_per_picture"] > 0
-    console = Console(record=True, width=120, quiet=True)
+    console = Console(record=True, width=80, quiet=True)
     console.print(football_report.table(figures))
+    assert "…" not in console.export_text()
 
 
 @pytest.mark.slow

@@ -121,4 +121,4 @@ def test_judge_shows_figures_of_a_football_model(tmp_path, monkeypatch):
     model.save(tmp_path / "a.keras")
     table = jobs.judge(tmp_path / "a.keras", 4, (1.0, 2.0))
     headers = [column.header for column in table.columns]
-    assert {"guidance 1", "guidance 2", "decoded", "real"} <= set(headers)
+    assert {"all 1", "en 1", "all 2", "decoded", "real"} <= set(headers)
