@@ -91,9 +91,7 @@ class VQTokenizer(keras.layers.Layer):
         self.quantizer = QUANTIZERS[quantizer](
             codebook_size, dtype="float32", name="quantizer", **options
         )
-        self.encoder = encoder(
-            hidden_dim, self.quantizer.code_dim, cell_size
-        )
+        self.encoder = encoder(hidden_dim, self.quantizer.code_dim, cell_size)
         self.decoder = decoder(hidden_dim, channels, cell_size)
         self.adapted = False
         self.build()
@@ -380,7 +378,8 @@ def _checked_size(image_size, cell_size):
     ):
         raise ValueError(
             "`image_size` must be a tuple of two positive multiples of "
-            f"{cell_size}, height and width. Received: image_size={image_size!r}."
+            f"{cell_size}, height and width. "
+            f"Received: image_size={image_size!r}."
         )
     return tuple(image_size)
 
