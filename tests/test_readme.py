@@ -135,6 +135,8 @@ def tiny(words):
         words += ["--model", "tiny", "--colors", "8"]
         words += ["--tokenizer-minutes", "0.02"]
         words += [] if "--codes" in words else ["--codes", "8"]
+        if not {"--size", "--init-from"} & set(words):
+            words += ["--size", "16"]  # the data's own would be 64
     if words[0] in LONG_WITH_FOOTBALL:
         run = {"football": "runs/football-edits"}
         words = [run.get(word, word) for word in words]
