@@ -53,6 +53,7 @@ def quickstart(
         "  keras-igpt train --data path/to/pictures --size 32 "
         "--out runs/mine --minutes 30",
         highlight=False,
+        soft_wrap=True,  # commands are copied
     )
 
 
