@@ -16,6 +16,7 @@ from keras_igpt.cli import app
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ("README.md", "README.zh-CN.md")
+SMALL = "num_layers=2, num_heads=2, hidden_dim=32"
 # What would take minutes with the shipped model is given one trained before.
 LONG_WITH_FOOTBALL = ("export", "evaluate-edits")
 # What trains a judge, or never ends, is tested elsewhere.
@@ -164,6 +165,7 @@ def test_python_runs(files):
             "epochs=20": "epochs=1",
             "epochs=5": "epochs=1",
             "minutes=10": "epochs=1",
+            "ImageGPT(tokenizer, ": f"ImageGPT(tokenizer, {SMALL}, ",
             '"football", image': f'"{files / "captioned"}", image',
         }.items():
             block = block.replace(usual, less)
