@@ -33,14 +33,17 @@ def encoder(hidden_dim, code_dim, cell_size):
 
 def decoder(hidden_dim, channels, cell_size):
     """Codes `(B, h, w, D)` to pictures `(B, height, width, channels)`."""
-    doubled = [_transposed(hidden_dim // 2, activation="relu")]
+    # Each transposed convolution doubles both sides.
+    doubled = []
+    if cell_size == 4:
+        doubled = [_transposed(hidden_dim // 2, activation="relu")]
     return keras.Sequential(
         [
             _conv(hidden_dim, 3),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
             ResidualBlock(hidden_dim, dtype="float32"),
-            *(doubled if cell_size == 4 else []),
+            *doubled,
             _transposed(channels),
         ],
         name="decoder",
