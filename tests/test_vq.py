@@ -55,8 +55,11 @@ def test_decode_gives_pictures(tokenizer):
 
 
 def test_smaller_cells_keep_more_of_a_picture(tokenizer, images):
+    keras.utils.set_random_seed(0)
     finer = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
-    finer.adapt(images, epochs=5, batch_size=8, verbose=False)
+    finer.adapt(
+        images, epochs=15, batch_size=8, learning_rate=3e-3, verbose=False
+    )
     assert np.asarray(finer.encode(images[:1])).shape == (1, 64)
     assert finer.figures(images)["psnr"] > tokenizer.figures(images)["psnr"]
 
