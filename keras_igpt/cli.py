@@ -1,8 +1,10 @@
 """The command `keras-igpt`: train, generate, complete, evaluate and more.
 
-Heavy imports happen inside the commands, so that `--help` answers at once.
+What Keras does not need itself is imported inside the commands, so that
+`--help` does not wait for it.
 """
 
+import os
 import pathlib
 import sys
 from typing import Annotated
@@ -372,6 +374,8 @@ def pack(
 
 def main():
     """Runs the command; a user's mistake ends in one line, not in a trace."""
+    # TensorFlow's messages are for programmers; what fails raises an error.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except (

@@ -86,7 +86,7 @@ def _compile_tensorflow(function, jit_compile):
         return tf.TensorSpec(free + shape[3:], tensor.dtype)
 
     def compile_for(args):
-        return tf.function(
+        traced = tf.function(
             # TensorFlow counts traces per line of code and warns; these are
             # different functions, which `partial` lets it see.
             functools.partial(lambda *args: function(*args)),
@@ -94,6 +94,10 @@ def _compile_tensorflow(function, jit_compile):
             autograph=False,
             jit_compile=jit_compile,
         )
+        # Traced here, once: TensorFlow would count it, and warn, for each of
+        # several threads that call for the first time.
+        traced.get_concrete_function()
+        return traced
 
     def call(*args):
         nonlocal compiled

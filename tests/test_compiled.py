@@ -1,8 +1,11 @@
+import logging
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from keras_igpt import compiled
 from keras_igpt.compiled import compile_function
@@ -50,6 +53,27 @@ def test_threads_share_one_trace(layer):
     assert len(traces) == 1
     for x, y in zip(inputs, outputs, strict=True):
         np.testing.assert_allclose(np.asarray(y), layer(x), rtol=1e-6)
+
+
+def test_first_calls_side_by_side_raise_no_warning(layer):
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = tf.get_logger()
+    logger.addHandler(handler)
+
+    def function(x):
+        time.sleep(0.2)  # all others have begun by then
+        return layer(x)
+
+    run = compile_function(layer, function)
+    inputs = [np.ones((i + 1, 3), "float32") for i in range(8)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(run, inputs))
+    finally:
+        logger.removeHandler(handler)
+    assert not messages
 
 
 def test_compiled_sees_new_weights(layer):
