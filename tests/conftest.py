@@ -60,6 +60,24 @@ def make_model(
     return model
 
 
+def make_painter():
+    """An untrained model of colours, with captions and edits."""
+    keras.utils.set_random_seed(0)
+    colors = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 5).adapt(colors)
+    model = keras_igpt.ImageGPT(
+        tokenizer,
+        num_layers=1,
+        num_heads=1,
+        hidden_dim=16,
+        text_length=40,
+        edits=("inpaint", "upscale"),
+    )
+    kernel = model.head.kernel
+    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
+    return model
+
+
 def some_inputs(model, count=3, seed=0):
     """Random tokens, labels and captions of 6 bytes, at most 3 of these."""
     generator = np.random.default_rng(seed)

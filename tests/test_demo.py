@@ -1,23 +1,17 @@
-"""Tests of the demo page: as gradio builds it, and in a real browser."""
+"""Tests of the demo in a real browser."""
 
-import asyncio
 import concurrent.futures
 import io
 import json
-import os
 import shutil
 import subprocess
 import sys
 import urllib.request
 
-import keras
 import numpy as np
 import pytest
-from conftest import make_model, save_picture
+from conftest import make_painter, save_picture
 from PIL import Image
-
-import keras_igpt
-from keras_igpt import demo
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -27,122 +21,17 @@ FLAGS = (
     # The drawing canvas wants WebGL, which a machine without GPU computes.
     "--enable-unsafe-swiftshader",
 )
-# Importing gradio and serving with it warns of libraries' own affairs.
+# Serving with gradio warns of libraries' own affairs.
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture
-def build(monkeypatch):
-    """Builds a page; closes the event loops that gradio leaves open."""
-    made, new_event_loop = [], asyncio.new_event_loop
-
-    def noted():
-        made.append(new_event_loop())
-        return made[-1]
-
-    def page(*args):
-        with monkeypatch.context() as patch:
-            patch.setattr(asyncio, "new_event_loop", noted)
-            return demo.page(*args)
-
-    yield page
-    asyncio.set_event_loop(None)
-    for loop in made:
-        loop.close()
-
-
-def painter():
-    """An untrained model of colours, with captions and edits."""
-    keras.utils.set_random_seed(0)
-    colors = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 5).adapt(colors)
-    model = keras_igpt.ImageGPT(
-        tokenizer,
-        num_layers=1,
-        num_heads=1,
-        hidden_dim=16,
-        text_length=40,
-        edits=("inpaint", "upscale"),
-    )
-    kernel = model.head.kernel
-    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
-    return model
-
-
-def labels(blocks):
-    """Texts on a page's tabs and fields."""
-    props = [block["props"] for block in blocks.config["components"]]
-    return {str(p.get("label") or p.get("value")) for p in props}
-
-
-# === The page, as it is built ===
-
-
-def test_page_has_a_tab_for_all_a_model_can_do(build):
-    shown = labels(build(painter()))
-    assert shown >= {"Generate", "Edit", "Compose", "Tokens"}
-    assert "Caption: what to paint" in shown
-
-
-def test_page_leaves_out_what_a_model_cannot_do(build):
-    shown = labels(build(make_model(), ["cat", "dog", "owl"]))
-    assert not shown & {"Edit", "Compose"}
-    assert "Class: what to paint" in shown
-
-
-def test_page_tells_nobody(build):
-    assert build(make_model()).analytics_enabled is False
-    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
-
-
-def test_clicks_wait_in_a_bounded_queue(build):
-    blocks = build(make_model())
-    painting = [f for f in blocks.fns.values() if f.concurrency_id == "model"]
-    assert painting and all(f.concurrency_limit == 2 for f in painting)
-    assert blocks._queue.max_size == demo.MAX_WAITING
-
-
-def test_mistakes_become_sentences():
-    import gradio as gr
-
-    page = demo.Page(make_model())
-
-    def fail(count):
-        raise ValueError("`count` must be <small>.")
-
-    with pytest.raises(gr.Error) as caught:
-        page._call(fail, {"count": None})(3)
-    assert caught.value.message == "`count` must be &lt;small&gt;."
-
-
-def test_missing_gradio_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gradio", None)
-    with pytest.raises(ModuleNotFoundError, match=r"keras_igpt\[demo\]"):
-        demo.page(make_model())
-
-
-def test_several_users_get_their_own_pictures():
-    model = painter()
-    texts = ["a", "bb", "ccc", "dddd"] * 2
-    paint = concurrent.futures.ThreadPoolExecutor(8).map
-    together = list(
-        paint(lambda t: model.generate(text=t, num_images=2, seed=3), texts)
-    )
-    for text, images in zip(texts, together):
-        alone = model.generate(text=text, num_images=2, seed=3)
-        np.testing.assert_array_equal(images, alone)
-
-
-# === The page in a browser ===
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """The address of a page, served by a process of its own."""
     path = tmp_path_factory.mktemp("demo") / "model.keras"
-    painter().save(path)
+    make_painter().save(path)
     program = (
-        "import sys, threading\n"
+        "import sys\n"
         "from keras_igpt import demo\n"
         f"page = demo.launch({str(path)!r}, port=0, wait=False)\n"
         "print(page.local_url, flush=True)\n"
@@ -224,7 +113,7 @@ def test_caption_makes_the_models_pictures(tab, served):
     page.get_by_label("Seed").fill("7")
     click(page, "Paint")
     images = shown_pictures(page)
-    wanted = painter().generate(
+    wanted = make_painter().generate(
         text="a ball", num_images=4, guidance_scale=2.0, seed=7
     )
     np.testing.assert_array_equal(images, wanted)
@@ -290,7 +179,7 @@ def test_picture_is_read_cell_by_cell(tab, tmp_path):
     page.wait_for_timeout(1500)
     click(page, "Read")
     page.locator("#cells img").wait_for()
-    nats = painter().score(picture[None])[0]
+    nats = make_painter().score(picture[None])[0]
     page.get_by_text(f"{nats:.1f} nats").wait_for()
 
 
@@ -310,3 +199,15 @@ def test_other_origins_are_refused_by_policy(served):
         policy = answer.headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "http" not in json.dumps(policy)
+
+
+def test_several_users_get_their_own_pictures():
+    model = make_painter()
+    texts = ["a", "bb", "ccc", "dddd"] * 2
+    paint = concurrent.futures.ThreadPoolExecutor(8).map
+    together = list(
+        paint(lambda t: model.generate(text=t, num_images=2, seed=3), texts)
+    )
+    for text, images in zip(texts, together):
+        alone = model.generate(text=text, num_images=2, seed=3)
+        np.testing.assert_array_equal(images, alone)

@@ -220,7 +220,8 @@ MAY_IMPORT = {
         "jobs",
         "signs",
     },
-    "demo": {"demo_jobs", "files", "jobs"},
+    "demo_page": {"demo_jobs"},
+    "demo": {"demo_page", "files", "jobs"},
     "cli_options": set(),
     "cli_painting": {"cli_options", "edit_jobs", "jobs"},
     "cli": {
