@@ -4,7 +4,6 @@ What Keras does not need itself is imported inside the commands, so that
 `--help` does not wait for it.
 """
 
-import os
 import pathlib
 import sys
 from typing import Annotated
@@ -374,8 +373,6 @@ def pack(
 
 def main():
     """Runs the command; a user's mistake ends in one line, not in a trace."""
-    # TensorFlow's messages are for programmers; what fails raises an error.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         app()
     except (

@@ -1,4 +1,3 @@
-import os
 import pathlib
 import subprocess
 import sys
@@ -152,14 +151,3 @@ def test_wrong_option_is_named():
         "train", "--data", "digits", "--out", "x", "--model", "huge"
     )
     assert result.exit_code == 2 and "huge" in result.output
-
-
-@pytest.mark.parametrize(("asked", "found"), [(None, "3"), ("0", "0")])
-def test_tensorflow_is_quiet_unless_asked(asked, found, monkeypatch):
-    monkeypatch.delenv("TF_CPP_MIN_LOG_LEVEL")
-    if asked:
-        monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", asked)
-    monkeypatch.setattr("sys.argv", ["keras-igpt", "--help"])
-    with pytest.raises(SystemExit):
-        cli.main()
-    assert os.environ["TF_CPP_MIN_LOG_LEVEL"] == found
