@@ -15,6 +15,8 @@ from keras_igpt.palette import PaletteTokenizer
 JUDGE_PICTURES = 5_000
 # Pictures painted to be recognised.
 GENERATED = 500
+# Pictures that a learned tokenizer paints at once.
+DECODED = 256
 # Colours of the palette that a learned tokenizer is compared with, and
 # training pictures that they are fitted to.
 PALETTE_COLORS = 512
@@ -154,18 +156,26 @@ def _images(dataset, limit=None):
 
 
 def _recognised(model, train, test, seed):
-    def pictures(inputs):
-        return np.asarray(model.tokenizer.decode(inputs["tokens"]))
-
-    judge = Judge(pictures(train), train["label"])
+    some = np.random.default_rng(0).permutation(len(train["label"]))
+    some = some[:JUDGE_PICTURES]
+    judge = Judge(
+        _decoded(model.tokenizer, train["tokens"][some]), train["label"][some]
+    )
     labels = np.repeat(
         np.arange(model.num_classes), -(-GENERATED // model.num_classes)
     )
     painted = model.generate(labels, seed=seed)
+    real = _decoded(model.tokenizer, test["tokens"])
     return {
         "recognised_generated": judge.accuracy(painted, labels),
-        "recognised_real": judge.accuracy(pictures(test), test["label"]),
+        "recognised_real": judge.accuracy(real, test["label"]),
     }
+
+
+def _decoded(tokenizer, tokens):
+    """Pictures of any number of tokens `(B, N)`, some at a time."""
+    parts = np.array_split(tokens, -(-len(tokens) // DECODED))
+    return np.concatenate([np.asarray(tokenizer.decode(p)) for p in parts])
 
 
 class Judge:
@@ -176,15 +186,12 @@ class Judge:
     Args:
         images: uint8 array of shape `(B, height, width, channels)`.
         labels: int array of shape `(B,)`.
-        seed: int. Which pictures are taken if there are more than 5,000.
     """
 
-    def __init__(self, images, labels, seed=0):
+    def __init__(self, images, labels):
         from sklearn.svm import SVC
 
-        chosen = np.random.default_rng(seed).permutation(len(images))
-        chosen = chosen[:JUDGE_PICTURES]
-        self._classifier = SVC().fit(_flat(images[chosen]), labels[chosen])
+        self._classifier = SVC().fit(_flat(images), labels)
 
     def accuracy(self, images, labels):
         """Share of pictures recognised as their label."""

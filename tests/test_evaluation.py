@@ -52,6 +52,38 @@ def test_report_has_a_figure_for_everything(tiny_model, monkeypatch):
     assert all(np.isfinite(value) for value in report.values())
 
 
+def test_pictures_are_decoded_some_at_a_time(tiny_model, monkeypatch):
+    monkeypatch.setattr(evaluation, "GENERATED", 6)
+    monkeypatch.setattr(evaluation, "DECODED", 5)
+    decode, counts = tiny_model.tokenizer.decode, []
+
+    def counted(tokens):
+        counts.append(len(tokens))
+        return decode(tokens)
+
+    monkeypatch.setattr(tiny_model.tokenizer, "decode", counted)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (12, 4, 4, 1), dtype="uint8")
+    evaluation.report(tiny_model, *[(images, np.arange(12) % 3)] * 2)
+    assert sum(counts) >= 24 and max(counts) <= 6
+
+
+def test_judge_sees_no_more_than_its_pictures(tiny_model, monkeypatch):
+    monkeypatch.setattr(evaluation, "GENERATED", 6)
+    monkeypatch.setattr(evaluation, "JUDGE_PICTURES", 9)
+    seen, judge = [], evaluation.Judge
+
+    def noted(images, labels):
+        seen.append((images.shape, len(labels)))
+        return judge(images, labels)
+
+    monkeypatch.setattr(evaluation, "Judge", noted)
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (12, 4, 4, 1), dtype="uint8")
+    evaluation.report(tiny_model, *[(images, np.arange(12) % 3)] * 2)
+    assert seen == [((9, 4, 4, 1), 9)]
+
+
 def test_report_of_a_model_of_pairs_needs_no_pairs(tiny_images):
     model = make_model(num_classes=0, edits=("restyle/map",))
     figures = evaluation.report(model, tiny_images, tiny_images)
