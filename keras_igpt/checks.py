@@ -1,5 +1,7 @@
 """Checks of arguments; each error says what was received."""
 
+import pathlib
+
 import numpy as np
 
 
@@ -19,11 +21,28 @@ def check_not_negative(name, value):
         )
 
 
+def check_share(name, value):
+    """Refuses what is no number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(
+            f"`{name}` must be from 0 to 1. Received: {name}={value!r}."
+        )
+
+
 def check_one_of(name, value, allowed):
     """Refuses what is not among `allowed`."""
     if value not in allowed:
         raise ValueError(
             f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
+        )
+
+
+def check_suffix(name, path, suffix):
+    """Refuses a file's name that does not end as it must."""
+    if path is not None and pathlib.Path(path).suffix.lower() != suffix:
+        raise ValueError(
+            f"`{name}` must be a file that ends in {suffix}. "
+            f"Received: {name}={str(path)!r}."
         )
 
 

@@ -15,6 +15,7 @@ from keras_igpt.cli_options import (
     DataOption,
     ModelOption,
     ModelSize,
+    NewDataOption,
     Precision,
     TokenizerName,
     new_console,
@@ -60,8 +61,8 @@ def quickstart(
 
 @app.command()
 def train(
-    data: DataOption,
     out: Annotated[pathlib.Path, typer.Option(help="The run's folder.")],
+    data: NewDataOption = None,
     size: Annotated[
         int | None, typer.Option(help="Height and width in pixels.")
     ] = None,

@@ -12,12 +12,12 @@ ModelOption = Annotated[
         "--model", help="A .keras file, a run's folder, or 'football'."
     ),
 ]
-DataOption = Annotated[
-    str,
-    typer.Option(
-        "--data", help="'digits', a TFDS name, or a folder of pictures."
-    ),
-]
+_data_option = typer.Option(
+    "--data", help="'digits', a TFDS name, or a folder of pictures."
+)
+DataOption = Annotated[str, _data_option]
+# Runs that are resumed know theirs.
+NewDataOption = Annotated[str | None, _data_option]
 LabelOption = Annotated[
     list[str] | None,
     typer.Option("--label", help="Class name or number; may be repeated."),

@@ -152,13 +152,7 @@ def read_image(path, image_size, channels=3):
         uint8 array of shape `(height, width, channels)`.
     """
     image_size = _checked_size(image_size, optional=False)
-    try:
-        image = image_files.decode(path, image_size)
-    except Exception as error:  # Pillow raises all kinds for broken files
-        raise ValueError(
-            "`path` must be a picture that Pillow can read. "
-            f"Received: {path}: {type(error).__name__}: {error}."
-        ) from error
+    image = image_files.read(path, image_size)
     return set_channels(resize(image, image_size), channels)
 
 

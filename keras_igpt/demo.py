@@ -6,7 +6,6 @@ machine: no fonts, scripts or figures come from or go elsewhere.
 """
 
 from keras_igpt import demo_page, jobs
-from keras_igpt.files import load
 
 # Largest file that may be sent to the page.
 MAX_UPLOAD = "10mb"
@@ -49,7 +48,9 @@ def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
     demo_page.check_gradio()
     from starlette.middleware import Middleware
 
-    shown = demo_page.page(load(model), jobs.class_names(model), str(model))
+    shown = demo_page.page(
+        jobs.load_painter(model), jobs.class_names(model), str(model)
+    )
     try:
         shown.launch(
             server_name=host,

@@ -160,6 +160,8 @@ def edit(
         _check_range("border", border, 1, MAX_BORDER)
         tall, wide = (-(-border * side // 100) for side in picture.shape[:2])
         picture, masks = fitting.expand(picture, (wide, tall, wide, tall))
+        if paste_back:
+            fitting.check_seen(masks, model.tokenizer.image_size)
     elif edit == "inpaint":
         masks = drawn_mask(layers, picture.shape[:2])
     elif edit == "upscale":
@@ -196,6 +198,8 @@ def place(model, picture, left=0, top=0, size=50, glyphs=False, text=None):
     picture = _chosen(picture)
     canvas_size = model.tokenizer.image_size
     _check_range("size", size, 1, 100)
+    _check_range("left", left, -MAX_SIDE, MAX_SIDE)
+    _check_range("top", top, -MAX_SIDE, MAX_SIDE)
     scale = size / 100 * canvas_size[0] / picture.shape[0]
     canvas, mask = fitting.place(
         picture, canvas_size, int(top), int(left), scale

@@ -3,9 +3,15 @@
 import numpy as np
 
 from keras_igpt import data, fitting, image_files, signs
+from keras_igpt.checks import check_suffix
 from keras_igpt.edits import Upscale
-from keras_igpt.files import load
-from keras_igpt.jobs import label_numbers, with_seed, write_pictures
+from keras_igpt.jobs import (
+    check_asked,
+    label_numbers,
+    load_painter,
+    with_seed,
+    write_pictures,
+)
 from keras_igpt.sheets import save_png
 from keras_igpt.tasks import ALIASES
 
@@ -62,11 +68,12 @@ def edit(
     Raises:
         ValueError: if what the edit needs is missing, or superfluous.
     """
-    _check(edit, expand, at, mask, factor, glyphs)
-    painter = load(model)
+    check_asked(count, out)
+    _check(edit, expand, at, scale, mask, factor, glyphs)
+    painter = load_painter(model)
     sampling = with_seed(sampling)
     channels = painter.tokenizer.channels
-    image = data.set_channels(image_files.decode(file), channels)
+    image = data.set_channels(image_files.read(file), channels)
     masks = None
     if edit == "compose":
         size = painter.tokenizer.image_size
@@ -76,6 +83,8 @@ def edit(
             image, masks = signs.with_sign(image, masks, word)
     elif expand is not None:
         image, masks = fitting.expand(image, expand)
+        if paste_back:
+            fitting.check_seen(masks, painter.tokenizer.image_size)
     elif edit in WITH_MASKS or mask is not None:
         masks = _mask(mask, file, image.shape[:2])
     elif edit == "upscale":
@@ -99,10 +108,13 @@ def edit(
         "expand": expand,
         "at": at,
         "scale": scale,
+        "factor": factor,
         "glyphs": glyphs,
         "style": style,
+        "paste_back": paste_back,
         "label": labels,
         "text": text,
+        "n": count,
         **sampling,
     }
     return write_pictures(images, out, parameters)
@@ -123,12 +135,13 @@ def evaluate(model, source, count, split="test", seed=0, out=None):
     """
     from keras_igpt import edit_report
 
+    check_suffix("--out", out, ".png")
+    painter = load_painter(model)
     features = None
-    if source.startswith("football"):
+    if source.split("/")[0] == "football":
         from keras_igpt.football_judge import Judge
 
         features = Judge.train(seed=seed).features
-    painter = load(model)
     figures = edit_report.report(painter, source, split, count, seed, features)
     if out is not None:
         parameters = {"model": str(model), "data": source, "seed": seed}
@@ -136,7 +149,7 @@ def evaluate(model, source, count, split="test", seed=0, out=None):
     return edit_report.table(figures)
 
 
-def _check(edit, expand, at, mask, factor, glyphs):
+def _check(edit, expand, at, scale, mask, factor, glyphs):
     """Options that an edit cannot do without, or cannot use."""
     if factor not in Upscale.factors:
         raise ValueError(
@@ -148,6 +161,16 @@ def _check(edit, expand, at, mask, factor, glyphs):
             "`--at` must be given for compose, and only for it. "
             f"Received: --edit {edit}, --at {at}. Do say where the picture's "
             "left upper corner is to lie, as --at 10,20."
+        )
+    if scale <= 0:
+        raise ValueError(
+            f"`--scale` must be above 0. Received: --scale {scale}."
+        )
+    if mask is not None and (edit == "compose" or expand is not None):
+        raise ValueError(
+            "`--mask` must be left out for compose and with --expand, which "
+            "say themselves where to paint. "
+            f"Received: --edit {edit}, --mask {mask}."
         )
     if glyphs and edit != "compose":
         raise ValueError(
@@ -188,4 +211,4 @@ def _mask(mask, file, size):
                 f"{size[1]} x {size[0]}. Received: {mask}."
             )
         return box
-    return data.set_channels(image_files.decode(mask), 1)[..., 0]
+    return data.set_channels(image_files.read(mask), 1)[..., 0]

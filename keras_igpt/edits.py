@@ -25,7 +25,7 @@ from keras_igpt.exactness import (
     shifted,
     shrunk,
 )
-from keras_igpt.fitting import fit_masks
+from keras_igpt.fitting import fit_around
 from keras_igpt.masks import random_mask
 from keras_igpt.palette import check_images
 
@@ -55,7 +55,7 @@ class Edit(abc.ABC):
         Args:
             images: uint8 array of shape `(B, rows, columns, C)`.
             masks: bool array of shape `(B, rows, columns)`, True where to
-                paint; None for edits that take none.
+                paint; the parts around them are kept. None: the middle is.
             image_size: tuple, the model's height and width.
 
         Returns:
@@ -63,9 +63,9 @@ class Edit(abc.ABC):
         """
         if images.shape[1:3] == tuple(image_size):
             return images, masks
-        if masks is not None:
-            masks = fit_masks(masks, image_size)
-        return data.resize(images, image_size), masks
+        if masks is None:
+            return data.resize(images, image_size), None
+        return fit_around(images, masks, image_size)
 
     def source(self, images, image_shape, masks=None):
         """What is known of pictures that a user gives.
@@ -148,8 +148,12 @@ class Upscale(Edit):
         """Repeats pixels of pictures a half or a quarter as large."""
         height, width, channels = image_shape
         factor = height // max(images.shape[1], 1)
-        small = (height // factor, width // factor, channels) if factor else ()
-        if factor not in self.factors or images.shape[1:] != small:
+        large = (factor * images.shape[1], factor * images.shape[2])
+        if (
+            factor not in self.factors
+            or large != (height, width)
+            or images.shape[3] != channels
+        ):
             raise ValueError(
                 f"`images` must be {height} x {width} divided by one of "
                 f"{self.factors}, with {channels} channels. "

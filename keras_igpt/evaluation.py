@@ -80,8 +80,8 @@ def report(model, train, test, seed=0):
         tokenizer the `tokenizer_figures`.
     """
     size = model.tokenizer.image_size
-    counted = model.prepare(train, shuffle=False, edit_share=0).inputs
-    inputs = model.prepare(test, shuffle=False, edit_share=0).inputs
+    counted = _tokens_of(model, train)
+    inputs = _tokens_of(model, test)
     nats = model.score_tokens(inputs)
     figures = {
         "nats_per_picture": float(nats.mean()),
@@ -109,6 +109,14 @@ def report(model, train, test, seed=0):
     if not isinstance(model.tokenizer, PaletteTokenizer):
         figures.update(tokenizer_figures(model.tokenizer, train, test))
     return figures
+
+
+def _tokens_of(model, pictures):
+    """Inputs of a model, dict of arrays; captions are cut if too long."""
+    batches = model.prepare(
+        pictures, shuffle=False, truncate=True, edit_share=0
+    )
+    return batches.inputs
 
 
 def tokenizer_figures(tokenizer, train, test):

@@ -8,12 +8,16 @@ import numpy as np
 from keras_igpt import data
 
 
-def crop_box(size, wanted):
-    """The part of a picture that `keras_igpt.data.resize` keeps.
+def crop_box(size, wanted, mask=None):
+    """The part of a picture that a model sees.
+
+    Without a mask it is the middle, as `keras_igpt.data.resize` keeps it; with
+    one it lies as near to the middle of what is masked as the picture allows.
 
     Args:
         size: tuple of two ints, height and width of the picture.
         wanted: tuple of two ints, whose aspect ratio the part has.
+        mask: bool array of shape `size`, or None.
 
     Returns:
         Tuple of four ints: top, left, height, width.
@@ -22,7 +26,53 @@ def crop_box(size, wanted):
     keep_rows = max(1, min(rows, (columns * height + width // 2) // width))
     keep_columns = max(1, min(columns, (rows * width + height // 2) // height))
     top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+    if mask is not None and mask.any():
+        top = _begin_around(mask.any(axis=1), keep_rows)
+        left = _begin_around(mask.any(axis=0), keep_columns)
     return top, left, keep_rows, keep_columns
+
+
+def _begin_around(masked, kept):
+    """Where to begin to keep so many of a bool array `(length,)`."""
+    places = np.flatnonzero(masked)
+    begin = (places[0] + places[-1] + 1 - kept) // 2
+    return int(np.clip(begin, 0, len(masked) - kept))
+
+
+def fit_around(images, masks, size):
+    """Pictures and masks for a model: the parts around what is masked.
+
+    Args:
+        images: uint8 array of shape `(B, rows, columns, C)`.
+        masks: bool array of shape `(B, rows, columns)`.
+        size: tuple of two ints.
+
+    Returns:
+        Tuple of uint8 `(B, *size, C)` and bool `(B, *size)`.
+
+    Raises:
+        ValueError: if a part has nothing of what is masked.
+    """
+    boxes = [crop_box(mask.shape, size, mask) for mask in masks]
+    parts = np.stack([x[_slices(box)] for x, box in zip(images, boxes)])
+    fitted = np.stack([m[_slices(box)] for m, box in zip(masks, boxes)])
+    fitted = fit_masks(fitted, size)
+    for mask, kept in zip(masks, fitted):
+        if mask.any() and not kept.any():
+            rows, columns = mask.shape
+            raise ValueError(
+                "`masks` must hide something in the part of the picture that "
+                "the model sees, the largest around their middle with "
+                f"{size[0]}:{size[1]} for its sides. Received: masks that "
+                f"hide nothing there, of {rows} x {columns}. "
+                "Do cut the picture around what is to be painted."
+            )
+    return data.resize(parts, size), fitted
+
+
+def _slices(box):
+    top, left, rows, columns = box
+    return slice(top, top + rows), slice(left, left + columns)
 
 
 def fit_masks(masks, size):
@@ -35,8 +85,8 @@ def fit_masks(masks, size):
     Returns:
         bool array of shape `(B, *size)`.
     """
-    top, left, rows, columns = crop_box(masks.shape[1:], size)
-    masks = masks[:, top : top + rows, left : left + columns]
+    rows, columns = _slices(crop_box(masks.shape[1:], size))
+    masks = masks[:, rows, columns]
     for axis in (1, 2):
         masks = _any_of_parts(masks.swapaxes(1, axis), size[axis - 1])
         masks = masks.swapaxes(1, axis)
@@ -55,24 +105,42 @@ def paste_back(painted, images, masks):
     """Puts painted parts into pictures of another size.
 
     Args:
-        painted: uint8 array of shape `(B, height, width, C)`, of the middle
-            of the pictures.
+        painted: uint8 array of shape `(B, height, width, C)`, of the parts of
+            the pictures around the masks, as `fit_around` cuts them.
         images: uint8 array of shape `(B, rows, columns, C)`.
         masks: bool array of shape `(B, rows, columns)`, True where to paste.
 
     Returns:
         uint8 array of the shape of `images`; pixels that are not masked, or
-        not in the middle, are those of `images`.
+        not in those parts, are those of `images`.
     """
-    top, left, rows, columns = crop_box(images.shape[1:3], painted.shape[1:3])
-    middle = (slice(None), slice(top, top + rows), slice(left, left + columns))
+    size = painted.shape[1:3]
     pasted = images.copy()
-    pasted[middle] = np.where(
-        masks[middle][..., None],
-        data.resize(painted, (rows, columns)),
-        images[middle],
-    )
+    for result, patch, mask in zip(pasted, painted, masks):
+        box = crop_box(mask.shape, size, mask)
+        here = _slices(box)
+        patch = data.resize(patch, box[2:])
+        result[here] = np.where(mask[here][..., None], patch, result[here])
     return pasted
+
+
+def check_seen(border, size):
+    """Refuses a border that `fit_around` would cut.
+
+    Args:
+        border: bool array of shape `(rows, columns)`, as `expand` returns it.
+        size: tuple of two ints, height and width of the model's pictures.
+    """
+    rows, columns = border.shape
+    border = border.copy()
+    border[_slices(crop_box(border.shape, size, border))] = False
+    if border.any():
+        raise ValueError(
+            "`paste_back` must be False where the model does not see the "
+            f"whole border. Received: a picture of {rows} x {columns} with "
+            f"its border, for a model of {size[0]} x {size[1]} (rows x "
+            "columns). Do expand it to that aspect ratio, or by less."
+        )
 
 
 def expand(picture, widths):

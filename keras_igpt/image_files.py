@@ -181,6 +181,21 @@ def decode(path, image_size=None):
         return np.array(picture)
 
 
+def read(path, image_size=None):
+    """As `decode`, with an error that says what is wrong with the file.
+
+    Raises:
+        ValueError: if it is no picture.
+    """
+    try:
+        return decode(path, image_size)
+    except Exception as error:  # Pillow raises all kinds for broken files
+        raise ValueError(
+            "The file must be a picture, such as PNG or JPEG. "
+            f"Received: {path}: {reason(path, error)}."
+        ) from error
+
+
 def transparency(path):
     """Where a picture is more transparent than not.
 

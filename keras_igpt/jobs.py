@@ -10,8 +10,13 @@ import numpy as np
 
 from keras_igpt import data as datasets
 from keras_igpt import evaluation
+from keras_igpt.checks import check_positive
 from keras_igpt.files import find, load, save_packed
+from keras_igpt.model import ImageGPT
 from keras_igpt.sheets import contact_sheet, save_png
+
+# Kinds of files that somebody may expect, and would get a folder.
+OTHER_PICTURES = {".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".pdf"}
 
 
 def generate(model, labels, text, count, sampling, out):
@@ -28,7 +33,8 @@ def generate(model, labels, text, count, sampling, out):
     Returns:
         The path that was written.
     """
-    painter = load(model)
+    check_asked(count, out)
+    painter = load_painter(model)
     sampling = with_seed(sampling)
     numbers = label_numbers(labels, model)
     text = text or None
@@ -37,6 +43,7 @@ def generate(model, labels, text, count, sampling, out):
         "model": str(model),
         "label": labels,
         "text": text,
+        "n": count,
         **sampling,
     }
     columns = count if 1 < len(images) // count else None
@@ -54,7 +61,8 @@ def complete(file, model, keep_rows, labels, text, count, sampling, out):
     Returns:
         The path that was written.
     """
-    painter = load(model)
+    check_asked(count, out)
+    painter = load_painter(model)
     sampling = with_seed(sampling)
     height, width, channels = painter.tokenizer.image_shape
     image = datasets.read_image(file, (height, width), channels)
@@ -73,6 +81,7 @@ def complete(file, model, keep_rows, labels, text, count, sampling, out):
         "keep_rows": keep_rows,
         "label": labels,
         "text": text,
+        "n": count,
         **sampling,
     }
     return write_pictures(images, out, parameters)
@@ -80,8 +89,9 @@ def complete(file, model, keep_rows, labels, text, count, sampling, out):
 
 def evaluate(model, data, split="test", limit=None, seed=0):
     """Figures on test pictures; see `keras_igpt.evaluation.report`."""
-    painter = load(model)
+    painter = load_painter(model)
     height, width, channels = painter.tokenizer.image_shape
+    names = class_names(model)
 
     def pictures(split):
         return datasets.load(
@@ -89,6 +99,12 @@ def evaluate(model, data, split="test", limit=None, seed=0):
         )
 
     test = pictures(split)
+    if painter.num_classes and names and names != test.class_names:
+        raise ValueError(
+            "`--data` must have the classes that the model was trained on "
+            f"({', '.join(names)}). Received: --data {data} with "
+            f"{', '.join(test.class_names) or 'none'}."
+        )
     if limit is not None:
         test = test.take(limit)
     return evaluation.report(painter, pictures("train"), test, seed)
@@ -108,7 +124,7 @@ def judge(model, count, guidance_scales, split="test", seed=0):
     from keras_igpt import football_report
 
     figures = football_report.report(
-        load(model),
+        load_painter(model),
         split=split,
         count=count,
         guidance_scales=guidance_scales,
@@ -131,19 +147,43 @@ def judge_conversions(model, count, split="test", seed=0):
     from keras_igpt import football_report
 
     figures = football_report.conversions(
-        load(model), split=split, count=count, seed=seed
+        load_painter(model), split=split, count=count, seed=seed
     )
     return football_report.conversion_table(figures)
 
 
 def export(model, out):
     """Writes a SavedModel; see `keras_igpt.export.export`."""
-    return load(model).export(out, class_names=class_names(model))
+    return load_painter(model).export(out, class_names=class_names(model))
 
 
 def pack(model, out):
     """Writes a model to pass on; see `keras_igpt.files.save_packed`."""
     save_packed(load(model), out)
+
+
+def load_painter(model):
+    """As `keras_igpt.load`, for what must be an `ImageGPT`."""
+    painter = load(model)
+    if not isinstance(painter, ImageGPT):
+        raise ValueError(
+            "`--model` must hold an ImageGPT. "
+            f"Received: --model {model}, which holds a "
+            f"{type(painter).__name__}."
+        )
+    return painter
+
+
+def check_asked(count, out):
+    """Refuses what would fail only after painting."""
+    check_positive("--n", count)
+    out = pathlib.Path(out)
+    suffix = out.suffix.lower()
+    if suffix != ".png" and (suffix in OTHER_PICTURES or out.is_file()):
+        raise ValueError(
+            "`--out` must be a folder, or a file that ends in .png. "
+            f"Received: --out {out}."
+        )
 
 
 def with_seed(sampling):
@@ -157,9 +197,12 @@ def with_seed(sampling):
 def class_names(model):
     """Names of the classes of a model in a run's folder; [] if unknown."""
     config = find(model).parent / "config.json"
-    if not config.exists():
+    try:
+        found = json.loads(config.read_text("utf-8"))
+    except (OSError, ValueError):
         return []
-    return json.loads(config.read_text("utf-8"))["class_names"]
+    # It may be another program's.
+    return found.get("class_names", []) if isinstance(found, dict) else []
 
 
 def label_numbers(labels, model):
@@ -188,6 +231,10 @@ def write_pictures(images, out, parameters, columns=None):
         save_png(out, contact_sheet(images, columns), parameters)
         return out
     for i, image in enumerate(images):
-        own = {**parameters, "seed": parameters["seed"] + i}
+        own = {**parameters, "seed": parameters["seed"] + i, "n": 1}
+        for name in ("label", "text"):
+            # One for all, or each for as many pictures in a row.
+            if values := own[name]:
+                own[name] = [values[i * len(values) // len(images)]]
         save_png(out / f"{i:04d}.png", image, own)
     return out

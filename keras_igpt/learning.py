@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt import data, progress
-from keras_igpt.checks import check_positive
+from keras_igpt.checks import check_positive, check_share
 from keras_igpt.conditions import encode_captions, encode_labels
 from keras_igpt.training import (
     BitsPerPixel,
@@ -91,11 +91,7 @@ class Learning(TakesTokens):
             cells that are hidden count.
         """
         check_positive("batch_size", batch_size)
-        if not 0 <= edit_share <= 1:
-            raise ValueError(
-                "`edit_share` must be from 0 to 1. "
-                f"Received: edit_share={edit_share!r}."
-            )
+        check_share("edit_share", edit_share)
         edits = edit_share > 0 and len(self.tasks) > 0
         batches = data.batches(dataset, batch_size=PREPARED)
         parts = []

@@ -149,8 +149,9 @@ class Painting:
         Args:
             images: uint8 array of shape `(batch, rows, columns, channels)`;
                 grey ones too for "colorize". Of pictures that have another
-                size than the model's, the middle is resized to it. "upscale"
-                takes pictures of a half or a quarter of the model's size.
+                size than the model's, the part around the mask is resized to
+                it; without masks, the middle. "upscale" takes pictures of a
+                half or a quarter of the model's size.
             edit: str, one of the model's `edits`; "outpaint" and "replace"
                 are other names of "inpaint".
             masks: array of shape `(batch, rows, columns)` or

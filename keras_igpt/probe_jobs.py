@@ -4,8 +4,10 @@ import keras
 
 from keras_igpt import data as datasets
 from keras_igpt import probing
+from keras_igpt.checks import check_suffix
 from keras_igpt.classifier import ImageGPTClassifier
-from keras_igpt.files import load, save_model
+from keras_igpt.files import save_model
+from keras_igpt.jobs import load_painter
 from keras_igpt.training import TrainingBudget
 
 
@@ -25,7 +27,8 @@ def probe(model, data, layer, limit, split, seed, out, report=print):
     Returns:
         list of dicts, as `probing.probe` returns it.
     """
-    painter = load(model)
+    check_suffix("--out", out, ".png")
+    painter = load_painter(model)
     layers = _layers(layer, len(painter.blocks))
     train, test, _ = _pictures(painter, data, limit, split)
     rows = probing.probe(painter, train, test, layers, seed, report)
@@ -55,8 +58,9 @@ def classify(model, data, options, split, out, report=print):
     Returns:
         float, the accuracy on `split` from 0 to 1.
     """
+    check_suffix("--out", out, ".keras")
     keras.utils.set_random_seed(options["seed"])
-    painter = load(model)
+    painter = load_painter(model)
     train, test, class_names = _pictures(painter, data, options["limit"], split)
     if options["scratch"]:
         # The tokenizer stays: what it has learned is no part of the network.

@@ -70,13 +70,13 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         self.batch = batch + 1
         if time.monotonic() - self.saved_at > 60 * self.every_minutes:
-            self.checkpoint(logs)
+            self.checkpoint(logs, epochs=self.epoch)
 
     def on_epoch_end(self, epoch, logs=None):
-        self.checkpoint(logs)
+        self.checkpoint(logs, epochs=epoch + 1)
 
-    def checkpoint(self, logs):
-        """Measures, saves and paints."""
+    def checkpoint(self, logs, epochs):
+        """Measures, saves and paints, after so many whole epochs."""
         model, step = self.model, int(self.model.optimizer.iterations)
         with averaged_weights(model):
             validation = bits_per_pixel(
@@ -95,7 +95,7 @@ class Checkpoints(keras.callbacks.Callback):
                 self.samples.paint(row)
         state = {
             "spent": min(self.budget.spent(self.batch), 1.0),
-            "epoch": self.epoch + 1,
+            "epoch": epochs,
             "step": step,
             "best_val_bits_per_pixel": self.best,
         }

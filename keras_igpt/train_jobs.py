@@ -9,7 +9,9 @@ import numpy as np
 
 from keras_igpt import data as datasets
 from keras_igpt.callbacks import SampleImages
+from keras_igpt.checks import check_positive, check_share
 from keras_igpt.files import load, save_json, save_model
+from keras_igpt.jobs import load_painter
 from keras_igpt.learning import default_optimizer
 from keras_igpt.model import ImageGPT
 from keras_igpt.palette import PaletteTokenizer
@@ -54,10 +56,11 @@ def train(options, folder, resume=False, console=None):
         )
     if state["spent"] >= 1:
         return None
+    _check_options(options)
     keras.utils.set_random_seed(options["seed"])
     start = None
     if options["init_from"] and not resume:
-        start = load(options["init_from"])
+        start = load_painter(options["init_from"])
         height, width, channels = start.tokenizer.image_shape
         options = {**options, "size": (height, width), "channels": channels}
     pictures = datasets.load(
@@ -81,6 +84,17 @@ def train(options, folder, resume=False, console=None):
     aside = min(VALIDATION_PICTURES, max(1, batches.num_images // 10))
     batches, validation = batches.split(aside)
     return _fit(model, batches, validation, options, folder, state, console)
+
+
+def _check_options(options):
+    """Refuses what would fail only after minutes of work."""
+    if options["data"] is None:
+        raise ValueError(
+            "`--data` must be given, but with --resume. Received: none."
+        )
+    check_positive("batch_size", options["batch_size"])
+    check_share("edit_share", options["edit_share"])
+    _new_budget(options)
 
 
 def _resumed(asked, folder, state):
@@ -132,30 +146,41 @@ def _new_model(options, pictures, start=None):
     if start:
         model = from_model(start, **wanted)
     else:
-        tokenizer = _new_tokenizer(options, pictures)
+        tokenizer = _new_tokenizer(options, pictures.image_shape)
         model = ImageGPT(
             tokenizer, **ImageGPT.SIZES[options["model"]], **wanted
         )
     model.compile(default_optimizer(options.get("ema")))
+    # What data or options lack is found before the tokenizer's minutes.
+    first = next(datasets.batches(pictures, 1))
+    for column in model.tasks.columns:
+        model.tasks.column(column, first)
+    if not start:
+        _adapt(tokenizer, options, pictures)
     return model
 
 
-def _new_tokenizer(options, pictures):
-    height, width, channels = pictures.image_shape
+def _new_tokenizer(options, image_shape):
+    height, width, channels = image_shape
     if options["tokenizer"] == "palette":
         colors = options["colors"] or (16 if channels == 1 else 512)
-        tokenizer = PaletteTokenizer((height, width), colors, channels)
-        return tokenizer.adapt(pictures)
-    tokenizer = VQTokenizer(
+        return PaletteTokenizer((height, width), colors, channels)
+    return VQTokenizer(
         (height, width),
         options["codes"],
         channels,
         quantizer=options["tokenizer"],
         cell_size=options["cell_size"],
     )
-    return tokenizer.adapt(
-        pictures, minutes=options["tokenizer_minutes"], seed=options["seed"]
-    )
+
+
+def _adapt(tokenizer, options, pictures):
+    if options["tokenizer"] == "palette":
+        tokenizer.adapt(pictures)
+    else:
+        tokenizer.adapt(
+            pictures, minutes=options["tokenizer_minutes"], seed=options["seed"]
+        )
 
 
 def _text_length(pictures):
@@ -187,12 +212,7 @@ def _versions():
 
 
 def _fit(model, batches, validation, options, folder, state, console):
-    budget = TrainingBudget(
-        options["learning_rate"],
-        epochs=options["epochs"],
-        minutes=options["minutes"],
-        start=state["spent"],
-    )
+    budget = _new_budget(options, state["spent"])
     checkpoints = Checkpoints(
         folder,
         validation.inputs,
@@ -215,7 +235,16 @@ def _fit(model, batches, validation, options, folder, state, console):
         )
     finally:
         bar.close()
-    return checkpoints.rows[-1]
+    return checkpoints.rows[-1] if checkpoints.rows else None
+
+
+def _new_budget(options, spent=0.0):
+    return TrainingBudget(
+        options["learning_rate"],
+        epochs=options["epochs"],
+        minutes=options["minutes"],
+        start=spent,
+    )
 
 
 def _samples(model, validation):

@@ -10,7 +10,11 @@ def test_what_is_right_passes():
     checks.check_positive("n", 1)
     checks.check_positive("n", np.int32(3))
     checks.check_not_negative("n", 0)
+    checks.check_share("share", 0)
+    checks.check_share("share", 1.0)
     checks.check_one_of("kind", "a", ("a", "b"))
+    checks.check_suffix("--out", None, ".png")
+    checks.check_suffix("--out", "folder/a.PNG", ".png")
     checks.check_width(24, 3, "rotary")
     checks.check_width(9, 3, "learned")
 
@@ -30,6 +34,17 @@ def test_check_not_negative_says_what_was_received(value):
 def test_check_one_of_names_all():
     with pytest.raises(ValueError, match=r"\('a', 'b'\). Received: kind='c'"):
         checks.check_one_of("kind", "c", ("a", "b"))
+
+
+@pytest.mark.parametrize("value", [-0.1, 2, float("nan")])
+def test_check_share_says_what_was_received(value):
+    with pytest.raises(ValueError, match=f"from 0 to 1.*share={value!r}"):
+        checks.check_share("share", value)
+
+
+def test_check_suffix_says_what_was_received():
+    with pytest.raises(ValueError, match=r"ends in .png.*'a.jpg'"):
+        checks.check_suffix("--out", "a.jpg", ".png")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import pytest
 from conftest import make_model, save_picture
 from PIL import Image
 
-from keras_igpt import edit_jobs, signs
+from keras_igpt import data, edit_jobs, signs
 from keras_igpt.sheets import read_parameters
 
 SAMPLING = {"temperature": 1.0, "seed": 3}
@@ -120,6 +120,32 @@ def test_compose_draws_a_word_itself(photo, larger_model, tmp_path):
     assert abs(drawn - sign).max() <= 1
 
 
+def test_expanded_photo_shows_the_whole_border(photo, model, tmp_path):
+    # The model sees 41 of 87 columns: those around the new 20.
+    image, _ = run(photo, model, "outpaint", tmp_path, expand=(0, 0, 20, 0))
+    seen = data.read_image(photo, (41, 67), 1)[:, 46:]
+    shown = data.resize(np.pad(seen, ((0, 0), (0, 20), (0, 0))), (8, 8))
+    np.testing.assert_array_equal(image[:, :4], shown[:, :4, 0])
+
+
+def test_border_beyond_what_is_seen_is_not_pasted(photo, model, tmp_path):
+    with pytest.raises(ValueError, match="does not see the whole border"):
+        run(
+            photo,
+            model,
+            "outpaint",
+            tmp_path,
+            expand=(9, 0, 9, 0),
+            paste_back=True,
+        )
+
+
+def test_damaged_picture_is_named(model, tmp_path):
+    (tmp_path / "a.jpg").write_text("no picture")
+    with pytest.raises(ValueError, match="The file must be a picture.*a.jpg"):
+        run(tmp_path / "a.jpg", model, "denoise", tmp_path)
+
+
 def test_evaluate_writes_a_sheet(model, tmp_path):
     pytest.importorskip("cv2")
     for i in range(40):
@@ -141,10 +167,17 @@ def test_evaluate_writes_a_sheet(model, tmp_path):
         ("inpaint", {}, "`--mask` must say where"),
         ("inpaint", {"mask": (90, 0, 99, 9)}, "a box within the picture"),
         ("outpaint", {}, "`--expand` must be given"),
+        (
+            "outpaint",
+            {"expand": (1, 1, 1, 1), "mask": (0, 0, 9, 9)},
+            "`--mask` must be left out",
+        ),
         ("outpaint", {"expand": (0, 0, 0, 0)}, "one of them above 0"),
         ("denoise", {"expand": (1, 1, 1, 1)}, "`--expand` must be left out"),
         ("compose", {}, "`--at` must be given"),
         ("compose", {"at": (99, 0)}, "must lie on the canvas"),
+        ("compose", {"at": (0, 0), "scale": 0.0}, "`--scale` must be above"),
+        ("compose", {"at": (0, 0), "mask": (0, 0, 9, 9)}, "`--mask` must be"),
         ("upscale", {"factor": 3}, "`--factor` must be one of"),
         ("restyle", {"style": "kit"}, "restyle/map"),
         ("paint", {}, "one that the model has learned"),

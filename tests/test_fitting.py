@@ -22,6 +22,54 @@ def test_crop_box_is_what_resize_keeps(size, wanted, generator):
     )
 
 
+def test_crop_box_lies_around_the_mask():
+    mask = np.zeros((10, 30), bool)
+    mask[2:4, 20:24] = True
+    assert fitting.crop_box((10, 30), (8, 8), mask) == (0, 17, 10, 10)
+
+
+def test_crop_box_stays_in_the_picture():
+    mask = np.zeros((30, 10), bool)
+    mask[0, 0] = True
+    assert fitting.crop_box((30, 10), (8, 8), mask) == (0, 0, 10, 10)
+
+
+def test_each_picture_is_cut_around_its_own_mask(generator):
+    images = generator.integers(0, 256, (2, 10, 30, 3), "uint8")
+    masks = np.zeros((2, 10, 30), bool)
+    masks[0, :, :4] = masks[1, :, 26:] = True
+    parts, fitted = fitting.fit_around(images, masks, (10, 10))
+    np.testing.assert_array_equal(parts[0], images[0, :, :10])
+    np.testing.assert_array_equal(parts[1], images[1, :, 20:])
+    assert fitted[0, :, :4].all() and fitted[1, :, 6:].all()
+    assert fitted.sum() == 80
+
+
+def test_mask_that_the_part_loses_is_named(generator):
+    images = generator.integers(0, 256, (1, 10, 90, 3), "uint8")
+    masks = np.zeros((1, 10, 90), bool)
+    masks[..., 0] = masks[..., 89] = True
+    with pytest.raises(ValueError, match="`masks` must hide something"):
+        fitting.fit_around(images, masks, (8, 8))
+
+
+def test_border_that_is_cut_is_named():
+    _, border = fitting.expand(np.zeros((10, 30, 3), "uint8"), (0, 5, 0, 5))
+    fitting.check_seen(border[:, 5:25], (8, 8))
+    with pytest.raises(ValueError, match="picture of 20 x 30"):
+        fitting.check_seen(border, (8, 8))
+
+
+def test_painted_part_is_pasted_around_its_mask(generator):
+    images = generator.integers(0, 256, (1, 10, 30, 3), "uint8")
+    masks = np.zeros((1, 10, 30), bool)
+    masks[:, :, 25:] = True
+    painted = np.full((1, 10, 10, 3), 7, "uint8")
+    pasted = fitting.paste_back(painted, images, masks)
+    assert (pasted[:, :, 25:] == 7).all()
+    np.testing.assert_array_equal(pasted[:, :, :25], images[:, :, :25])
+
+
 def test_a_pixel_is_kept_if_all_of_it_is():
     masks = np.zeros((1, 8, 8), bool)
     masks[0, 3, 5] = True

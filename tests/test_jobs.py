@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
+from conftest import save_picture
 from PIL import Image
 
-from keras_igpt import jobs
+from keras_igpt import ImageGPTClassifier, jobs
 from keras_igpt.sheets import read_parameters
 
 
@@ -36,6 +37,61 @@ def test_generate_into_a_folder_writes_each_picture(class_run, tmp_path):
     files = sorted(out.iterdir())
     assert [path.name for path in files] == ["0000.png", "0001.png"]
     assert [read_parameters(path)["seed"] for path in files] == [5, 6]
+
+
+def test_each_picture_of_a_folder_says_what_it_shows(class_run, tmp_path):
+    out = jobs.generate(
+        class_run, ["goal", "0"], None, 2, sampling(), tmp_path / "some"
+    )
+    found = [read_parameters(path) for path in sorted(out.iterdir())]
+    labels = [parameters["label"] for parameters in found]
+    assert labels == [["goal"], ["goal"], ["0"], ["0"]]
+    assert {parameters["n"] for parameters in found} == {1}
+
+
+def test_picture_of_a_folder_can_be_painted_again(class_run, tmp_path):
+    out = jobs.generate(
+        class_run, ["ball", "goal"], None, 2, sampling(), tmp_path / "some"
+    )
+    found = read_parameters(out / "0003.png")
+    again = jobs.generate(
+        class_run,
+        found["label"],
+        None,
+        found["n"],
+        sampling(seed=found["seed"]),
+        tmp_path / "again",
+    )
+    with Image.open(out / "0003.png") as a, Image.open(again / "0000.png") as b:
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.PDF", "taken"])
+def test_out_must_be_a_folder_or_png(class_run, tmp_path, name):
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(ValueError, match="a folder, or a file that ends in"):
+        jobs.generate(class_run, None, None, 1, sampling(), tmp_path / name)
+
+
+def test_count_must_be_positive(class_run, tmp_path):
+    with pytest.raises(ValueError, match="`--n` must be a positive int"):
+        jobs.generate(class_run, None, None, 0, sampling(), tmp_path / "a")
+
+
+def test_a_classifier_does_not_paint(tiny_model, tmp_path):
+    path = tmp_path / "a.keras"
+    ImageGPTClassifier.from_model(tiny_model, 3).save(path)
+    with pytest.raises(ValueError, match="holds a ImageGPTClassifier"):
+        jobs.generate(path, None, None, 1, sampling(), tmp_path / "a")
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "no JSON"])
+def test_config_of_another_program_names_no_classes(
+    tiny_model, tmp_path, content
+):
+    tiny_model.save(tmp_path / "model.keras")
+    (tmp_path / "config.json").write_text(content)
+    assert jobs.class_names(tmp_path) == []
 
 
 def test_generate_without_a_seed_writes_the_one_it_took(class_run, tmp_path):
@@ -88,6 +144,13 @@ def test_complete_names_a_broken_picture(class_run, tmp_path):
             sampling(),
             tmp_path / "o.png",
         )
+
+
+def test_evaluate_refuses_other_classes(class_run, tmp_path):
+    for name in ("ball", "player"):
+        save_picture(tmp_path / name / "0.png", (9, 9, 9), (4, 4))
+    with pytest.raises(ValueError, match=r"\(ball, goal\).*ball, player"):
+        jobs.evaluate(class_run, str(tmp_path), split="all")
 
 
 @pytest.mark.slow

@@ -90,6 +90,31 @@ def test_long_epochs_are_saved_within(fresh_model, tmp_path):
     assert [row["step"] for row in checkpoints.rows] == [1, 2, 2]
 
 
+def test_epoch_that_is_not_over_does_not_count(fresh_model, tmp_path):
+    class Killed(Exception):
+        pass
+
+    class Kill(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 1:
+                raise Killed
+
+    fresh_model.compile()
+    budget = TrainingBudget(1e-3, epochs=5)
+    checkpoints = runs.Checkpoints(
+        tmp_path, some_inputs(), budget, every_minutes=0.0
+    )
+    with pytest.raises(Killed):
+        fresh_model.fit(
+            TokenBatches(some_inputs(), 3),
+            initial_epoch=1,
+            epochs=5,
+            verbose=0,
+            callbacks=[budget, checkpoints, Kill()],
+        )
+    assert runs.read_state(tmp_path)["epoch"] == 1
+
+
 def test_nan_stops_and_keeps_the_last_good_model(fresh_model, tmp_path):
     fit(fresh_model, tmp_path, epochs=1)
     good = (tmp_path / "last.keras").read_bytes()

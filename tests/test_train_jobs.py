@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from conftest import TRAIN_OPTIONS
 
-from keras_igpt import load, train_jobs
+from keras_igpt import VQTokenizer, load, train_jobs
 
 
 def test_train_writes_a_run(class_run):
@@ -33,6 +33,33 @@ def test_train_refuses_a_used_folder(class_run, class_folder):
         train_jobs.train(
             {**TRAIN_OPTIONS, "data": str(class_folder)}, class_run
         )
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"minutes": 1.0}, "Exactly one of `epochs` and `minutes`"),
+        ({"epochs": 0}, "budget must be positive"),
+        ({"batch_size": 0}, "`batch_size` must be"),
+        ({"edit_share": 2.0}, "`edit_share` must be from 0 to 1"),
+        ({"dropout": 1.0}, "`dropout` must be"),
+        ({"ema": 1.0}, "`ema` must be"),
+        ({"edits": ["paint"]}, "`edits` must be names of"),
+        ({"edits": ["restyle"]}, "must be pairs of pictures"),
+        ({"data": None}, "`--data` must be given"),
+    ],
+)
+def test_misuse_is_named_before_anything_is_learned(
+    class_folder, tmp_path, monkeypatch, options, message
+):
+    def adapt(*args, **kwargs):
+        raise AssertionError("The tokenizer has begun to learn.")
+
+    monkeypatch.setattr(VQTokenizer, "adapt", adapt)
+    known = {"data": str(class_folder), "size": 4, "tokenizer": "vq"}
+    with pytest.raises(ValueError, match=message):
+        train_jobs.train({**TRAIN_OPTIONS, **known, **options}, tmp_path / "a")
+    assert not (tmp_path / "a").exists()
 
 
 def test_resume_needs_a_run(tmp_path):
@@ -67,7 +94,7 @@ def test_resume_goes_on_for_longer(class_folder, tmp_path):
     options = {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}
     train_jobs.train(options, tmp_path / "run")
     row = train_jobs.train(
-        {**options, "epochs": 3}, tmp_path / "run", resume=True
+        {**options, "data": None, "epochs": 3}, tmp_path / "run", resume=True
     )
     assert row["epoch"] == 3
     config = json.loads((tmp_path / "run" / "config.json").read_text())
