@@ -2,6 +2,7 @@ import json
 import pathlib
 
 import pytest
+from conftest import save_picture
 
 FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 # The file that each leaves behind at its end, or near it.
@@ -14,6 +15,12 @@ RESULTS = {
 }
 # Pictures to draw or paint, where two are too few.
 SMALL = {"your_pictures": "60"}
+
+
+def sources(path):
+    """The text of each cell."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells]
 
 
 @pytest.mark.slow
@@ -37,6 +44,40 @@ def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
     )
     client.execute()
     assert (tmp_path / RESULTS[path.stem]).exists()
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_pictures_of_ones_own_are_left_alone(tmp_path):
+    import nbformat
+    from nbclient import NotebookClient
+
+    save_picture(tmp_path / "flags" / "mine.png", (1, 2, 3), (8, 8))
+    notebook = nbformat.read(FOLDER / "your_pictures.ipynb", as_version=4)
+    draws = ["draw_flag(" in cell.source for cell in notebook.cells].index(True)
+    notebook.cells = notebook.cells[: draws + 1]
+    NotebookClient(
+        notebook,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(tmp_path)}},
+    ).execute()
+    assert [p.name for p in (tmp_path / "flags").iterdir()] == ["mine.png"]
+
+
+def test_all_notebooks_install_the_package_alike():
+    cells = [sources(path)[1] for path in FOLDER.glob("*.ipynb")]
+    assert "%pip install" in cells[0] and len(set(cells)) == 1
+
+
+def test_commands_in_notebooks_can_be_copied():
+    lines = [
+        line
+        for path in FOLDER.glob("*.ipynb")
+        for cell in sources(path)
+        for line in cell.splitlines()
+    ]
+    assert any(line.endswith("\\") for line in lines)
+    assert not [line for line in lines if line.endswith("\\\\")]
 
 
 @pytest.mark.parametrize(
