@@ -9,7 +9,7 @@ quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
 
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -m "" -n 2 --durations=10
+	$(BIN)/python -m pytest -m "" -n 2 --dist worksteal --durations=10
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
