@@ -144,9 +144,10 @@ def edit(
         edit: str, one of `edit_choices`.
         layers: as `drawn_mask` takes them; for "inpaint".
         border: int, percent of the picture's sides to add around it; for
-            "outpaint".
+            "outpaint", of whose picture the middle is taken that has the
+            model's aspect ratio.
         paste_back: bool. Put what was drawn over and painted into the
-            picture at its own size.
+            picture at its own size; for "inpaint".
         count, asked: as in `generate`.
 
     Returns:
@@ -158,10 +159,10 @@ def edit(
     edit, _, detail = edit.partition("/")
     if edit == "outpaint":
         _check_range("border", border, 1, MAX_BORDER)
+        # Else the model's aspect ratio would cut two sides of the border.
+        picture = fitting.middle(picture, model.tokenizer.image_size)
         tall, wide = (-(-border * side // 100) for side in picture.shape[:2])
         picture, masks = fitting.expand(picture, (wide, tall, wide, tall))
-        if paste_back:
-            fitting.check_seen(masks, model.tokenizer.image_size)
     elif edit == "inpaint":
         masks = drawn_mask(layers, picture.shape[:2])
     elif edit == "upscale":
@@ -172,7 +173,7 @@ def edit(
         edit,
         masks,
         style=detail or None if edit == "restyle" else None,
-        paste_back=bool(paste_back) and masks is not None,
+        paste_back=bool(paste_back) and edit == "inpaint",
         **_captioned(asked),
         **sampling,
     )

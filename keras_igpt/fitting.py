@@ -39,6 +39,16 @@ def _begin_around(masked, kept):
     return int(np.clip(begin, 0, len(masked) - kept))
 
 
+def middle(picture, wanted):
+    """The largest middle part `(…, …, C)` that has an aspect ratio.
+
+    Args:
+        picture: uint8 array of shape `(rows, columns, C)`.
+        wanted: tuple of two ints, as for `crop_box`.
+    """
+    return picture[_slices(crop_box(picture.shape[:2], wanted))]
+
+
 def fit_around(images, masks, size):
     """Pictures and masks for a model: the parts around what is masked.
 

@@ -134,12 +134,27 @@ def test_painted_parts_go_back_into_a_large_picture(model):
     np.testing.assert_array_equal(images[0, 20:], picture[20:])
 
 
-def test_extended_pictures_are_kept_in_the_middle(model):
-    picture = np.full((4, 4, 3), 77, "uint8")
+@pytest.mark.parametrize("size", [(4, 4), (4, 7), (9, 4)])
+def test_extended_pictures_are_kept_in_the_middle(model, size):
+    picture = np.full((*size, 3), 77, "uint8")
     images, _ = demo_jobs.edit(
         model, picture, "outpaint", border=50, count=2, seed=0
     )
     assert (images[:, 2:6, 2:6] == 77).all()
+
+
+def test_what_is_not_drawn_over_has_the_models_size(model):
+    # The page hides the choice, and remembers it.
+    picture = np.full((40, 60, 3), 77, "uint8")
+    images, _ = demo_jobs.edit(
+        model, picture, "outpaint", paste_back=True, count=1, seed=0
+    )
+    assert images.shape == (1, 8, 8, 3)
+
+
+def test_picture_cannot_be_placed_nowhere(model, picture):
+    with pytest.raises(ValueError, match="`left` must be a number"):
+        demo_jobs.place(model, picture, left=None)
 
 
 def test_every_choice_edits(model, picture):
