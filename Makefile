@@ -8,8 +8,9 @@ BIN = $(VENV)/bin
 quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
 
+# Two processes share the cores: more threads of scikit-learn's would only wait.
 test: $(VENV)/.installed-test lint
-	$(BIN)/python -m pytest -m "" -n 2 --dist worksteal --durations=10
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist worksteal --durations=10
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
