@@ -11,7 +11,7 @@ import numbers
 
 import numpy as np
 
-from keras_igpt import image_files, sources
+from keras_igpt import data_checks, image_files, sources
 
 
 def load(source, split="train", image_size=None, channels=None):
@@ -72,7 +72,7 @@ def load(source, split="train", image_size=None, channels=None):
             f"Received: split={split!r}. Do call `load` once per split."
         )
     raw = sources.open_source(source, split, image_size, resize)
-    sources.check_spec(raw.dataset, "source")
+    data_checks.check_spec(raw.dataset, "source")
     fit = functools.partial(_fit, image_size=image_size, channels=channels)
     dataset = raw.dataset.map(fit, num_parallel_calls=-1)  # AUTOTUNE
     dataset.class_names = list(raw.class_names)
@@ -178,9 +178,9 @@ def batches(dataset, batch_size):
             f"Received: batch_size={batch_size!r}."
         )
     if not hasattr(dataset, "as_numpy_iterator"):
-        arrays = sources.checked_arrays(dataset, "dataset")
+        arrays = data_checks.checked_arrays(dataset, "dataset")
         return _array_batches(arrays, batch_size)
-    is_batched = sources.check_spec(dataset, "dataset") == 4
+    is_batched = data_checks.check_spec(dataset, "dataset") == 4
     rebatch = dataset.rebatch if is_batched else dataset.batch
     return _dataset_batches(rebatch(batch_size))
 
@@ -192,8 +192,8 @@ def num_images(dataset):
         dataset: as `batches` takes it.
     """
     if not hasattr(dataset, "as_numpy_iterator"):
-        return len(sources.checked_arrays(dataset, "dataset")["image"])
-    if sources.check_spec(dataset, "dataset") == 4:  # batches, of any size
+        return len(data_checks.checked_arrays(dataset, "dataset")["image"])
+    if data_checks.check_spec(dataset, "dataset") == 4:  # batches, of any size
         return None
     count = getattr(dataset, "num_images", None) or int(dataset.cardinality())
     return count if count > 0 else None
@@ -213,7 +213,7 @@ def _dataset_batches(dataset):
         if "label" in batch:
             batch["label"] = batch["label"].astype("int32")
         for key in {"text", "style"} & set(batch):
-            batch[key] = sources.as_texts(batch[key])
+            batch[key] = data_checks.as_texts(batch[key])
         yield batch
     if num_batches == 0:
         raise ValueError(
@@ -239,7 +239,7 @@ def _fit(example, image_size, channels):
     import tensorflow as tf
 
     fitted = dict(example)
-    for key in sources.PICTURES:
+    for key in data_checks.PICTURES:
         if key in example and image_size is not None:
             fitted[key] = resize(fitted[key], image_size)
         if key in example and channels is not None:
@@ -254,7 +254,7 @@ def _picture_tensor(images):
 
     if not tf.is_tensor(images):
         images = np.asarray(images)
-    sources.check_pictures(images.dtype, images.shape, (3, 4), "images")
+    data_checks.check_pictures(images.dtype, images.shape, (3, 4), "images")
     return tf.convert_to_tensor(images)
 
 

@@ -3,6 +3,7 @@
 import warnings
 
 import numpy as np
+from keras import ops
 
 
 def checked_masks(masks, images, taken, needed):
@@ -46,6 +47,18 @@ def checked_masks(masks, images, taken, needed):
             "`masks` is empty: the pictures stay as they are.", stacklevel=3
         )
     return np.broadcast_to(array, images.shape[:3])
+
+
+def cells_with(masks, grid_size):
+    """Cells of which any pixel is True, bool tensor `(B, N)`.
+
+    Args:
+        masks: bool array or tensor of shape `(B, height, width)`.
+        grid_size: tuple of two ints, rows and columns of cells.
+    """
+    (h, w), (height, width) = grid_size, masks.shape[1:]
+    cells = ops.reshape(masks, (-1, h, height // h, w, width // w))
+    return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
 
 
 def random_mask(size, generator):

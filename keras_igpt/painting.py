@@ -16,9 +16,9 @@ from keras_igpt import fitting, generation, progress
 from keras_igpt.checks import check_positive
 from keras_igpt.compiled import compile_function, num_workers
 from keras_igpt.conditions import encode_conditions
-from keras_igpt.masks import checked_masks
+from keras_igpt.masks import cells_with, checked_masks
 from keras_igpt.palette import check_images
-from keras_igpt.sampling import check_settings
+from keras_igpt.sampling import check_sampler_alone, check_settings
 from keras_igpt.training import token_nats
 
 # Pictures painted at a time: the largest bounds the caches' memory, below the
@@ -282,7 +282,7 @@ class Painting:
         self._check_paints()
         count = len(tokens)
         if sampler is not None:
-            _check_sampler_alone(settings)
+            check_sampler_alone(settings)
         settings = check_settings(count, self.vocabulary_size, **settings)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
@@ -376,18 +376,6 @@ class Painting:
         return images
 
 
-def cells_with(masks, grid_size):
-    """Cells of which any pixel is True, bool tensor `(B, N)`.
-
-    Args:
-        masks: bool array or tensor of shape `(B, height, width)`.
-        grid_size: tuple of two ints, rows and columns of cells.
-    """
-    (h, w), (height, width) = grid_size, masks.shape[1:]
-    cells = ops.reshape(masks, (-1, h, height // h, w, width // w))
-    return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
-
-
 def _chunks(count, size):
     """Begin and end of each batch."""
     return [(i, min(i + size, count)) for i in range(0, count, size)]
@@ -397,22 +385,3 @@ def _get_sampler(sampler):
     import keras_nlp
 
     return keras_nlp.samplers.get(sampler)
-
-
-def _check_sampler_alone(settings):
-    given = [
-        name
-        for name, off in (
-            ("temperature", 1.0),
-            ("top_k", None),
-            ("top_p", None),
-            ("seed", None),
-        )
-        if settings.get(name, off) != off
-    ]
-    if given:
-        raise ValueError(
-            "`sampler` must come without arguments that it decides itself. "
-            f"Received: sampler and {', '.join(given)}. "
-            "Do give them to the sampler, or leave `sampler` out."
-        )

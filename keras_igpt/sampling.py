@@ -269,6 +269,30 @@ def check_settings(
     }
 
 
+def check_sampler_alone(settings):
+    """Refuses settings that a `keras_nlp` sampler decides itself.
+
+    Args:
+        settings: dict, as the arguments of `check_settings`.
+    """
+    given = [
+        name
+        for name, off in (
+            ("temperature", 1.0),
+            ("top_k", None),
+            ("top_p", None),
+            ("seed", None),
+        )
+        if settings.get(name, off) != off
+    ]
+    if given:
+        raise ValueError(
+            "`sampler` must come without arguments that it decides itself. "
+            f"Received: sampler and {', '.join(given)}. "
+            "Do give them to the sampler, or leave `sampler` out."
+        )
+
+
 def _is_seed(seed):
     return (seed >= 0) & (seed <= MAX_SEED) & (seed == np.floor(seed))
 

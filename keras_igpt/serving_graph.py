@@ -15,7 +15,7 @@ import tensorflow as tf
 from keras_igpt.captions import MARKS
 from keras_igpt.edits import Upscale
 from keras_igpt.generation import decode
-from keras_igpt.painting import cells_with
+from keras_igpt.masks import cells_with
 from keras_igpt.sampling import uniforms
 from keras_igpt.training import token_nats
 
