@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt import data
+from keras_igpt import data, probing
 from keras_igpt.checks import check_positive
 from keras_igpt.conditions import encode_labels
 from keras_igpt.learning import TakesTokens
@@ -45,6 +45,7 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
     Example:
 
     >>> classifier = ImageGPTClassifier.from_model(model, num_classes=10)
+    >>> classifier.fit_head(train)
     >>> classifier.compile(keras.optimizers.Adam(3e-4))
     >>> classifier.fit(classifier.prepare(train, batch_size=32), epochs=5)
     >>> classifier.evaluate(classifier.prepare(test, shuffle=False))
@@ -136,14 +137,7 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
             A `keras.utils.PyDataset` of `(inputs, labels)` batches.
         """
         check_positive("batch_size", batch_size)
-        parts = [
-            self._columns(batch)
-            for batch in data.batches(dataset, batch_size=256)
-        ]
-        columns = {
-            name: np.concatenate([part[name] for part in parts])
-            for name in parts[0]
-        }
+        columns = self._columns(dataset)
         return TokenBatches(
             columns,
             batch_size,
@@ -153,12 +147,50 @@ class ImageGPTClassifier(TakesTokens, keras.Model):
             "label" if "label" in columns else None,
         )
 
-    def _columns(self, batch):
-        tokens = self.backbone.tokenizer.encode(batch["image"])
-        columns = {"tokens": ops.convert_to_numpy(tokens)}
-        if "label" in batch:
-            columns["label"] = encode_labels(batch["label"], self.num_classes)
-        return columns
+    def fit_head(self, dataset, seed=0):
+        """Makes the head a linear probe of the backbone as it is.
+
+        A head of zeros bends what the backbone has understood before it can
+        read it. To begin with a probe keeps it, and `fit` goes on from there
+        (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features").
+
+        Args:
+            dataset: training pictures with labels, as `prepare` takes them.
+            seed: int. Chooses the tenth that sets the regularisation.
+
+        Returns:
+            float from 0 to 1, the accuracy on that tenth.
+
+        Raises:
+            ValueError: if there are no labels, or all are the same.
+        """
+        columns = self._columns(dataset)
+        labels = columns.get("label")
+        if labels is None or len(np.unique(labels)) < 2:
+            raise ValueError(
+                "`dataset` must have labels of two classes or more. "
+                f"Received: {'none' if labels is None else 'one class'}. "
+                "Do give more pictures, or leave the head as it is."
+            )
+        depth = len(self.backbone.blocks)
+        features = self.backbone.token_features(columns["tokens"], depth)
+        accuracy, probe = probing.choose(features, labels, seed)
+        self.head.set_weights(probing.as_projection(probe, self.num_classes))
+        return accuracy
+
+    def _columns(self, dataset):
+        """Tokens, and labels if there are any, of all pictures."""
+        parts = []
+        for batch in data.batches(dataset, batch_size=256):
+            tokens = self.backbone.tokenizer.encode(batch["image"])
+            part = {"tokens": ops.convert_to_numpy(tokens)}
+            if "label" in batch:
+                part["label"] = encode_labels(batch["label"], self.num_classes)
+            parts.append(part)
+        return {
+            name: np.concatenate([part[name] for part in parts])
+            for name in parts[0]
+        }
 
     def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
         """As `keras.Model.compile`, with defaults for all arguments.

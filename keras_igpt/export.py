@@ -52,8 +52,8 @@ def export(model, path, class_names=(), names=None):
             f"Do name {path.parent} to have the next number taken."
         )
     with _replacing_folder(path) as temporary:
-        # Saving traces once more.
-        with plain_operations():
+        # Saving traces once more, and would name the temporary folder.
+        with plain_operations(), _no_notices():
             module, signatures = _traced(model, class_names, names)
             tf.saved_model.save(module, str(temporary), signatures)
         extra = temporary / "assets.extra"
@@ -104,6 +104,18 @@ def _inputs(signatures):
 def _next_version(folder):
     names = [entry.name for entry in folder.glob("*") if entry.is_dir()]
     return 1 + max([int(name) for name in names if name.isdecimal()], default=0)
+
+
+@contextlib.contextmanager
+def _no_notices():
+    """TensorFlow's warnings only."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("WARNING")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -72,6 +72,9 @@ def classify(model, data, options, split, out, report=print):
         len(class_names),
         options["generative_weight"],
     )
+    if not options["scratch"]:
+        right = classifier.fit_head(train, options["seed"])
+        report(f"A linear probe to begin with: validation {right:.1%}")
     classifier.compile()
     classifier.fit(
         classifier.prepare(train, options["batch_size"], seed=options["seed"]),

@@ -5,11 +5,12 @@
             ...
             advance(len(chunk))
 
-Work that is done soon shows nothing. Where there is no terminal or notebook a
-plain line is written to standard error once a minute.
+Work that is done soon shows nothing. Where there is no terminal, nor a notebook
+with ipywidgets, a plain line is written to standard error once a minute.
 """
 
 import contextlib
+import importlib.util
 import sys
 import threading
 import time
@@ -107,7 +108,9 @@ class Bar:
         from rich import console, progress
 
         screen = self.console or console.Console()
-        if not (screen.is_terminal or screen.is_jupyter):
+        # In a notebook a line can be redrawn by a widget only.
+        has_widgets = importlib.util.find_spec("ipywidgets") is not None
+        if not (screen.is_jupyter and has_widgets or screen.is_terminal):
             return
         self._line = progress.Progress(
             progress.TextColumn(self.what),

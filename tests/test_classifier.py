@@ -6,7 +6,7 @@ import pytest
 from conftest import make_model
 
 import keras_igpt
-from keras_igpt import ImageGPTClassifier
+from keras_igpt import ImageGPTClassifier, probing
 from keras_igpt.training import token_nats
 
 LABELS = np.arange(8) % 2
@@ -87,6 +87,46 @@ def test_backbone_with_prompts_is_told_nothing(tiny_images):
 
 
 # === From a model ===
+
+
+@pytest.fixture
+def probed(tiny_images):
+    """A classifier with a fitted head, its accuracy, and weights before."""
+    classifier = make_classifier(trained=False)
+    before = values(classifier.backbone)
+    accuracy = classifier.fit_head((tiny_images, LABELS))
+    return classifier, accuracy, before
+
+
+def test_fitted_head_is_a_probe_of_what_the_head_reads(probed, tiny_images):
+    classifier = probed[0]
+    backbone = classifier.backbone
+    features = backbone.features(tiny_images, len(backbone.blocks))
+    _, probe = probing.choose(features, LABELS)
+    batches = classifier.prepare(tiny_images, shuffle=False)
+    logits = classifier.predict(batches, verbose=0)
+    np.testing.assert_allclose(
+        keras.ops.softmax(logits), probe.predict_proba(features), atol=1e-4
+    )
+
+
+def test_fitting_the_head_leaves_the_backbone(probed):
+    classifier, _, before = probed
+    for old, new in zip(before, values(classifier.backbone), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_fitted_head_says_how_good_it_is(probed):
+    assert probed[1] in (0.0, 1.0)  # one picture of eight was set aside
+
+
+@pytest.mark.parametrize(
+    "labels, received",
+    [({}, "none"), ({"label": np.zeros(8, "int32")}, "one class")],
+)
+def test_head_is_fitted_to_labels_only(tiny_images, labels, received):
+    with pytest.raises(ValueError, match=f"two classes.*{received}"):
+        make_classifier().fit_head({"image": tiny_images, **labels})
 
 
 def test_from_model_begins_with_its_weights(tiny_unconditional):

@@ -1,5 +1,6 @@
 """Tests of exported models, run as servers run them."""
 
+import logging
 import pickle
 import subprocess
 import sys
@@ -338,6 +339,16 @@ def test_a_version_is_not_replaced(model, tmp_path):
     (tmp_path / "m" / "7").mkdir(parents=True)
     with pytest.raises(FileExistsError, match="must be a new version"):
         model.export(tmp_path / "m" / "7")
+
+
+def test_no_notice_names_the_temporary_folder(
+    model, tmp_path, caplog, monkeypatch
+):
+    logger = tf.get_logger()
+    caplog.set_level("INFO", logger=logger.name)
+    monkeypatch.setattr(logger, "handlers", [caplog.handler])
+    model.export(tmp_path / "m", names=["score"])
+    assert not caplog.records and logger.level == logging.INFO
 
 
 def test_unknown_signature_is_named(model, tmp_path):

@@ -1,8 +1,12 @@
 import json
 import pathlib
+import re
 
+import nbformat
 import pytest
 from conftest import save_picture
+
+from benchmarks import notebooks
 
 FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 # The file that each leaves behind at its end, or near it.
@@ -16,6 +20,10 @@ RESULTS = {
 # Pictures to draw or paint, where two are too few.
 SMALL = {"your_pictures": "60"}
 
+each_notebook = pytest.mark.parametrize(
+    "path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem
+)
+
 
 def sources(path):
     """The text of each cell."""
@@ -25,11 +33,8 @@ def sources(path):
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
-@pytest.mark.parametrize(
-    "path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem
-)
+@each_notebook
 def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
-    import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.setenv("KERAS_IGPT_EPOCHS", "1")
@@ -49,7 +54,6 @@ def test_notebook_runs_from_top_to_bottom(path, tmp_path, monkeypatch):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_pictures_of_ones_own_are_left_alone(tmp_path):
-    import nbformat
     from nbclient import NotebookClient
 
     save_picture(tmp_path / "flags" / "mine.png", (1, 2, 3), (8, 8))
@@ -80,16 +84,36 @@ def test_commands_in_notebooks_can_be_copied():
     assert not [line for line in lines if line.endswith("\\\\")]
 
 
-@pytest.mark.parametrize(
-    "path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem
-)
-def test_notebook_carries_no_output(path):
-    cells = json.loads(path.read_text("utf-8"))["cells"]
-    assert not [cell for cell in cells if cell.get("outputs")]
+@each_notebook
+def test_outputs_are_of_the_text_beside_them(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.metadata["outputs_of"] == notebooks.digest(notebook)
 
 
-@pytest.mark.parametrize(
-    "path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem
-)
+@each_notebook
+def test_notebook_was_run_from_top_to_bottom(path):
+    cells = nbformat.read(path, as_version=4).cells
+    counts = [c.execution_count for c in cells if c.cell_type == "code"]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+@each_notebook
+def test_notebook_shows_pictures(path):
+    assert '"image/png"' in path.read_text("utf-8")
+
+
+@each_notebook
+def test_outputs_tell_nothing_of_the_machine(path):
+    cells = nbformat.read(path, as_version=4).cells
+    printed = json.dumps([cell.get("outputs") for cell in cells])
+    assert not re.search("/home/|/root/|/tmp/|stderr|\\\\b|\\\\r", printed)
+
+
+def test_progress_is_kept_as_a_terminal_shows_it():
+    text = "\b\r 1/2\b\b\b\b\r 2/2\ndone\n"
+    assert notebooks.as_printed(text) == " 2/2\ndone\n"
+
+
+@each_notebook
 def test_notebook_carries_no_large_output(path):
     assert path.stat().st_size < 500_000

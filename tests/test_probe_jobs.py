@@ -63,5 +63,6 @@ def test_classify_saves_a_classifier(
         lines.append,
     )
     assert 0 <= accuracy <= 1 and lines[-1].startswith("Test accuracy")
+    assert lines[0].startswith("A linear probe") is not scratch
     loaded = keras.saving.load_model(tmp_path / "new.keras")
     assert loaded.num_classes == 2

@@ -72,6 +72,15 @@ def test_plain_lines_without_a_terminal(capsys):
     assert lines[0].startswith("painting 25%, left") and "words" in lines[0]
 
 
+def test_plain_lines_in_a_notebook_without_widgets(capsys, monkeypatch):
+    monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
+    bar = progress.Bar("painting", 8, Console(force_jupyter=True))
+    bar.printed -= 2 * progress.PAUSE
+    bar.update(2)
+    bar.close()
+    assert capsys.readouterr().err.startswith("painting 25%, left")
+
+
 def test_bar_ends_with_an_error(screen):
     with pytest.raises(ValueError), progress.bar("painting", 8, 0.0) as advance:
         advance(1)

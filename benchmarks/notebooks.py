@@ -1,0 +1,92 @@
+"""Runs notebooks and keeps what they show: `python -m benchmarks.notebooks`.
+
+All of them, or those named; each in an empty folder that is thrown away, so
+that models and pictures they write stay out of the repository.
+"""
+
+import base64
+import hashlib
+import io
+import os
+import pathlib
+import sys
+import tempfile
+
+import nbformat
+from nbclient import NotebookClient
+from PIL import Image
+
+FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
+
+
+def digest(notebook):
+    """What tells outputs of this text from those of an earlier one."""
+    text = "\0".join(cell.source for cell in notebook.cells)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def as_printed(text):
+    """Text as a terminal shows it: progress bars at their last state."""
+    lines = [line.rsplit("\r", 1)[-1] for line in text.split("\n")]
+    return "\n".join(lines).replace("\b", "")
+
+
+def tidied(outputs):
+    """Outputs without logs, whose lines tell of the machine, and smaller."""
+    for output in outputs:
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                continue
+            output.text = as_printed(output.text)
+        elif "image/png" in output.get("data", {}):
+            output.data.pop("image/jpeg", None)
+            output.data["image/png"] = smaller(output.data["image/png"])
+        yield output
+
+
+def smaller(png):
+    """A PNG file in base64 with 256 colours: a third of the bytes."""
+    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
+        reduced = picture.convert("RGB").quantize(256)
+    file = io.BytesIO()
+    reduced.save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def run(path):
+    """Runs one notebook and puts its outputs into the file."""
+    notebook = nbformat.read(path, as_version=4)
+    metadata = dict(notebook.metadata)
+    with tempfile.TemporaryDirectory() as folder:
+        NotebookClient(
+            notebook,
+            timeout=None,
+            record_timing=False,
+            coalesce_streams=True,
+            resources={"metadata": {"path": folder}},
+        ).execute()
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs = list(tidied(cell.outputs))
+    metadata["outputs_of"] = digest(notebook)
+    notebook.metadata = nbformat.from_dict(metadata)
+    temporary = path.with_suffix(".tmp")
+    nbformat.write(notebook, temporary)
+    os.replace(temporary, path)
+
+
+def main():
+    paths = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]]
+    missing = [path.stem for path in paths if not path.exists()]
+    if missing:
+        known = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
+        raise SystemExit(
+            f"Notebooks must be among {known}. Received: {missing}."
+        )
+    for path in paths or sorted(FOLDER.glob("*.ipynb")):
+        run(path)
+        print(path.name, f"{path.stat().st_size:,} bytes")
+
+
+if __name__ == "__main__":
+    main()
