@@ -139,6 +139,7 @@ MAY_IMPORT = {
         "conditions",
         "data",
         "learning",
+        "probing",
         "training",
         "transfer",
     },
