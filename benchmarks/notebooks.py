@@ -7,7 +7,6 @@ that models and pictures they write stay out of the repository.
 import base64
 import hashlib
 import io
-import os
 import pathlib
 import sys
 import tempfile
@@ -15,6 +14,8 @@ import tempfile
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
+
+from keras_igpt.files import replacing
 
 FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 
@@ -70,9 +71,8 @@ def run(path):
             cell.outputs = list(tidied(cell.outputs))
     metadata["outputs_of"] = digest(notebook)
     notebook.metadata = nbformat.from_dict(metadata)
-    temporary = path.with_suffix(".tmp")
-    nbformat.write(notebook, temporary)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def main():

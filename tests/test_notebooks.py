@@ -109,6 +109,18 @@ def test_outputs_tell_nothing_of_the_machine(path):
     assert not re.search("/home/|/root/|/tmp/|stderr|\\\\b|\\\\r", printed)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("default")
+def test_outputs_are_kept_and_logs_are_not(tmp_path):
+    text = "import sys\nprint('painted')\nprint('log', file=sys.stderr)"
+    cells = [nbformat.v4.new_code_cell(text)]
+    path = tmp_path / "small.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebooks.run(path)
+    (cell,) = nbformat.read(path, as_version=4).cells
+    assert [output.text for output in cell.outputs] == ["painted\n"]
+
+
 def test_progress_is_kept_as_a_terminal_shows_it():
     text = "\b\r 1/2\b\b\b\b\r 2/2\ndone\n"
     assert notebooks.as_printed(text) == " 2/2\ndone\n"
