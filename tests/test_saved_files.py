@@ -1,0 +1,43 @@
+"""Tests that files of earlier code load and answer as they did."""
+
+import keras
+import numpy as np
+import pytest
+import saved_files
+from saved_files import FOLDER, KINDS
+
+import keras_igpt  # noqa: F401  Keras finds the classes by it.
+
+
+def load(name):
+    return keras.saving.load_model(FOLDER / f"{name}.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
+def test_saved_file_answers_as_it_did(name):
+    model = load(name)
+    given = saved_files.answers(name, model)
+    with np.load(FOLDER / f"{name}.npz") as expected:
+        assert set(given) == set(expected)
+        for key, value in expected.items():
+            if value.dtype.kind == "f":
+                np.testing.assert_allclose(
+                    given[key], value, 1e-4, 1e-4, err_msg=key
+                )
+            else:
+                np.testing.assert_array_equal(given[key], value, key)
+
+
+@pytest.mark.slow
+def test_saved_optimizer_goes_on():
+    expected = np.load(FOLDER / "templates_trained.npy")
+    given = saved_files.trained_further()
+    np.testing.assert_allclose(given, expected, 1e-4, 1e-5)
+
+
+@pytest.mark.slow
+def test_exported_graph_answers_as_it_did(tmp_path):
+    given = saved_files.served(load("templates").export(tmp_path / "1"))
+    for part, content in given.items():
+        assert content == (FOLDER / f"{part}.png").read_bytes(), part
