@@ -13,7 +13,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.patches import FancyArrowPatch, Rectangle
 
-from keras_igpt import football
+from keras_igpt.data.football import scenes
 
 INK, PROMPT, CELL, NOW = "#333333", "#dbe9f6", "#e6f2dc", "#f6c15b"
 
@@ -34,7 +34,7 @@ def picture(axes, x, y, image, title):
 
 
 def draw(path):
-    scene = next(iter(football.scenes("test", 1)))
+    scene = next(iter(scenes.scenes("test", 1)))
     image, known = scene["image"], scene["image"].copy()
     known[20:56, 24:56] = 255
     plt.rcParams.update({"font.size": 9, "font.family": "DejaVu Sans"})

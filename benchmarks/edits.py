@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 
 import keras_igpt
-from keras_igpt import football
-from keras_igpt.transfer import from_model
+from keras_igpt.data.football import scenes
+from keras_igpt.models.transfer import from_model
 
 BATCH, STEPS = 16, 6
 
@@ -77,7 +77,7 @@ def _alternate(tasks, repeats):
 
 
 def _pictures(split, count):
-    examples = list(football.scenes(split, count))
+    examples = list(scenes.scenes(split, count))
     pairs = {
         "image": np.stack([example["image"] for example in examples]),
         "source": np.stack([example["layout"] for example in examples]),

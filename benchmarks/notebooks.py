@@ -15,7 +15,7 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
-from keras_igpt.files import replacing
+from keras_igpt.atomic_files import replacing
 
 FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 

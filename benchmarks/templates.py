@@ -13,7 +13,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import keras_igpt
-from keras_igpt import data, edits, fitting, football, signs
+from keras_igpt.data.football import scenes as football_scenes
+from keras_igpt.edits import kinds
+from keras_igpt.images import arrays, crop, lettering
+from keras_igpt.prompts import captions
 
 SEED = 3
 
@@ -57,11 +60,11 @@ def pairs(model, scenes):
         masked(first, border),
         edit(first, "outpaint", masks=border),
     )
-    small = data.resize(third, (16, 16))
+    small = arrays.resize(third, (16, 16))
     yield "upscale: 16×16 → 64×64", small, edit(small, "upscale")
-    grey = data.set_channels(third, 1)
+    grey = arrays.set_channels(third, 1)
     yield "colorize", np.repeat(grey, 3, axis=-1), edit(grey, "colorize")
-    noisy = edits.EDITS["denoise"].hide(first[None], np.random.default_rng(1))[
+    noisy = kinds.EDITS["denoise"].hide(first[None], np.random.default_rng(1))[
         0, ..., :3
     ]
     yield "denoise", noisy, edit(noisy, "denoise")
@@ -80,8 +83,8 @@ def pairs(model, scenes):
     )
     text = 'Day, goal, sign "KERAS"'
     part = first[26:62, 6:40]
-    canvas, mask = fitting.place(part, (64, 64), 26, 14, 1.0)
-    canvas, mask = signs.with_sign(canvas, mask, signs.quoted_word(text))
+    canvas, mask = crop.place(part, (64, 64), 26, 14, 1.0)
+    canvas, mask = lettering.with_sign(canvas, mask, captions.quoted_word(text))
     yield (
         "compose: " + text,
         masked(canvas, mask),
@@ -93,7 +96,7 @@ def pairs(model, scenes):
 
 def draw(path):
     model = keras_igpt.load("football")
-    scenes = list(football.scenes("test", 3, seed=SEED))
+    scenes = list(football_scenes.scenes("test", 3, seed=SEED))
     figure, panels = plt.subplots(3, 4, figsize=(12, 6.6))
     for axes, (title, given, painted) in zip(
         panels.ravel(), pairs(model, scenes)

@@ -5,8 +5,8 @@ import numpy as np
 
 import keras_igpt
 from benchmarks.serve import serve
-from keras_igpt import sampling
-from keras_igpt.training import TokenBatches
+from keras_igpt.generation import settings as generation_settings
+from keras_igpt.training.batches import TokenBatches
 
 
 def prepare(case):
@@ -64,7 +64,7 @@ def decoder(model, case):
 
 def paint_part(model, tokens, first, last, **settings):
     """As `model.complete`, tokens in and out, stopping at cell `last`."""
-    settings = sampling.check_settings(
+    settings = generation_settings.check_settings(
         len(tokens), model.vocabulary_size, **settings
     )
     known = np.arange(model.num_cells) < first

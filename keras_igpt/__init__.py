@@ -1,27 +1,21 @@
-"""keras_igpt: one decoder-only Transformer that paints pictures."""
+"""keras_igpt: one decoder-only Transformer that paints pictures.
 
-from keras_igpt import data, openai
-from keras_igpt.callbacks import SampleImages, averaged_weights
-from keras_igpt.classifier import ImageGPTClassifier
-from keras_igpt.files import load
-from keras_igpt.model import ImageGPT
-from keras_igpt.palette import PaletteTokenizer
-from keras_igpt.training import BitsPerPixel, TokenCrossentropy, TrainingBudget
-from keras_igpt.version import __version__
-from keras_igpt.vq import VQTokenizer
+The public names stand in `__init__.pyi` and load when they are used, so that
+`import keras_igpt` costs next to nothing. Keras finds the classes of a saved
+file in its own registry only: where it is loaded already, they register here.
+"""
 
-__all__ = [
-    "BitsPerPixel",
-    "ImageGPT",
-    "ImageGPTClassifier",
-    "PaletteTokenizer",
-    "SampleImages",
-    "TokenCrossentropy",
-    "TrainingBudget",
-    "VQTokenizer",
-    "__version__",
-    "averaged_weights",
-    "data",
-    "load",
-    "openai",
-]
+import sys
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+
+if "keras" in sys.modules:
+    for _name in (
+        "ImageGPT",
+        "ImageGPTClassifier",
+        "PaletteTokenizer",
+        "VQTokenizer",
+    ):
+        __getattr__(_name)

@@ -15,11 +15,11 @@ import sys
 import threading
 import time
 
-import keras
-
 # Seconds of work before anything is shown, and between plain lines.
 PATIENCE = 3.0
+
 PAUSE = 60.0
+
 # Two lines at once would overwrite each other: the first one stays.
 _shown = threading.Lock()
 
@@ -148,57 +148,6 @@ def bar(what, total, patience=PATIENCE):
         yield line.advance
     finally:
         line.close()
-
-
-class BudgetBar(keras.callbacks.Callback):
-    """A bar during `fit`, of what is spent of a budget.
-
-    Args:
-        what: str, what is being done.
-        budget: the `TrainingBudget` among the callbacks, before this one; or
-            None: the epochs of `fit`.
-        console: a `rich.console.Console`, or None for the standard one.
-        patience: float, seconds of work before it is shown.
-    """
-
-    def __init__(self, what, budget=None, console=None, patience=PATIENCE):
-        super().__init__()
-        self.what = what
-        self.budget = budget
-        self.console = console
-        self.patience = patience
-        self.bar = None
-
-    def spent(self, batch):
-        """Share that is done, from 0 to 1."""
-        if self.budget:
-            return min(self.budget.spent(batch), 1.0)
-        steps = self.params["steps"] or 1
-        return (self.epoch + batch / steps) / self.params["epochs"]
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-        if self.bar is None:
-            spent = self.spent(0)
-            self.bar = Bar(self.what, 1.0, self.console, self.patience, spent)
-            self.bar.update(spent)
-
-    def on_train_batch_end(self, batch, logs=None):
-        self.bar.update(self.spent(batch + 1), self.words(logs))
-
-    def on_train_end(self, logs=None):
-        if self.bar:
-            self.bar.update(1.0, self.bar.words)
-        self.close()
-
-    def words(self, logs):
-        """What to say beside the time."""
-        return ""
-
-    def close(self):
-        """Ends the line; also for a run that an error or Ctrl-C ended."""
-        if self.bar:
-            self.bar.close()
 
 
 def steps(what, items, total=None):

@@ -1,97 +1,17 @@
-"""Small real models, pictures and runs that the tests share."""
+"""Fixtures that the tests share: small real models, pictures and runs."""
 
 import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
-import keras
 import numpy as np
 import pytest
 from PIL import Image
+from small_models import TRAIN_OPTIONS, make_model, save_picture
 
-import keras_igpt
-from keras_igpt import football, train_jobs
-from keras_igpt.captions import encode_text
-
-# What `keras-igpt train` has options for, for the smallest of runs.
-TRAIN_OPTIONS = {
-    "data": None,
-    "size": None,
-    "channels": None,
-    "tokenizer": "palette",
-    "colors": 4,
-    "codes": 8,
-    "cell_size": 4,
-    "tokenizer_minutes": 0.05,
-    "labels": True,
-    "captions": True,
-    "edits": [],
-    "init_from": None,
-    "model": "tiny",
-    "epochs": 1,
-    "minutes": None,
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "dropout": 0.0,
-    "ema": None,
-    "edit_share": 0.5,
-    "precision": "float32",
-    "seed": 0,
-}
-
-
-def make_model(
-    image_size=(4, 4), num_colors=5, num_classes=3, trained=True, **kwargs
-):
-    """2 layers of width 16; `trained` gives zeros random weights."""
-    keras.utils.set_random_seed(7)
-    tokenizer = keras_igpt.PaletteTokenizer(image_size, num_colors, channels=1)
-    kwargs = {"num_layers": 2, "num_heads": 2, "hidden_dim": 16, **kwargs}
-    model = keras_igpt.ImageGPT(tokenizer, num_classes=num_classes, **kwargs)
-    if trained:
-        generator = np.random.default_rng(7)
-        model.head.kernel.assign(
-            generator.normal(size=model.head.kernel.shape, scale=0.5)
-        )
-        if model.prompt:
-            kernel = model.prompt_summary.output_projection.kernel
-            kernel.assign(generator.normal(size=kernel.shape, scale=0.2))
-    return model
-
-
-def make_painter():
-    """An untrained model of colours, with captions and edits."""
-    keras.utils.set_random_seed(0)
-    colors = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 5).adapt(colors)
-    model = keras_igpt.ImageGPT(
-        tokenizer,
-        num_layers=1,
-        num_heads=1,
-        hidden_dim=16,
-        text_length=40,
-        edits=("inpaint", "upscale"),
-    )
-    kernel = model.head.kernel
-    kernel.assign(np.random.default_rng(1).normal(size=kernel.shape))
-    return model
-
-
-def some_inputs(model, count=3, seed=0):
-    """Random tokens, labels and captions of 6 bytes, at most 3 of these."""
-    generator = np.random.default_rng(seed)
-    shape = (count, model.num_cells)
-    inputs = {
-        "tokens": generator.integers(0, model.vocabulary_size, shape, "int32")
-    }
-    if model.num_classes:
-        inputs["label"] = generator.integers(
-            0, model.num_classes, count, "int32"
-        )
-    if model.text_length:
-        inputs["text"] = encode_text(["", "ab", "五x"][:count], 6)
-    return inputs
+from keras_igpt.cli import train_jobs
+from keras_igpt.data.football import scenes as football_scenes
 
 
 @pytest.fixture(scope="session")
@@ -122,7 +42,7 @@ def tiny_images():
 @pytest.fixture(scope="session")
 def scenes():
     """Forty football pictures of the test split, with their facts."""
-    return list(football.scenes("test", 40))
+    return list(football_scenes.scenes("test", 40))
 
 
 @pytest.fixture(scope="session")
@@ -132,18 +52,6 @@ def scene_images(scenes):
 
 
 # === Files ===
-
-
-def save_picture(path, color=(255, 0, 0), size=(8, 6), mode="RGB", **kwargs):
-    """Writes a picture of one colour; `size` is (width, height)."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new(mode, size, color).save(path, **kwargs)
-    return path
-
-
-def read_all(dataset):
-    """All examples of a data set."""
-    return list(dataset.as_numpy_iterator())
 
 
 @pytest.fixture

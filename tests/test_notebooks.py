@@ -4,7 +4,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import save_picture
+from small_models import save_picture
 
 from benchmarks import notebooks
 

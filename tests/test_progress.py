@@ -9,6 +9,7 @@ import pytest
 from rich.console import Console
 
 from keras_igpt import progress
+from keras_igpt.training import callbacks
 
 
 @pytest.fixture
@@ -146,7 +147,7 @@ def test_prepare_counts_its_pictures(tiny_unconditional, monkeypatch):
 
 
 def test_bar_of_fit_needs_no_budget(monkeypatch):
-    bar = progress.BudgetBar("training", patience=0.0)
+    bar = callbacks.BudgetBar("training", patience=0.0)
     bar.set_params({"steps": 4, "epochs": 2})
     bar.on_epoch_begin(0)
     bar.on_epoch_begin(1)

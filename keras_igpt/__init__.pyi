@@ -1,0 +1,13 @@
+from . import data as data
+from .models.classifier import ImageGPTClassifier as ImageGPTClassifier
+from .models.image_gpt import ImageGPT as ImageGPT
+from .pretrained import openai as openai
+from .pretrained.loading import load as load
+from .tokenizers.palette import PaletteTokenizer as PaletteTokenizer
+from .tokenizers.vq import VQTokenizer as VQTokenizer
+from .training.callbacks import SampleImages as SampleImages
+from .training.callbacks import averaged_weights as averaged_weights
+from .training.losses import BitsPerPixel as BitsPerPixel
+from .training.losses import TokenCrossentropy as TokenCrossentropy
+from .training.schedule import TrainingBudget as TrainingBudget
+from .version import __version__ as __version__

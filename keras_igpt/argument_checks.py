@@ -1,0 +1,80 @@
+"""Checks of arguments; each error says what was received."""
+
+import numbers
+import pathlib
+
+import numpy as np
+
+
+def check_positive(name, value):
+    """Refuses what is no int of at least 1."""
+    if not isinstance(value, (int, np.integer)) or value < 1:
+        raise ValueError(
+            f"`{name}` must be a positive int. Received: {name}={value!r}."
+        )
+
+
+def check_not_negative(name, value):
+    """Refuses what is no int of at least 0."""
+    if not isinstance(value, int) or value < 0:
+        raise ValueError(
+            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
+        )
+
+
+def check_share(name, value):
+    """Refuses what is no number from 0 to 1."""
+    if not 0 <= value <= 1:
+        raise ValueError(
+            f"`{name}` must be from 0 to 1. Received: {name}={value!r}."
+        )
+
+
+def check_one_of(name, value, allowed):
+    """Refuses what is not among `allowed`."""
+    if value not in allowed:
+        raise ValueError(
+            f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
+        )
+
+
+def check_suffix(name, path, suffix):
+    """Refuses a file's name that does not end as it must."""
+    if path is not None and pathlib.Path(path).suffix.lower() != suffix:
+        raise ValueError(
+            f"`{name}` must be a file that ends in {suffix}. "
+            f"Received: {name}={str(path)!r}."
+        )
+
+
+def check_width(hidden_dim, num_heads, positions):
+    """Refuses a width that the heads cannot share equally."""
+    check_positive("num_heads", num_heads)
+    check_positive("hidden_dim", hidden_dim)
+    unit = num_heads * (4 if positions == "rotary" else 1)
+    if hidden_dim % unit:
+        raise ValueError(
+            f"`hidden_dim` must be a multiple of {unit} (num_heads"
+            f"{' x 4 for rotary positions' if unit != num_heads else ''}). "
+            f"Received: hidden_dim={hidden_dim}, num_heads={num_heads}."
+        )
+
+
+def is_whole(value):
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def checked_image_size(image_size, optional=True):
+    if image_size is None and optional:
+        return None
+    size = (image_size,) * 2 if is_whole(image_size) else image_size
+    if (
+        not isinstance(size, (tuple, list))
+        or len(size) != 2
+        or not all(is_whole(side) and side > 0 for side in size)
+    ):
+        raise ValueError(
+            "`image_size` must be a positive int or a tuple of two, "
+            f"`(height, width)`. Received: image_size={image_size!r}."
+        )
+    return int(size[0]), int(size[1])

@@ -1,0 +1,5 @@
+"""Images from anywhere: `load` opens them, `batches` walks through them."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

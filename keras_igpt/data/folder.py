@@ -1,0 +1,186 @@
+"""One split of a folder of images, decoded ahead by threads."""
+
+import collections
+import concurrent.futures
+import warnings
+
+import numpy as np
+
+from keras_igpt.data.folder_index import (
+    MAX_NAMED,
+    find_splits,
+    name_classes,
+    pick_split,
+)
+from keras_igpt.images.files import (
+    _check_not_a_bomb,
+    decode,
+    reason,
+)
+
+NUM_WORKERS = 4
+
+LOOK_AHEAD = 16
+
+
+class ImageFolder:
+    """One split of a folder, decoded each time it is walked over.
+
+    Args:
+        root: pathlib.Path of an existing folder.
+        split: str. "train", "test", "validation" or "all".
+        image_size: tuple `(height, width)`, or None to keep the files' size.
+        resize: function from a uint8 array `(height, width, 3)` to an array
+            or tensor of `image_size`. Not called if `image_size` is None.
+
+    Attributes:
+        class_names: list of str, the same for every split.
+        image_shape: tuple `(height, width, 3)` of every example's image.
+        skipped: list of `(path, reason)`, filled as bad files are met.
+    """
+
+    def __init__(self, root, split, image_size, resize):
+        self.image_size = image_size
+        self.resize = resize
+        self.image_shape = None
+        self.skipped = []
+        self.num_reported = 0
+        splits = find_splits(root)
+        self.class_names = name_classes(splits["all"])
+        self.class_ids = {n: i for i, n in enumerate(self.class_names)}
+        self.records = pick_split(root, splits, split)
+        self.has_label = any(r.label is not None for r in self.records)
+        self.has_text = all(r.text is not None for r in self.records)
+        self.has_source = all(r.source is not None for r in self.records)
+        self.has_style = all(r.style is not None for r in self.records)
+        self._drop_unlabelled()
+        if image_size is None:
+            _check_one_size(self.records)
+        self.image_shape = self._first_image(root).shape
+
+    def examples(self):
+        """Yields dictionaries with TFDS's keys; reports at the end."""
+        for record, pictures in self._decode_ahead():
+            example = dict(zip(("image", "source"), pictures))
+            if self.has_label:
+                example["label"] = np.int32(self.class_ids[str(record.label)])
+            if self.has_text:
+                example["text"] = record.text
+            if self.has_style:
+                example["style"] = record.style
+            yield example
+        self._report()
+
+    def _drop_unlabelled(self):
+        """Pictures that lie beside class folders belong to no class."""
+        if not self.has_label:
+            return
+        for record in self.records:
+            if record.label is None:
+                reason = "not in the folder of a class"
+                self.skipped.append((str(record.path), reason))
+
+    def _first_image(self, root):
+        for _, pictures in self._decode_ahead():
+            return pictures[0]
+        raise ValueError(
+            "`source` must hold at least one usable picture. Received: "
+            f"source={str(root)!r}, where every picture file is unusable: "
+            f"{_list_skipped(self.skipped)}. Replace these files."
+        )
+
+    def _decode_ahead(self):
+        """Yields records with their pictures; notes the files it skips."""
+        known_bad = {path for path, _ in self.skipped}
+        for record, result in self._results(known_bad):
+            if isinstance(result, str):
+                self.skipped.append((str(record.path), result))
+            else:
+                yield record, result
+
+    def _results(self, known_bad):
+        """Decodes in a few threads, never far ahead of the reader."""
+        pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS)
+        waiting = collections.deque()
+        try:
+            for record in self.records:
+                if str(record.path) in known_bad:
+                    continue
+                waiting.append((record, pool.submit(self._decode, record)))
+                if len(waiting) >= LOOK_AHEAD:
+                    record, future = waiting.popleft()
+                    yield record, future.result()
+            for record, future in waiting:
+                yield record, future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def _decode(self, record):
+        """A list of the record's pictures, or a str: why it is skipped."""
+        pictures = []
+        for path in (record.path, record.source)[: 1 + self.has_source]:
+            picture = self._decode_file(path, pictures)
+            if isinstance(picture, str):
+                return picture
+            pictures.append(picture)
+        return pictures
+
+    def _decode_file(self, path, before):
+        """uint8 array `(height, width, 3)`, or a str: why it is no use."""
+        try:
+            image = decode(path, self.image_size)
+            if self.image_size is not None:
+                image = np.asarray(self.resize(image))
+            wanted = before[0].shape if before else self.image_shape
+            if wanted not in (None, image.shape):
+                return f"of shape {image.shape}, not {wanted}"
+            return image
+        # Pillow's readers raise nearly anything on a damaged file.
+        except Exception as error:
+            return reason(path, error)
+
+    def _report(self):
+        if len(self.skipped) == self.num_reported:
+            return
+        self.num_reported = len(self.skipped)
+        warnings.warn(
+            f"Skipped {len(self.skipped)} of {len(self.records)} picture "
+            f"files: {_list_skipped(self.skipped)}. All of them are in the "
+            "data set's attribute `skipped`.",
+            UserWarning,
+            stacklevel=2,
+        )
+
+
+def _list_skipped(skipped):
+    named = "; ".join(f"{path}: {why}" for path, why in skipped[:MAX_NAMED])
+    more = len(skipped) - MAX_NAMED
+    return f"{named}; and {more} more" if more > 0 else named
+
+
+def _upright_size(picture):
+    # Pillow decodes a whole PNG file to look for late EXIF.
+    is_quick = picture.format != "PNG" or "exif" in picture.info
+    orientation = picture.getexif().get(0x0112, 1) if is_quick else 1
+    return picture.size[::-1] if orientation >= 5 else picture.size
+
+
+def _check_one_size(records):
+    from PIL import Image
+
+    first = None
+    for record in records:
+        try:
+            with Image.open(record.path) as picture:
+                _check_not_a_bomb(picture)
+                size = _upright_size(picture)
+        except Exception:  # will be skipped with its reason when decoded
+            continue
+        first = first or (record.name, size)
+        if size != first[1]:
+            raise ValueError(
+                "`image_size` must be given when pictures differ in size. "
+                f"Received: image_size=None, {first[0]!r} of {first[1]} and "
+                f"{record.name!r} of {size} (width, height). Do pass "
+                "image_size=64, or another size."
+            )

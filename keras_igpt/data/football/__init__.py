@@ -1,0 +1,1 @@
+"""Football images that the package draws, with their facts."""

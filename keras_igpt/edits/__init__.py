@@ -1,0 +1,1 @@
+"""What is known of an image, what is hidden and what is kept."""

@@ -1,0 +1,1 @@
+"""Figures: how likely, how alike, how well recognised."""

@@ -1,0 +1,135 @@
+"""What edits without a model give: the baselines that a model must beat.
+
+Axes: B pictures, C channels.
+"""
+
+import numpy as np
+
+# Radius in pixels of what OpenCV's inpainting looks at.
+RADIUS = 3
+
+# Strengths of non-local means to choose from.
+STRENGTHS = (3, 5, 7, 10, 15, 20)
+
+# Training pictures compared at once.
+CHUNK = 1000
+
+
+def inpainted(images, masks):
+    """Holes filled by OpenCV.
+
+    Args:
+        images: uint8 array of shape `(B, height, width, C)`.
+        masks: bool array of shape `(B, height, width)`, True where to paint.
+
+    Returns:
+        dict of uint8 arrays of the shape of `images`: "Telea" (Telea 2004)
+        and "Navier-Stokes" (Bertalmio et al. 2001).
+    """
+    cv2 = _opencv()
+    methods = {
+        "Telea": cv2.INPAINT_TELEA,
+        "Navier-Stokes": cv2.INPAINT_NS,
+    }
+    return {
+        name: _each(
+            lambda image, mask: cv2.inpaint(
+                image, mask.astype("uint8"), RADIUS, method
+            ),
+            images,
+            masks,
+        )
+        for name, method in methods.items()
+    }
+
+
+def enlarged(images, size):
+    """Pictures enlarged by OpenCV.
+
+    Args:
+        images: uint8 array of shape `(B, rows, columns, C)`.
+        size: tuple of two ints, height and width.
+
+    Returns:
+        dict of uint8 arrays of shape `(B, *size, C)`: "bicubic", "Lanczos".
+    """
+    cv2 = _opencv()
+    methods = {"bicubic": cv2.INTER_CUBIC, "Lanczos": cv2.INTER_LANCZOS4}
+    return {
+        name: _each(
+            lambda image: cv2.resize(image, size[::-1], interpolation=method),
+            images,
+        )
+        for name, method in methods.items()
+    }
+
+
+def denoised(images, strength):
+    """Pictures after OpenCV's non-local means (Buades et al. 2005).
+
+    Args:
+        images: uint8 array of shape `(B, height, width, C)`.
+        strength: float, in levels.
+    """
+    cv2 = _opencv()
+    if images.shape[-1] == 3:
+        return _each(
+            lambda image: cv2.fastNlMeansDenoisingColored(
+                image, None, strength, strength
+            ),
+            images,
+        )
+    return _each(
+        lambda image: cv2.fastNlMeansDenoising(image, None, strength), images
+    )
+
+
+def nearest(sources, train_images, train_views=None):
+    """The training picture that fits what is known best, for each source.
+
+    Args:
+        sources: uint8 array of shape `(B, height, width, C + 1)`, as
+            `keras_igpt.edits` makes them.
+        train_images: uint8 array of shape `(T, height, width, C)`.
+        train_views: uint8 array of that shape. What to compare with the
+            sources. Default: the training pictures themselves.
+
+    Returns:
+        uint8 array of shape `(B, height, width, C)`.
+    """
+    views = train_images if train_views is None else train_views
+    known = np.broadcast_to(sources[..., -1:] > 0, sources[..., :-1].shape)
+    known = known.reshape(len(sources), -1).astype("float32")
+    # Around grey: sums of squares then lose less to rounding.
+    wanted = sources[..., :-1].reshape(len(sources), -1) - np.float32(127.5)
+    wanted = wanted * known
+    best = np.zeros(len(sources), int)
+    least = np.full(len(sources), np.inf)
+    for begin in range(0, len(views), CHUNK):
+        chunk = views[begin : begin + CHUNK].reshape(-1, known.shape[1])
+        chunk = chunk - np.float32(127.5)
+        distance = known @ (chunk**2).T - 2 * wanted @ chunk.T
+        places = distance.argmin(axis=1)
+        smallest = distance[np.arange(len(places)), places]
+        best = np.where(smallest < least, begin + places, best)
+        least = np.minimum(smallest, least)
+    return train_images[best]
+
+
+def _each(change, *arrays):
+    """`change` of each picture; OpenCV forgets an only channel."""
+    shown = arrays[0][..., 0] if arrays[0].shape[-1] == 1 else arrays[0]
+    rows = zip(np.ascontiguousarray(shown), *arrays[1:])
+    changed = np.stack([change(*row) for row in rows])
+    return changed[..., None] if changed.ndim == 3 else changed
+
+
+def _opencv():
+    try:
+        import cv2
+    except ImportError as error:
+        raise ImportError(
+            "OpenCV is needed to compare with. "
+            "Do install it: pip install 'keras_igpt[evaluation]'."
+        ) from error
+    return cv2

@@ -1,0 +1,1 @@
+"""Football images read, and what they say."""

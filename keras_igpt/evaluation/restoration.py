@@ -1,0 +1,320 @@
+"""How well edits restore test pictures, beside methods without a model.
+
+    figures = report(model, "football", count=200)
+    rich.print(table(figures))
+
+Axes: B pictures, C channels.
+"""
+
+import typing
+
+import numpy as np
+
+from keras_igpt import data
+from keras_igpt.edits.consistency import (
+    known_everywhere,
+    luma,
+    repeated,
+    shrunk,
+)
+from keras_igpt.edits.kinds import EDITS
+from keras_igpt.edits.masks import random_mask
+from keras_igpt.evaluation import baselines as evaluation_baselines
+from keras_igpt.evaluation import distances, image_features
+from keras_igpt.images import metrics
+from keras_igpt.images.files import contact_sheet
+from keras_igpt.progress import steps
+
+# Share of a picture that the holes of "inpaint" may take.
+HOLES = (0.25, 0.5)
+
+# "outpaint" hides this share of each side.
+BORDER = 1 / 6
+
+FACTOR = 4
+
+# Training pictures to search for the nearest, and to learn features from.
+TRAIN_PICTURES = 20_000
+
+# Pictures that the strength of non-local means is chosen with.
+STRENGTH_PICTURES = 100
+
+
+class Trial(typing.NamedTuple):
+    """Pictures to be restored.
+
+    Args:
+        edit: str, the model's edit.
+        given: uint8 array, what `ImageGPT.edit` takes.
+        masks: bool array of shape `(B, height, width)`, or None.
+        source: uint8 array of shape `(B, height, width, C + 1)`, what is
+            known.
+        baselines: dict of uint8 arrays of shape `(B, height, width, C)`.
+        view: function of pictures to what is known of them, for comparing
+            them with the source.
+    """
+
+    edit: str
+    given: np.ndarray
+    masks: np.ndarray | None
+    source: np.ndarray
+    baselines: dict
+    view: typing.Callable = lambda images: images
+
+
+def report(model, source, split="test", count=200, seed=0, features=None):
+    """Restores test pictures with a model and without.
+
+    Nothing is said of the pictures: no class, no caption.
+
+    Args:
+        model: an `ImageGPT` with edits.
+        source: what `keras_igpt.data.load` takes.
+        split: str.
+        count: int. How many pictures.
+        seed: int. Of what is hidden, and of sampling.
+        features: `keras_igpt.likeness.Features`, for Fréchet distances.
+            Default: those of a classifier trained now on the data's classes;
+            none without classes.
+
+    Returns:
+        dict of dicts, for each trial that the model can do: "pictures", a
+        dict of uint8 arrays, "input", the methods and "truth"; and "figures",
+        a dict for each method of float "psnr" in dB, "ssim" and, with
+        features, "frechet".
+
+    Raises:
+        ValueError: if the model has learned none of these edits.
+    """
+    height, width, channels = model.tokenizer.image_shape
+    trials = [name for name in TRIALS if _fits(name, model)]
+    if not trials:
+        raise ValueError(
+            "`model` must have learned to restore pictures: inpaint, "
+            "upscale, colorize or denoise. "
+            f"Received: a model with edits={model.tasks.names}."
+        )
+
+    def pictures(split, limit):
+        loaded = data.load(
+            source, split=split, image_size=(height, width), channels=channels
+        )
+        return _arrays(loaded, limit)
+
+    truth = pictures(split, count)["image"]
+    train = pictures("train", TRAIN_PICTURES)
+    if features is None and "label" in train:
+        features = image_features.ImageFeatures.train(
+            train["image"], train["label"]
+        )
+    figures = {}
+    for name in steps("restoring pictures", trials):
+        generator = np.random.default_rng(seed)
+        trial = TRIALS[name](truth, train["image"], generator)
+        shown = _restored(model, trial, train["image"], seed)
+        shown["tokens of the truth"] = _decoded(model, truth)
+        figures[name] = {
+            "pictures": {
+                "input": trial.source[..., :-1],
+                **shown,
+                "truth": truth,
+            },
+            "figures": {
+                method: _compared(truth, images, features)
+                for method, images in shown.items()
+            },
+        }
+    return figures
+
+
+def _fits(name, model):
+    """Whether a model can do a trial."""
+    height, width, _ = model.tokenizer.image_shape
+    edit = {"outpaint": "inpaint"}.get(name, name.split()[0])
+    whole = height % FACTOR == width % FACTOR == 0
+    return edit in model.tasks.names and (edit != "upscale" or whole)
+
+
+def _arrays(dataset, limit):
+    """The first pictures, and their classes if they have any, as arrays."""
+    parts = {"image": [], "label": []}
+    for batch in data.batches(dataset, batch_size=256):
+        for name in parts.keys() & batch.keys():
+            parts[name].append(batch[name])
+        if len(parts["image"]) * 256 >= limit:
+            break
+    return {k: np.concatenate(v)[:limit] for k, v in parts.items() if v}
+
+
+def _restored(model, trial, train, seed):
+    """What each method makes of what is given."""
+    closest = evaluation_baselines.nearest(
+        trial.source, train, trial.view(train)
+    )
+    closest = np.asarray(EDITS["inpaint"].keep(closest, *_kept(trial)))
+    painted = {
+        f"keras_igpt, temperature {temperature}": model.edit(
+            trial.given,
+            trial.edit,
+            trial.masks,
+            temperature=float(temperature),
+            seed=seed,
+        )
+        for temperature in (0, 1)
+    }
+    return {**trial.baselines, "nearest training picture": closest, **painted}
+
+
+def _kept(trial):
+    """What is known of each pixel, and where to paint."""
+    images = trial.source[..., :-1]
+    if trial.masks is not None:
+        return images, trial.masks
+    return images, np.ones(images.shape[:3], bool)
+
+
+def _decoded(model, images):
+    return np.asarray(model.tokenizer.decode(model.tokenizer.encode(images)))
+
+
+def _compared(truth, images, features):
+    found = {
+        "psnr": float(metrics.psnr(truth, images).mean()),
+        "ssim": float(metrics.ssim(truth, images).mean()),
+    }
+    if features is not None:
+        found["frechet"] = distances.frechet_distance(
+            features(truth), features(images)
+        )
+    return found
+
+
+# === Trials ===
+
+
+def _inpaint(images, train, generator):
+    masks = np.stack([_hole(images.shape[1:3], generator) for _ in images])
+    return _holes(images, masks)
+
+
+def _hole(size, generator):
+    while True:
+        mask = random_mask(size, generator)
+        if HOLES[0] <= mask.mean() <= HOLES[1]:
+            return mask
+
+
+def _outpaint(images, train, generator):
+    size = images.shape[1:3]
+    top, left = (round(side * BORDER) for side in size)
+    masks = np.ones(images.shape[:3], bool)
+    masks[:, top : size[0] - top, left : size[1] - left] = False
+    return _holes(images, masks)
+
+
+def _holes(images, masks):
+    source = EDITS["inpaint"].source(images, images.shape[1:], masks)
+    source = np.asarray(source)
+    baselines = evaluation_baselines.inpainted(source[..., :-1], masks)
+    return Trial("inpaint", images, masks, source, baselines)
+
+
+def _upscale(images, train, generator):
+    small = np.asarray(shrunk(images, FACTOR))
+
+    def view(images):
+        return np.asarray(repeated(shrunk(images, FACTOR), FACTOR))
+
+    baselines = evaluation_baselines.enlarged(small, images.shape[1:3])
+    source = np.asarray(known_everywhere(view(images)))
+    return Trial("upscale", small, None, source, baselines, view)
+
+
+def _colorize(images, train, generator):
+    def view(images):
+        return np.asarray(luma(images)).repeat(3, axis=-1)
+
+    grey = view(images)
+    source = np.asarray(known_everywhere(grey))
+    return Trial("colorize", grey, None, source, {"grey": grey}, view)
+
+
+def _denoise(images, train, generator):
+    damage = EDITS["denoise"].hide
+    some = train[:STRENGTH_PICTURES]
+    noisy = damage(some, generator)[..., :-1]
+
+    def success(strength):
+        cleaned = evaluation_baselines.denoised(noisy, strength)
+        return metrics.psnr(some, cleaned).mean()
+
+    strength = max(evaluation_baselines.STRENGTHS, key=success)
+    source = damage(images, generator)
+    given = source[..., :-1]
+    baselines = {
+        "as given": given,
+        "non-local means": evaluation_baselines.denoised(given, strength),
+    }
+    return Trial("denoise", given, None, source, baselines)
+
+
+TRIALS = {
+    "inpaint": _inpaint,
+    "outpaint": _outpaint,
+    "upscale 4": _upscale,
+    "colorize": _colorize,
+    "denoise": _denoise,
+}
+
+# === Shown ===
+
+
+def table(figures):
+    """Shows what `report` returns.
+
+    Returns:
+        A `rich.table.Table`.
+    """
+    from rich.table import Table
+
+    count = max(len(trial["pictures"]["truth"]) for trial in figures.values())
+    shown = Table(title=f"{count} pictures; nothing is said of them")
+    for head in ("Edit", "Method", "PSNR, dB", "SSIM", "Fréchet distance"):
+        shown.add_column(head, justify="left" if head < "F" else "right")
+    for name, trial in figures.items():
+        for i, (method, found) in enumerate(trial["figures"].items()):
+            distance = found.get("frechet")
+            shown.add_row(
+                "" if i else name,
+                method,
+                f"{found['psnr']:.2f}",
+                f"{found['ssim']:.3f}",
+                "–" if distance is None else f"{distance:.3f}",
+            )
+        shown.add_section()
+    return shown
+
+
+def sheet(figures, examples=2):
+    """Pictures of each trial: input, best baseline, ours (0 and 1), truth.
+
+    The best baseline is the one with the highest PSNR.
+
+    Args:
+        figures: what `report` returns.
+        examples: int. Rows per trial.
+
+    Returns:
+        uint8 array of shape `(rows, columns, C)`.
+    """
+    rows = []
+    for trial in figures.values():
+        found = trial["figures"]
+        ours = [name for name in found if name.startswith("keras_igpt")]
+        others = [n for n in found if n not in (*ours, "tokens of the truth")]
+        best = max(others, key=lambda name: found[name]["psnr"])
+        columns = [
+            trial["pictures"][n] for n in ("input", best, *ours, "truth")
+        ]
+        rows.extend(zip(*(images[:examples] for images in columns)))
+    return contact_sheet(np.concatenate([np.stack(row) for row in rows]), 5)

@@ -1,0 +1,1 @@
+"""Tokens, cell by cell."""

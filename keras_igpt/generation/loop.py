@@ -1,0 +1,327 @@
+"""The decoding loop: tokens in, tokens out; it knows no pictures.
+
+The loop draws nothing: it is given one uniform number per cell, and
+`sampling.py` makes a token of it.
+
+Axes: B batch, N cells, V vocabulary.
+"""
+
+import functools
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from keras import ops
+
+from keras_igpt.compiling import compile_function
+from keras_igpt.generation.sampling import guide, sample, uniforms
+
+# At most so many stretches of cells, each with caches of its own length, and
+# none shorter than that: every length is compiled once.
+STRETCHES = 4
+
+SHORTEST_STRETCH = 128
+
+# Cells that are known in all pictures of a batch are read so many at once.
+RUN = 4
+
+
+class Decoder:
+    """Compiled decoding for one way of sampling.
+
+    The cells are written in a few stretches. In each the caches are only as
+    long as its end needs, for attention reads them whole.
+
+    Args:
+        model: has `prefill`, `step`, `empty_caches`, `null_conditions`,
+            `prompt_length` and `num_cells`.
+        guided: bool. Whether any guidance scale differs from 1.
+        jit_compile: bool. Run the loop under XLA.
+    """
+
+    def __init__(self, model, guided, jit_compile):
+        self.model = model
+        self.guided = guided
+        self.prefill = compile_function(
+            model, functools.partial(prefill, model, guided=guided)
+        )
+        self.uniforms = compile_function(
+            model, functools.partial(uniforms, count=model.num_cells)
+        )
+        self.grow = functools.cache(
+            lambda end: compile_function(
+                model,
+                functools.partial(grow, length=model.prompt_length + end),
+            )
+        )
+        self.write = {
+            run: compile_function(
+                model,
+                functools.partial(write, model, guided=guided, run=run),
+                jit_compile,
+            )
+            for run in (1, RUN)
+        }
+        self.compiled = set()
+
+    def __call__(self, conditions, tokens, known, prefix, last, settings):
+        """Writes the cells that are not known, from the prefix to `last`.
+
+        Args:
+            conditions: dict of arrays with B rows, the prompt's contents.
+            tokens: int32 array `(B, N)`. Known tokens in their cells.
+            known: bool array `(B, N)`, True where `tokens` stays.
+            prefix: int32 array `(B, n)`, the tokens of the first n cells,
+                known in all rows. They cost one pass in all.
+            last: int. No cell from here on is visited.
+            settings: dict of `(B,)` arrays, as `check_settings` makes them.
+
+        Returns:
+            int32 tensor of shape `(B, N)`.
+        """
+        cell = prefix.shape[1]
+        caches = self._read(conditions, prefix)
+        draws = self.uniforms(settings["seed"])
+        run = RUN if has_run(known[:, cell:last], RUN) else 1
+
+        def write(first, last, tokens, caches, end):
+            first, last = np.int32(first), np.int32(last)
+            return self.write[run](
+                first,
+                last,
+                tokens,
+                known,
+                draws,
+                self.grow(end)(caches),
+                settings,
+            )
+
+        ends = stretches(cell, last, self.model.num_cells)
+        self._compile_all(
+            functools.partial(write, cell, cell, tokens, caches),
+            [(len(tokens), run, end) for end in ends],
+        )
+        for end in ends:
+            tokens, caches = write(cell, min(end, last), tokens, caches, end)
+            cell = end
+        return tokens
+
+    def _read(self, conditions, prefix):
+        """Caches of the prompt and the prefix, if there is any."""
+        if self.model.prompt_length + prefix.shape[1] == 0:
+            return self.model.empty_caches(len(prefix) * (1 + self.guided))
+        return self.prefill(conditions, prefix)
+
+    def _compile_all(self, write_nothing, sizes):
+        """Compiles what is new side by side, rather than on the way."""
+        new = [size for size in sizes if size not in self.compiled]
+        if len(new) > 1:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda size: write_nothing(size[-1]), new))
+        self.compiled.update(new)
+
+
+def has_run(known, length):
+    """Whether so many cells side by side are known in all pictures.
+
+    Args:
+        known: bool array of shape `(B, N)`.
+        length: int.
+    """
+    together = "".join("01"[here] for here in known.all(axis=0).astype(int))
+    return "1" * length in together
+
+
+def decode(model, conditions, tokens, known, draws, settings, guided):
+    """As `Decoder`, in one piece: to be part of a larger graph.
+
+    Args:
+        model, guided: as `Decoder` takes them.
+        conditions, tokens, known: tensors as `Decoder.__call__` takes them.
+        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+        settings: dict of tensors of shape `(B,)`.
+
+    Returns:
+        int32 tensor of shape `(B, N)`.
+    """
+    cells = ops.arange(model.num_cells, dtype="int32")
+    unknown = ops.logical_not(ops.all(known, axis=0))
+    last = ops.max(ops.where(unknown, cells + 1, 0))
+    first = ops.min(ops.where(unknown, cells, last))
+    caches = prefill(model, conditions, tokens[:, :first], guided)
+    cell = first
+    for end in stretches(0, model.num_cells, model.num_cells):
+        # What is read already may be longer than that.
+        room = model.prompt_length + ops.maximum(end, first)
+        tokens, caches = write(
+            model,
+            cell,
+            ops.minimum(end, last),
+            tokens,
+            known,
+            draws,
+            grow(caches, room),
+            settings,
+            guided,
+        )
+        cell = ops.maximum(cell, ops.minimum(end, last))
+    return tokens
+
+
+def stretches(first, last, num_cells):
+    """Where the stretches end that lead from cell `first` to `last`."""
+    step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)
+    begins = range(0, min(last, num_cells), step)
+    ends = [min(begin + step, num_cells) for begin in begins]
+    return [end for end in ends if first < end]
+
+
+def grow(caches, length):
+    """Appends zeros to caches of S positions until S is `length`."""
+
+    def pad(tensor, axis):
+        padding = [(0, 0)] * 3
+        padding[axis] = (0, length - ops.shape(tensor)[axis])
+        return ops.pad(tensor, padding)
+
+    blocks = tuple(
+        (pad(keys, 2), pad(values, 1)) for keys, values in caches["blocks"]
+    )
+    return {**caches, "blocks": blocks}
+
+
+def prefill(model, conditions, prefix, guided):
+    """Caches of prompt and prefix; of the null prompt too when guided.
+
+    The null prompt asks for the same edit of the same source.
+    """
+    if guided:
+        nulls = model.null_conditions(ops.shape(prefix)[0])
+        conditions = {
+            name: ops.concatenate([value, nulls.get(name, value)])
+            for name, value in conditions.items()
+        }
+        prefix = ops.concatenate([prefix, prefix])
+    return model.prefill(conditions, prefix)
+
+
+def write(
+    model,
+    first,
+    last,
+    tokens,
+    known,
+    draws,
+    caches,
+    settings,
+    guided=False,
+    run=1,
+):
+    """The loop: cell by cell from `first` up to `last`, its end left out.
+
+    Args:
+        first, last: int32 scalar tensors.
+        tokens: int32 tensor of shape `(B, N)`.
+        known: bool tensor of shape `(B, N)`.
+        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+        caches: of all positions before `first`, with room up to `last`.
+        settings: dict of tensors of shape `(B,)`.
+        guided: bool. As `Decoder` takes it.
+        run: int. So many cells are read at once where all are known; 1 for
+            always one by one.
+
+    Returns:
+        Tuple of the tokens and the caches with these cells written.
+    """
+    scale = settings["guidance_scale"] if guided else None
+    known_to_all = ops.all(known, axis=0)
+
+    def is_run(cell):
+        # Beyond the end nothing is: the last cells count several times.
+        cells = ops.minimum(cell + ops.arange(run), model.num_cells - 1)
+        whole = ops.all(ops.take(known_to_all, cells))
+        return ops.logical_and(whole, cell + run <= last)
+
+    def read_run(cell, tokens, caches):
+        _, caches = next_logits(model, tokens, cell, caches, scale, run)
+        return cell + run, tokens, caches
+
+    def write_cell(cell, tokens, caches):
+        logits, caches = next_logits(model, tokens, cell, caches, scale)
+        token = sample(
+            logits,
+            ops.take(draws, cell, axis=1),
+            settings["temperature"],
+            settings["top_k"],
+            settings["top_p"],
+        )
+        here = ops.arange(model.num_cells) == cell
+        unknown = ops.logical_and(here, ops.logical_not(known))
+        return cell + 1, ops.where(unknown, token[:, None], tokens), caches
+
+    def write_until_run(*state):
+        state = loop(is_run, read_run, state)
+        return loop(
+            lambda cell: ops.logical_and(
+                cell < last, ops.logical_not(is_run(cell))
+            ),
+            write_cell,
+            state,
+        )
+
+    def loop(goes_on, body, state):
+        return ops.while_loop(lambda cell, *_: goes_on(cell), body, state)
+
+    body = write_cell if run == 1 else write_until_run
+    state = (first, tokens, caches)
+    return loop(lambda cell: cell < last, body, state)[1:]
+
+
+def next_logits(model, tokens, cell, caches, guidance_scale, count=1):
+    """Reads some cells: logits `(B, V)` of the last one, and the caches."""
+    before = ops.pad(
+        tokens, [(0, 0), (1, 0)], constant_values=model.start_token
+    )
+    previous = ops.take(before, cell + ops.arange(count), axis=1)
+    if guidance_scale is None:
+        logits, caches = model.step(previous, cell, caches)
+        return logits[:, -1], caches
+    logits, caches = model.step(
+        ops.concatenate([previous, previous]), cell, caches
+    )
+    return guide(logits[:, -1], guidance_scale), caches
+
+
+class SamplerDecoder:
+    """As `Decoder`, with a `keras_nlp` sampler choosing the tokens.
+
+    The sampler draws from a generator of its own, one for the whole batch,
+    and always goes on to the end of the picture.
+    """
+
+    def __init__(self, model, guided, sampler):
+        self.model = model
+        self.guided = guided
+        self.sampler = sampler
+        self.decode = compile_function(model, self._decode)
+
+    def __call__(self, conditions, tokens, known, prefix, last, settings):
+        del last
+        scale = settings["guidance_scale"]
+        return self.decode(conditions, tokens, known, prefix, scale)
+
+    def _decode(self, conditions, tokens, known, prefix, guidance_scale):
+        model = self.model
+        caches = prefill(model, conditions, prefix, self.guided)
+        scale = guidance_scale if self.guided else None
+
+        def next_step(tokens, caches, cell):
+            logits, caches = next_logits(model, tokens, cell, caches, scale)
+            return logits, None, caches
+
+        return self.sampler(
+            next_step,
+            prompt=tokens,
+            cache=grow(caches, model.prompt_length + model.num_cells),
+            index=ops.convert_to_tensor(ops.shape(prefix)[1], "int32"),
+            mask=known,
+        )

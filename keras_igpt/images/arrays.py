@@ -1,0 +1,136 @@
+"""Arrays of pixels: sizes, channels, and what images must be."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt.argument_checks import checked_image_size
+
+
+def resize(images, image_size):
+    """Crops the middle to the wanted aspect ratio, then resizes it.
+
+    Shrinking averages areas, enlarging is bicubic. Works inside `tf.data`.
+
+    Args:
+        images: uint8 tensor or array of shape `(height, width, channels)`
+            or `(batch, height, width, channels)`.
+        image_size: int, or tuple `(height, width)`.
+
+    Returns:
+        uint8 tensor of the same rank; a NumPy array if an array was given.
+    """
+    import tensorflow as tf
+
+    height, width = size = checked_image_size(image_size, optional=False)
+    # The area kernel has no GPU version, and pictures come from the CPU.
+    with tf.device("CPU"):
+        pictures = picture_tensor(images)
+        if tuple(pictures.shape[-3:-1]) != size:
+            pictures = crop_to_aspect(pictures, height, width)
+            rows, columns = tf.shape(pictures)[-3], tf.shape(pictures)[-2]
+            pictures = tf.cond(
+                (rows >= height) & (columns >= width),
+                lambda: tf.image.resize(pictures, size, "area"),
+                lambda: tf.image.resize(
+                    pictures, size, "bicubic", antialias=True
+                ),
+            )
+            pictures = tf.clip_by_value(tf.round(pictures), 0, 255)
+            pictures = tf.cast(pictures, tf.uint8)
+    return pictures if tf.is_tensor(images) else pictures.numpy()
+
+
+def set_channels(images, channels):
+    """Turns RGB pictures grey (BT.601 luma), or repeats grey three times.
+
+    Args:
+        images: uint8 tensor or array of shape `(height, width, 1 or 3)` or
+            `(batch, height, width, 1 or 3)`.
+        channels: 1 or 3.
+
+    Returns:
+        uint8 tensor of the same rank; a NumPy array if an array was given.
+    """
+    import tensorflow as tf
+
+    pictures = picture_tensor(images)
+    if pictures.shape[-1] == 1 and channels == 3:
+        pictures = tf.repeat(pictures, 3, axis=-1)
+    elif pictures.shape[-1] == 3 and channels == 1:
+        red, green, blue = tf.split(tf.cast(pictures, tf.int32), 3, axis=-1)
+        # Whole numbers, so that every machine rounds alike.
+        luma = (299 * red + 587 * green + 114 * blue + 500) // 1000
+        pictures = tf.cast(luma, tf.uint8)
+    return pictures if tf.is_tensor(images) else pictures.numpy()
+
+
+def picture_tensor(images):
+    import tensorflow as tf
+
+    if not tf.is_tensor(images):
+        images = np.asarray(images)
+    check_pictures(images.dtype, images.shape, (3, 4), "images")
+    return tf.convert_to_tensor(images)
+
+
+def crop_to_aspect(pictures, height, width):
+    import tensorflow as tf
+
+    rows, columns = tf.shape(pictures)[-3], tf.shape(pictures)[-2]
+    # Integers, rounded to nearest; at most one of the two sides is cut.
+    keep_rows = tf.minimum(rows, (columns * height + width // 2) // width)
+    keep_columns = tf.minimum(columns, (rows * width + height // 2) // height)
+    sizes = tf.maximum([keep_rows, keep_columns], 1)
+    top, left = tf.unstack(([rows, columns] - sizes) // 2)
+    pictures = pictures[..., top : top + sizes[0], :, :]
+    return pictures[..., left : left + sizes[1], :]
+
+
+def check_pictures(dtype, shape, ranks, argument):
+    """Raises unless it is uint8 with 1 or 3 channels at the end."""
+    dtype = getattr(dtype, "as_numpy_dtype", dtype)
+    if dtype != np.uint8:
+        raise ValueError(
+            f"`{argument}` must be uint8 with values 0 to 255. Received: "
+            f"dtype={np.dtype(dtype).name}. Do scale the values to 0..255, "
+            'round them and call `.astype("uint8")`.'
+        )
+    rank = shape.rank if hasattr(shape, "rank") else len(shape)
+    if rank not in ranks or shape[-1] not in (1, 3):
+        raise ValueError(
+            f"`{argument}` must have shape `(height, width, channels)`, or "
+            "`(batch, height, width, channels)`, with 1 or 3 channels. "
+            f"Received: shape={shape}. Do reshape or convert the pictures."
+        )
+
+
+def check_images(images, image_shape):
+    """Raises a named error unless the pictures fit the tokenizer.
+
+    Args:
+        images: what should be uint8 of shape `(batch, *image_shape)`.
+        image_shape: tuple of three ints, height, width, channels.
+    """
+    shape = tuple(getattr(images, "shape", ()))
+    # In graphs a size may be unknown.
+    fits = (a in (b, None) for a, b in zip(shape[1:], image_shape))
+    if len(shape) != 4 or not all(fits):
+        expected = ", ".join(str(size) for size in image_shape)
+        raise ValueError(
+            f"`images` must have shape `(batch, {expected})` to match the "
+            f"tokenizer. Received: images.shape={shape}. "
+            "Do resize them with `keras_igpt.data.resize`."
+        )
+    dtype = keras.backend.standardize_dtype(images.dtype)
+    if dtype != "uint8":
+        raise ValueError(
+            "`images` must be uint8 with values from 0 to 255. "
+            f"Received: images.dtype={dtype}. "
+            "Do convert them, for example `(255 * images).astype('uint8')`."
+        )
+
+
+def normalized(images):
+    """uint8 to float32 from -1 to 1."""
+    return ops.cast(images, "float32") / 127.5 - 1.0

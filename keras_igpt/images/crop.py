@@ -1,0 +1,214 @@
+"""Pictures of any size, for a model of one size, and back again.
+
+Axes: B pictures, C channels.
+"""
+
+import numpy as np
+
+from keras_igpt.images import arrays
+
+
+def crop_box(size, wanted, mask=None):
+    """The part of a picture that a model sees.
+
+    Without a mask it is the middle, as `keras_igpt.data.resize` keeps it; with
+    one it lies as near to the middle of what is masked as the picture allows.
+
+    Args:
+        size: tuple of two ints, height and width of the picture.
+        wanted: tuple of two ints, whose aspect ratio the part has.
+        mask: bool array of shape `size`, or None.
+
+    Returns:
+        Tuple of four ints: top, left, height, width.
+    """
+    (rows, columns), (height, width) = size, wanted
+    keep_rows = max(1, min(rows, (columns * height + width // 2) // width))
+    keep_columns = max(1, min(columns, (rows * width + height // 2) // height))
+    top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+    if mask is not None and mask.any():
+        top = _begin_around(mask.any(axis=1), keep_rows)
+        left = _begin_around(mask.any(axis=0), keep_columns)
+    return top, left, keep_rows, keep_columns
+
+
+def _begin_around(masked, kept):
+    """Where to begin to keep so many of a bool array `(length,)`."""
+    places = np.flatnonzero(masked)
+    begin = (places[0] + places[-1] + 1 - kept) // 2
+    return int(np.clip(begin, 0, len(masked) - kept))
+
+
+def middle(picture, wanted):
+    """The largest middle part `(…, …, C)` that has an aspect ratio.
+
+    Args:
+        picture: uint8 array of shape `(rows, columns, C)`.
+        wanted: tuple of two ints, as for `crop_box`.
+    """
+    return picture[_slices(crop_box(picture.shape[:2], wanted))]
+
+
+def fit_around(images, masks, size):
+    """Pictures and masks for a model: the parts around what is masked.
+
+    Args:
+        images: uint8 array of shape `(B, rows, columns, C)`.
+        masks: bool array of shape `(B, rows, columns)`.
+        size: tuple of two ints.
+
+    Returns:
+        Tuple of uint8 `(B, *size, C)` and bool `(B, *size)`.
+
+    Raises:
+        ValueError: if a part has nothing of what is masked.
+    """
+    boxes = [crop_box(mask.shape, size, mask) for mask in masks]
+    parts = np.stack([x[_slices(box)] for x, box in zip(images, boxes)])
+    fitted = np.stack([m[_slices(box)] for m, box in zip(masks, boxes)])
+    fitted = fit_masks(fitted, size)
+    for mask, kept in zip(masks, fitted):
+        if mask.any() and not kept.any():
+            rows, columns = mask.shape
+            raise ValueError(
+                "`masks` must hide something in the part of the picture that "
+                "the model sees, the largest around their middle with "
+                f"{size[0]}:{size[1]} for its sides. Received: masks that "
+                f"hide nothing there, of {rows} x {columns}. "
+                "Do cut the picture around what is to be painted."
+            )
+    return arrays.resize(parts, size), fitted
+
+
+def _slices(box):
+    top, left, rows, columns = box
+    return slice(top, top + rows), slice(left, left + columns)
+
+
+def fit_masks(masks, size):
+    """Masks for resized pictures: whatever hides a part hides a pixel.
+
+    Args:
+        masks: bool array of shape `(B, rows, columns)`.
+        size: tuple of two ints.
+
+    Returns:
+        bool array of shape `(B, *size)`.
+    """
+    rows, columns = _slices(crop_box(masks.shape[1:], size))
+    masks = masks[:, rows, columns]
+    for axis in (1, 2):
+        masks = _any_of_parts(masks.swapaxes(1, axis), size[axis - 1])
+        masks = masks.swapaxes(1, axis)
+    return masks
+
+
+def _any_of_parts(masks, count):
+    """`(B, rows, columns)` to `(B, count, columns)`, parts of equal length."""
+    bounds = np.arange(count + 1) * masks.shape[1]
+    begins, ends = bounds[:-1] // count, -(-bounds[1:] // count)
+    sums = np.pad(masks.cumsum(axis=1), ((0, 0), (1, 0), (0, 0)))
+    return sums[:, ends] > sums[:, begins]
+
+
+def paste_back(painted, images, masks):
+    """Puts painted parts into pictures of another size.
+
+    Args:
+        painted: uint8 array of shape `(B, height, width, C)`, of the parts of
+            the pictures around the masks, as `fit_around` cuts them.
+        images: uint8 array of shape `(B, rows, columns, C)`.
+        masks: bool array of shape `(B, rows, columns)`, True where to paste.
+
+    Returns:
+        uint8 array of the shape of `images`; pixels that are not masked, or
+        not in those parts, are those of `images`.
+    """
+    size = painted.shape[1:3]
+    pasted = images.copy()
+    for result, patch, mask in zip(pasted, painted, masks):
+        box = crop_box(mask.shape, size, mask)
+        here = _slices(box)
+        patch = arrays.resize(patch, box[2:])
+        result[here] = np.where(mask[here][..., None], patch, result[here])
+    return pasted
+
+
+def check_seen(border, size):
+    """Refuses a border that `fit_around` would cut.
+
+    Args:
+        border: bool array of shape `(rows, columns)`, as `expand` returns it.
+        size: tuple of two ints, height and width of the model's pictures.
+    """
+    rows, columns = border.shape
+    border = border.copy()
+    border[_slices(crop_box(border.shape, size, border))] = False
+    if border.any():
+        raise ValueError(
+            "`paste_back` must be False where the model does not see the "
+            f"whole border. Received: a picture of {rows} x {columns} with "
+            f"its border, for a model of {size[0]} x {size[1]} (rows x "
+            "columns). Do expand it to that aspect ratio, or by less."
+        )
+
+
+def expand(picture, widths):
+    """Puts an empty border around a picture, to be painted.
+
+    Args:
+        picture: uint8 array of shape `(rows, columns, C)`.
+        widths: four ints, of the border to the left, above, to the right
+            and below, in pixels.
+
+    Returns:
+        Tuple of the canvas, a uint8 array, and a mask, bool, True where the
+        border is.
+    """
+    if len(widths) != 4 or min(widths) < 0 or not any(widths):
+        raise ValueError(
+            "`expand` must be four numbers of pixels, left, top, right and "
+            f"bottom, one of them above 0. Received: expand={widths}."
+        )
+    left, top, right, bottom = widths
+    rows, columns = picture.shape[:2]
+    size = (top + rows + bottom, left + columns + right)
+    return place(picture, size, top, left)
+
+
+def place(picture, size, top, left, scale=1.0):
+    """Puts a picture onto an empty canvas, to be painted around.
+
+    Args:
+        picture: uint8 array of shape `(rows, columns, C)`.
+        size: tuple of two ints, height and width of the canvas.
+        top, left: ints. Where the picture's corner comes to lie; parts
+            beyond the canvas are cut.
+        scale: float. How much larger than the picture it is placed.
+
+    Returns:
+        Tuple of the canvas, uint8 `(height, width, C)`, and a mask, bool
+        `(height, width)`, True where nothing is.
+
+    Raises:
+        ValueError: if no pixel comes to lie on the canvas.
+    """
+    rows, columns = (max(1, round(scale * s)) for s in picture.shape[:2])
+    picture = arrays.resize(picture, (rows, columns))
+    canvas = np.zeros((*size, picture.shape[-1]), "uint8")
+    mask = np.ones(size, bool)
+    begin = np.clip([top, left], 0, size)
+    end = np.clip([top + rows, left + columns], 0, size)
+    here = (slice(begin[0], end[0]), slice(begin[1], end[1]))
+    there = tuple(
+        slice(b - corner, e - corner)
+        for b, e, corner in zip(begin, end, (top, left))
+    )
+    canvas[here], mask[here] = picture[there], False
+    if mask.all():
+        raise ValueError(
+            f"The picture must lie on the canvas of {size[0]} x {size[1]}. "
+            f"Received: top={top}, left={left}, scale={scale}, a picture of "
+            f"{rows} x {columns} then."
+        )
+    return canvas, mask

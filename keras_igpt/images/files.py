@@ -1,0 +1,193 @@
+"""Picture files: decodes them, and reports those that cannot be."""
+
+import json
+import math
+import os
+import pathlib
+
+import numpy as np
+
+from keras_igpt.atomic_files import replacing
+
+OVERSAMPLING = 4
+
+LARGE = 2**22
+
+
+def decode(path, image_size=None):
+    """Decodes a picture file as it is meant to be seen.
+
+    EXIF rotation is applied, transparent parts become white, 16-bit grey is
+    scaled to 8 bits, and of an animation the first frame is taken.
+
+    Args:
+        path: str or pathlib.Path.
+        image_size: tuple `(height, width)` that the picture will be resized
+            to. JPEG files, and pictures of over 4 million pixels, are then
+            reduced to no less than four times that size.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as picture:
+        _check_not_a_bomb(picture)
+        if image_size is not None:
+            # Square, because EXIF may swap the sides.
+            side = OVERSAMPLING * max(image_size)
+            picture.draft(None, (side, side))
+        ImageOps.exif_transpose(picture, in_place=True)
+        picture = _to_rgb(picture)
+        if image_size is not None and _num_pixels(picture) > LARGE:
+            rows, columns = image_size
+            times = min(picture.height // rows, picture.width // columns)
+            picture = picture.reduce(max(1, times // OVERSAMPLING))
+        return np.array(picture)
+
+
+def read(path, image_size=None):
+    """As `decode`, with an error that says what is wrong with the file.
+
+    Raises:
+        ValueError: if it is no picture.
+    """
+    try:
+        return decode(path, image_size)
+    except Exception as error:  # Pillow raises all kinds for broken files
+        raise ValueError(
+            "The file must be a picture, such as PNG or JPEG. "
+            f"Received: {path}: {reason(path, error)}."
+        ) from error
+
+
+def transparency(path):
+    """Where a picture is more transparent than not.
+
+    Args:
+        path: str or pathlib.Path.
+
+    Returns:
+        bool array of shape `(height, width)`, or None if nothing is.
+    """
+    from PIL import Image, ImageOps
+
+    with Image.open(path) as picture:
+        _check_not_a_bomb(picture)
+        ImageOps.exif_transpose(picture, in_place=True)
+        alpha = np.array(picture.convert("RGBA"))[..., 3]
+    return alpha < 128 if (alpha < 128).any() else None
+
+
+def _num_pixels(picture):
+    return picture.width * picture.height
+
+
+def _to_rgb(picture):
+    from PIL import Image
+
+    if picture.mode.startswith("I") or picture.mode == "F":
+        picture = _scale_deep_grey(picture)
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        white = Image.new("RGBA", picture.size, "white")
+        picture = Image.alpha_composite(white, picture)
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
+
+
+def _check_not_a_bomb(picture):
+    # Pillow only warns between once and twice the limit.
+    from PIL import Image
+
+    limit = Image.MAX_IMAGE_PIXELS
+    if limit is not None and _num_pixels(picture) > limit:
+        raise Image.DecompressionBombError
+
+
+def _scale_deep_grey(picture):
+    from PIL import Image
+
+    values = np.array(picture)
+    if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
+        raise OSError(f"pixels of unknown range (mode {picture.mode})")
+    # 65535 = 257 * 255, so this rounds exactly.
+    grey = (values.astype("int64") + 128) // 257
+    return Image.fromarray(grey.astype("uint8"))
+
+
+def reason(path, error):
+    """Says in a few words why a picture file cannot be used."""
+    from PIL import Image, UnidentifiedImageError
+
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if os.path.isfile(path) and os.path.getsize(path) == 0:
+        return "empty file"
+    if isinstance(error, UnidentifiedImageError):
+        return "not a picture that Pillow can read"
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    if isinstance(error, bombs):
+        return "more pixels than PIL.Image.MAX_IMAGE_PIXELS"
+    return str(error) or type(error).__name__
+
+
+def contact_sheet(images, columns=None, height=None, gap=2, background=255):
+    """Lays pictures out in rows.
+
+    Args:
+        images: uint8 array of shape `(count, height, width, channels)`.
+        columns: int. Default: as square as can be.
+        height: int. Height in pixels that each picture is enlarged to by
+            whole factors, without smoothing. Default: at least 64.
+        gap: int. Pixels between pictures.
+        background: int from 0 to 255. Grey of the gaps.
+
+    Returns:
+        uint8 array of shape `(rows, columns, channels)`.
+    """
+    images = np.asarray(images)
+    count = len(images)
+    columns = columns or math.ceil(math.sqrt(count))
+    factor = max(1, math.ceil((height or 64) / images.shape[1]))
+    images = images.repeat(factor, axis=1).repeat(factor, axis=2)
+    rows = math.ceil(count / columns)
+    _, tall, wide, channels = images.shape
+    sheet = np.full(
+        (rows * (tall + gap) - gap, columns * (wide + gap) - gap, channels),
+        background,
+        "uint8",
+    )
+    for i, image in enumerate(images):
+        top, left = (i // columns) * (tall + gap), (i % columns) * (wide + gap)
+        sheet[top : top + tall, left : left + wide] = image
+    return sheet
+
+
+def save_png(path, image, parameters=None):
+    """Writes a picture, whole or not at all.
+
+    Args:
+        path: where to; the folder is made if it is missing.
+        image: uint8 array of shape `(height, width, 1 or 3)`.
+        parameters: dict that JSON can hold. Kept in the file, in the text
+            chunk `keras_igpt`.
+    """
+    from PIL import Image, PngImagePlugin
+
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("Software", "keras_igpt")
+    if parameters:
+        chunks.add_itxt("keras_igpt", json.dumps(parameters))
+    image = np.asarray(image)
+    if image.shape[-1] == 1:
+        image = image[..., 0]
+    with replacing(path) as temporary:
+        Image.fromarray(image).save(temporary, "PNG", pnginfo=chunks)
+
+
+def read_parameters(path):
+    """The parameters that `save_png` put into a file, or {}."""
+    from PIL import Image
+
+    with Image.open(pathlib.Path(path)) as image:
+        return json.loads(image.info.get("keras_igpt", "{}"))

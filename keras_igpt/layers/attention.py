@@ -1,0 +1,245 @@
+"""Attention: who looks at whom, rotary positions, and its cache.
+
+Axes: B batch, T query length, S key length, H heads, D head size.
+"""
+
+import keras
+from keras import ops
+
+from keras_igpt.compiling import put
+from keras_igpt.layers.primitives import dense, norm
+from keras_igpt.layers.rotary import rotate
+
+# Queries compared with keys at once, in a pass over a whole sequence.
+CHUNK = 128
+
+
+def prefix_causal_mask(queries, keys, visible):
+    """Who may look at whom: all see the prompt, cells see cells before them.
+
+    With a prompt of 2 and 2 cells, rows being the one who looks:
+    `[[1 1 0 0], [1 1 0 0], [1 1 1 0], [1 1 1 1]]`. Positions of the prompt
+    that hold nothing are seen by nobody.
+
+    Args:
+        queries: int32 tensor of shape `(T,)`, positions of those who look.
+        keys: int32 tensor of shape `(S,)`, positions of those looked at.
+        visible: bool tensor of shape `(B, P)`, False where a prompt holds
+            nothing; B may be 1 for all alike.
+
+    Returns:
+        bool tensor of shape `(B, T, S)`.
+    """
+    prompt_length = ops.shape(visible)[1]
+    mask = ops.logical_or(
+        keys[None, :] <= queries[:, None], keys[None, :] < prompt_length
+    )
+    cells = ops.shape(keys)[0] - prompt_length
+    visible = ops.pad(visible, [(0, 0), (0, cells)], constant_values=True)
+    return ops.logical_and(mask[None], visible[:, None])
+
+
+def attention_bias(mask, dtype):
+    """What to add to scores: 0 where `mask` is True, else about -infinity.
+
+    Adding is cheaper than selecting, above all backwards.
+
+    Args:
+        mask: bool tensor of shape `(B, T, S)`.
+        dtype: of the scores.
+
+    Returns:
+        float tensor of shape `(B, 1, T, S)`.
+    """
+    return ops.cast(ops.where(mask, 0.0, -1e30), dtype)[:, None]
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class Attention(keras.layers.Layer):
+    """Multi-head self-attention, over a whole sequence or over its cache.
+
+    Args:
+        hidden_dim: int. Width of the residual stream.
+        num_heads: int. Divides `hidden_dim`.
+        prompt_length: int. Positions in front that all may look at.
+        qk_norm: bool. Normalise every head's query and key.
+        use_bias: bool. Biases in both projections.
+        output_scale: float. Standard deviation of the output projection's
+            initial weights, relative to `1 / sqrt(hidden_dim)`.
+        score_scale: float. Factor on the scores, beside `1 / sqrt(head_dim)`.
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        num_heads,
+        prompt_length=0,
+        qk_norm=True,
+        use_bias=False,
+        output_scale=1.0,
+        score_scale=1.0,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.num_heads = num_heads
+        self.prompt_length = prompt_length
+        self.head_dim = hidden_dim // num_heads
+        self.qk_norm = qk_norm
+        self.use_bias = use_bias
+        self.output_scale = output_scale
+        self.score_scale = score_scale
+        self.query_key_value = dense(
+            3 * hidden_dim, use_bias, 1.0, self.dtype_policy, "query_key_value"
+        )
+        self.output_projection = dense(
+            hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
+        )
+        if qk_norm:
+            self.query_norm = norm(self.dtype_policy, "query_norm")
+            self.key_norm = norm(self.dtype_policy, "key_norm")
+
+    def build(self):
+        self.query_key_value.build((None, None, self.hidden_dim))
+        self.output_projection.build((None, None, self.hidden_dim))
+        if self.qk_norm:
+            self.query_norm.build((None, None, None, self.head_dim))
+            self.key_norm.build((None, None, None, self.head_dim))
+
+    def call(self, x, bias, angles=None, cache=None, index=None):
+        """Mixes positions.
+
+        Args:
+            x: float tensor of shape `(B, T, hidden_dim)`.
+            bias: float tensor of shape `(B or 1, 1, T, S)`, added to the
+                scores, as `attention_bias` makes it.
+            angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
+                no rotary positions.
+            cache: None, and the keys are those of `x`; or a pair of float
+                tensors, keys `(B H, D, S)` and values `(B H, S, D)`.
+            index: int32 scalar tensor. Where in the cache `x` begins.
+
+        Returns:
+            Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
+            keys and values that were looked at, shaped as a cache.
+        """
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        query, key, value = ops.split(
+            ops.reshape(
+                self.query_key_value(x),
+                (batch, length, 3 * self.num_heads, self.head_dim),
+            ),
+            3,
+            axis=2,
+        )  # (B, T, H, D)
+        if self.qk_norm:
+            query, key = self.query_norm(query), self.key_norm(key)
+        if angles is not None:
+            query, key = rotate(query, angles), rotate(key, angles)
+        if self.score_scale != 1:
+            query = query * self.score_scale
+        if cache is None:
+            x = causal_attention(query, key, value, bias, self.prompt_length)
+            cache = cache_layout(key, value)
+        else:
+            key, value = cache_layout(key, value)
+            cache = (
+                put(cache[0], key, index, axis=2),
+                put(cache[1], value, index, axis=1),
+            )
+            x = cached_attention(query, *cache, bias)
+        x = ops.reshape(x, (batch, length, self.hidden_dim))
+        return self.output_projection(x), cache
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "num_heads": self.num_heads,
+            "prompt_length": self.prompt_length,
+            "qk_norm": self.qk_norm,
+            "use_bias": self.use_bias,
+            "output_scale": self.output_scale,
+            "score_scale": self.score_scale,
+        }
+
+
+def cache_layout(key, value):
+    """Two `(B, T, H, D)` to `(B H, D, T)` and `(B H, T, D)`.
+
+    A step multiplies caches in these layouts as they are. In any other XLA
+    copies each of them whole, once or more, in every step.
+    """
+    batch, length, heads, width = ops.shape(key)
+    key = ops.transpose(key, (0, 2, 3, 1))
+    value = ops.transpose(value, (0, 2, 1, 3))
+    return (
+        ops.reshape(key, (batch * heads, width, length)),
+        ops.reshape(value, (batch * heads, length, width)),
+    )
+
+
+def cached_attention(query, keys, values, bias):
+    """Attention of one position, or a few, over a cache.
+
+    Args:
+        query: float tensor of shape `(B, T, H, D)`.
+        keys: float tensor of shape `(B H, D, S)`.
+        values: float tensor of shape `(B H, S, D)`.
+        bias: float tensor of shape `(B or 1, 1, T, S)`.
+
+    Returns:
+        float tensor of shape `(B, T, H, D)`.
+    """
+    batch, count, heads, width = ops.shape(query)
+    query = ops.transpose(query * width**-0.5, (0, 2, 1, 3))
+    query = ops.reshape(query, (batch * heads, count, width))
+    scores = ops.matmul(query, keys)  # (B H, T, S)
+    length = ops.shape(keys)[2]
+    scores = ops.reshape(scores, (batch, heads, count, length)) + bias
+    weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+    weights = ops.reshape(weights, (batch * heads, count, length))
+    x = ops.matmul(ops.cast(weights, values.dtype), values)
+    x = ops.reshape(x, (batch, heads, count, width))
+    return ops.transpose(x, (0, 2, 1, 3))
+
+
+def causal_attention(query, key, value, bias, prompt_length):
+    """Attention over a whole sequence, in chunks of queries.
+
+    A chunk is compared with the keys up to its own end only, which leaves
+    out almost half of the scores.
+
+    Args:
+        query, key, value: float tensors of shape `(B, T, H, D)`.
+        bias: float tensor of shape `(B or 1, 1, T, T)`, which forbids what
+            lies behind a position, but for the prompt.
+        prompt_length: int. Positions in front that all may look at.
+
+    Returns:
+        float tensor of shape `(B, T, H, D)`.
+    """
+    length = query.shape[1]
+    if length is None or length < 2 * CHUNK:
+        return ops.dot_product_attention(query, key, value, bias=bias)
+    size = -(-length // (length // CHUNK))
+    starts = range(0, length, size)
+    parts = []
+    for start, part in zip(starts, ops.split(query, starts[1:], axis=1)):
+        stop = min(start + size, length)
+        end = min(max(stop, prompt_length), length)
+        parts.append(
+            ops.dot_product_attention(
+                part,
+                first_positions(key, end),
+                first_positions(value, end),
+                bias=bias[:, :, start:stop, :end],
+            )
+        )
+    return ops.concatenate(parts, axis=1)
+
+
+def first_positions(x, count):
+    """`x[:, :count]`; TensorFlow's gradient of that form is far slower."""
+    shape = (ops.shape(x)[0], count, *x.shape[2:])
+    return ops.slice(x, (0, 0, 0, 0), shape)

@@ -1,0 +1,77 @@
+"""The feed-forward part of a block."""
+
+import math
+
+import keras
+from keras import ops
+
+from keras_igpt.layers.primitives import dense
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class FeedForward(keras.layers.Layer):
+    """The part of a block that treats every position by itself.
+
+    Args:
+        hidden_dim: int. Width of the residual stream.
+        activation: `"swiglu"` (inner width 8/3 of `hidden_dim`, rounded up to
+            a multiple of 16), `"quick_gelu"` (inner width 4 times), which
+            is `x * sigmoid(1.702 x)`, or `"gelu"` (4 times), which is
+            `x * Phi(x)` of the normal distribution. All have as many weights.
+        use_bias: bool.
+        output_scale: float, as in `Attention`.
+        inner_dim: int. Another inner width.
+    """
+
+    def __init__(
+        self,
+        hidden_dim,
+        activation="swiglu",
+        use_bias=False,
+        output_scale=1.0,
+        inner_dim=None,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.hidden_dim = hidden_dim
+        self.activation = activation
+        self.use_bias = use_bias
+        self.output_scale = output_scale
+        gated = activation == "swiglu"
+        usual = math.ceil(hidden_dim * 8 / 3 / 16) * 16
+        self.inner_dim = inner_dim or (usual if gated else 4 * hidden_dim)
+        self.inner = dense(
+            self.inner_dim * (2 if gated else 1),
+            use_bias,
+            1.0,
+            self.dtype_policy,
+            "inner",
+        )
+        self.output_projection = dense(
+            hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
+        )
+
+    def build(self):
+        self.inner.build((None, None, self.hidden_dim))
+        self.output_projection.build((None, None, self.inner_dim))
+
+    def call(self, x):
+        x = self.inner(x)
+        if self.activation == "swiglu":
+            gate, x = ops.split(x, 2, axis=-1)
+            x = ops.silu(gate) * x
+        elif self.activation == "gelu":
+            x = ops.gelu(x, approximate=False)
+        else:
+            x = x * ops.sigmoid(1.702 * x)
+        return self.output_projection(x)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "hidden_dim": self.hidden_dim,
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "output_scale": self.output_scale,
+            "inner_dim": self.inner_dim,
+        }

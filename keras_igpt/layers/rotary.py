@@ -1,0 +1,52 @@
+"""Rotary positions: rows and columns as angles."""
+
+import math
+
+import numpy as np
+from keras import ops
+
+
+def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
+    """Angles that turn queries and keys by their cell's row and column.
+
+    The first half of the frequencies turns with the row, the second with the
+    column. The prompt stands above the picture's first column, a row for
+    each position: so a caption's letters know their distances, and cells
+    see all of it from their own column. `base` is small because a picture's
+    sides are tens of cells long, not thousands.
+
+    Args:
+        grid_size: tuple of two ints, rows and columns.
+        head_dim: int, a multiple of 4.
+        prompt_length: int. Positions in front of the first cell.
+        base: float. The slowest frequency is about `1 / base` per cell.
+
+    Returns:
+        float32 array of shape `(prompt_length + cells, head_dim // 2)`.
+    """
+    rows, columns = np.divmod(np.arange(math.prod(grid_size)), grid_size[1])
+    rows = np.concatenate([np.arange(-prompt_length, 0), rows])
+    columns = np.pad(columns, (prompt_length, 0))
+    num_frequencies = head_dim // 4
+    frequencies = base ** (-np.arange(num_frequencies) / num_frequencies)
+    angles = np.concatenate(
+        [np.outer(rows, frequencies), np.outer(columns, frequencies)], axis=1
+    )
+    return angles.astype("float32")
+
+
+def rotate(x, angles):
+    """Turns each pair `(x[i], x[i + D/2])` by its angle.
+
+    Args:
+        x: tensor of shape `(B, T, H, D)`.
+        angles: float32 tensor of shape `(T, D // 2)`.
+    """
+    # Repeated for each head: what repeats along the batch alone is fast.
+    angles = ops.repeat(angles[:, None], x.shape[2], axis=1)  # (T, H, D/2)
+    cos = ops.cast(ops.cos(angles), x.dtype)
+    sin = ops.cast(ops.sin(angles), x.dtype)
+    first, second = ops.split(x, 2, axis=-1)
+    return ops.concatenate(
+        [first * cos - second * sin, second * cos + first * sin], axis=-1
+    )

@@ -1,0 +1,1 @@
+"""The network, the public model, and what is made of it."""

@@ -1,0 +1,239 @@
+"""`ImageGPTClassifier`: a model that paints learns to name pictures.
+
+Axes: B pictures, N cells, d width of the model.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data
+from keras_igpt.argument_checks import check_positive
+from keras_igpt.models import linear_probe
+from keras_igpt.models.token_model import TokenModel
+from keras_igpt.models.transfer import from_model
+from keras_igpt.prompts.conditions import encode_labels
+from keras_igpt.training.batches import TokenBatches
+from keras_igpt.training.losses import token_nats
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class ImageGPTClassifier(TokenModel, keras.Model):
+    """Fine-tunes an `ImageGPT` to name pictures (Chen et al. 2020, 2.3).
+
+    The mean over cells of what the model's head reads goes through one more
+    projection. What is lowered is the cross-entropy of the labels, plus that
+    of the tokens, which keeps the model from forgetting.
+
+    Freezing and LoRA are Keras's own: `classifier.backbone.trainable = False`
+    leaves a linear probe. With `weight.trainable = False` for all of
+    `classifier.backbone.weights`, and then
+    `block.attention.query_key_value.enable_lora(8)` for its `blocks`, small
+    changes of single projections are learned; a file then has them as part
+    of the projections, and the loaded model is to be compiled again.
+
+    Args:
+        backbone: an `ImageGPT`, which learns with it. Its prompts stay empty.
+        num_classes: int, at least 2.
+        generative_weight: float. Weight of the tokens' loss; 0 for none.
+
+    Call arguments:
+        inputs: dict of `"tokens"`, int32 `(B, N)`; with a backbone of the
+            objective "bert" perhaps `"masked"`, bool `(B, N)`.
+
+    Returns:
+        float32 logits of shape `(B, num_classes)`.
+
+    Example:
+
+    >>> classifier = ImageGPTClassifier.from_model(model, num_classes=10)
+    >>> classifier.fit_head(train)
+    >>> classifier.compile(keras.optimizers.Adam(3e-4))
+    >>> classifier.fit(classifier.prepare(train, batch_size=32), epochs=5)
+    >>> classifier.evaluate(classifier.prepare(test, shuffle=False))
+    """
+
+    def __init__(self, backbone, num_classes, generative_weight=1.0, **kwargs):
+        super().__init__(**kwargs)
+        if not hasattr(backbone, "tokenizer"):
+            raise ValueError(
+                "`backbone` must be an ImageGPT. "
+                f"Received: backbone={backbone!r}."
+            )
+        check_positive("num_classes", num_classes)
+        if not generative_weight >= 0:
+            raise ValueError(
+                "`generative_weight` must be at least 0. "
+                f"Received: generative_weight={generative_weight!r}."
+            )
+        self.backbone = backbone
+        self.num_classes = num_classes
+        self.generative_weight = generative_weight
+        if not generative_weight:
+            backbone.head.trainable = False  # Nothing asks it.
+        self.head = keras.layers.Dense(
+            num_classes,
+            kernel_initializer="zeros",
+            dtype=self.dtype_policy,
+            name="head",
+        )
+        self.build()
+
+    @classmethod
+    def from_model(cls, model, num_classes, generative_weight=1.0, **changes):
+        """A classifier that begins with a copy of a model's weights.
+
+        Args:
+            model: an `ImageGPT`; it stays as it is.
+            num_classes, generative_weight: as the class takes them.
+            changes: arguments of `ImageGPT` that are to differ, as `dropout`.
+
+        Returns:
+            An `ImageGPTClassifier`, not compiled.
+        """
+        backbone = from_model(model, **changes)
+        return cls(
+            backbone,
+            num_classes,
+            generative_weight,
+            dtype=backbone.dtype_policy,
+        )
+
+    def build(self, input_shape=None):
+        self.head.build((None, self.backbone.config["hidden_dim"]))
+        self.built = True
+
+    @property
+    def given_weights(self):
+        """Weights of the backbone that are not learned."""
+        if not self.trainable:
+            return self.weights
+        given, head = self.backbone.given_weights, self.backbone.head
+        if self.generative_weight or not self.backbone.trainable:
+            return given
+        return [*given, *head.weights]
+
+    def call(self, inputs, training=None):
+        backbone, tokens = self.backbone, inputs["tokens"]
+        nothing = backbone.null_conditions(ops.shape(tokens)[0])
+        hidden = backbone.read({**inputs, **nothing}, training)  # (B, N, d)
+        if self.generative_weight:
+            nats = token_nats(tokens, backbone.logits(hidden))
+            loss = _mean(nats, inputs.get("masked"))
+            self.add_loss(self.generative_weight * loss)
+        pooled = ops.mean(backbone.final_norm(hidden), axis=1)
+        return ops.cast(self.head(pooled), "float32")
+
+    def prepare(self, dataset, batch_size=32, shuffle=True, seed=0):
+        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
+
+        Args:
+            dataset: as `ImageGPT.prepare` takes it. Without labels what is
+                returned is good for `predict` alone.
+            batch_size: int.
+            shuffle: bool. A new order every epoch; False for `evaluate` and
+                `predict`, so that every picture is seen, in order.
+            seed: int. Decides the orders.
+
+        Returns:
+            A `keras.utils.PyDataset` of `(inputs, labels)` batches.
+        """
+        check_positive("batch_size", batch_size)
+        columns = self._columns(dataset)
+        return TokenBatches(
+            columns,
+            batch_size,
+            shuffle,
+            seed,
+            self.backbone.draw_masked,
+            "label" if "label" in columns else None,
+        )
+
+    def fit_head(self, dataset, seed=0):
+        """Makes the head a linear probe of the backbone as it is.
+
+        A head of zeros bends what the backbone has understood before it can
+        read it. To begin with a probe keeps it, and `fit` goes on from there
+        (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features").
+
+        Args:
+            dataset: training pictures with labels, as `prepare` takes them.
+            seed: int. Chooses the tenth that sets the regularisation.
+
+        Returns:
+            float from 0 to 1, the accuracy on that tenth.
+
+        Raises:
+            ValueError: if there are no labels, or all are the same.
+        """
+        columns = self._columns(dataset)
+        labels = columns.get("label")
+        if labels is None or len(np.unique(labels)) < 2:
+            raise ValueError(
+                "`dataset` must have labels of two classes or more. "
+                f"Received: {'none' if labels is None else 'one class'}. "
+                "Do give more pictures, or leave the head as it is."
+            )
+        depth = len(self.backbone.blocks)
+        features = self.backbone.token_features(columns["tokens"], depth)
+        accuracy, probe = linear_probe.choose(features, labels, seed)
+        self.head.set_weights(
+            linear_probe.as_projection(probe, self.num_classes)
+        )
+        return accuracy
+
+    def _columns(self, dataset):
+        """Tokens, and labels if there are any, of all pictures."""
+        parts = []
+        for batch in data.batches(dataset, batch_size=256):
+            tokens = self.backbone.tokenizer.encode(batch["image"])
+            part = {"tokens": ops.convert_to_numpy(tokens)}
+            if "label" in batch:
+                part["label"] = encode_labels(batch["label"], self.num_classes)
+            parts.append(part)
+        return {
+            name: np.concatenate([part[name] for part in parts])
+            for name in parts[0]
+        }
+
+    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+        """As `keras.Model.compile`, with defaults for all arguments.
+
+        Args:
+            optimizer: default Adam at 3e-4, the gradient's norm cut at 1.
+            loss: of the labels. Default cross-entropy in nats.
+            metrics: default `["accuracy"]`.
+            kwargs: passed on.
+        """
+        if optimizer is None:
+            optimizer = keras.optimizers.Adam(
+                3e-4, beta_2=0.95, global_clipnorm=1.0
+            )
+        if loss is None:
+            loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        if metrics is None:
+            metrics = ["accuracy"]
+        super().compile(
+            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
+        )
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "backbone": keras.saving.serialize_keras_object(self.backbone),
+            "num_classes": self.num_classes,
+            "generative_weight": self.generative_weight,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        backbone = keras.saving.deserialize_keras_object(config["backbone"])
+        return cls(**{**config, "backbone": backbone})
+
+
+def _mean(nats, masked):
+    """Mean over cells, or over those that were hidden."""
+    if masked is None:
+        return ops.mean(nats)
+    masked = ops.cast(masked, nats.dtype)
+    return ops.sum(nats * masked) / ops.maximum(ops.sum(masked), 1)

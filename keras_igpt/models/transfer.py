@@ -1,0 +1,84 @@
+"""New models that begin with what another one has learned."""
+
+import zipfile
+
+import keras
+import numpy as np
+
+from keras_igpt.atomic_files import replacing
+
+
+def from_model(model, **changes):
+    """A new model with the tokenizer and the weights of another.
+
+    It may have more to listen to, such as classes, captions or edits; what
+    the other has no weights for, or weights of another shape, begins anew.
+
+    Args:
+        model: an `ImageGPT`.
+        changes: arguments of `ImageGPT` that are to differ, and `dtype`.
+
+    Returns:
+        An `ImageGPT`, not compiled.
+
+    Raises:
+        ValueError: if the model is quantized, which cannot learn.
+    """
+    if model.quantization:
+        raise ValueError(
+            "`model` must not be quantized, for its weights are rounded. "
+            f"Received: a model with quantization={model.quantization!r}. "
+            "Do give the model that it was made of."
+        )
+    config = {**model.get_config(), **changes, "tokenizer": model.tokenizer}
+    for name in ("name", "quantization"):
+        config.pop(name, None)
+    new = type(model)(**config)
+    known = {_place(weight): weight for weight in _weights(model)}
+    for weight in _weights(new):
+        learned = known.get(_place(weight))
+        if learned is not None and learned.shape == weight.shape:
+            weight.assign(keras.ops.convert_to_numpy(learned))
+    return new
+
+
+def _weights(model):
+    """Trainable weights, without those of the tokenizer, which is shared."""
+    shared = {id(weight) for weight in model.tokenizer.weights}
+    return [w for w in model.trainable_weights if id(w) not in shared]
+
+
+def _place(weight):
+    """Its path inside the model, whatever the model is called."""
+    return weight.path.partition("/")[2]
+
+
+def save_packed(model, path):
+    """Saves a model to be passed on: about half of the size.
+
+    The file has no optimizer's state. Its weights keep 11 significant bits,
+    as float16's do, and it computes in float32, whatever it was trained in.
+    """
+    config = model.get_config()
+    copy = type(model).from_config({**config, "dtype": "float32"})
+    copy.set_weights([_rounded(weight) for weight in model.get_weights()])
+    with replacing(path) as temporary:
+        copy.save(temporary)
+        _compress(temporary)
+
+
+def _rounded(array):
+    """float32 to 11 significant bits, to nearest; others as they are."""
+    if array.dtype != np.float32:
+        return array
+    bits = array.view(np.uint32) + np.uint32(1 << 12)
+    return (bits & np.uint32(0xFFFFE000)).view(np.float32)
+
+
+def _compress(path):
+    """Writes a zip archive again, deflated."""
+    with zipfile.ZipFile(path) as archive:
+        content = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in content.items():
+            archive.writestr(name, data)

@@ -1,0 +1,56 @@
+"""Trained models found by name, folder or file."""
+
+import pathlib
+
+import keras
+
+# Where `load` looks inside a run's folder, best first.
+MODEL_NAMES = ("best.keras", "last.keras", "model.keras")
+
+# Where shipped models are: in an installed package, in a checkout.
+PACKAGE = pathlib.Path(__file__).parents[1]
+
+SHIPPED = (PACKAGE / "saved_models", PACKAGE.parent / "saved_models")
+
+
+def load(path):
+    """Loads a trained model.
+
+    Args:
+        path: a `.keras` file; a run's folder: its best model; or the name
+            of a model that the package ships, `"football"`.
+
+    Returns:
+        An `ImageGPT`.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    return keras.saving.load_model(find(path))
+
+
+def find(path):
+    """The `.keras` file that `load` loads."""
+    path = pathlib.Path(path)
+    if path.is_file():
+        return path
+    for folder in (path, *(parent / path for parent in SHIPPED)):
+        for name in MODEL_NAMES:
+            if (folder / name).exists():
+                return folder / name
+    if path.is_dir():
+        raise FileNotFoundError(
+            f"The folder must hold one of {', '.join(MODEL_NAMES)}. "
+            f"Received: {path}, which has none."
+        )
+    raise FileNotFoundError(
+        "`path` must be a `.keras` file, a folder with one, or one of "
+        f"{shipped_names()}. Received: {path}, which does not exist. "
+        "Do train one first: `keras-igpt train --help`."
+    )
+
+
+def shipped_names():
+    """Names of the models that come with the package."""
+    files = (file for root in SHIPPED for file in root.glob("*/model.keras"))
+    return sorted({file.parent.name for file in files})

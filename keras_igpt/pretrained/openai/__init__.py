@@ -1,0 +1,5 @@
+"""OpenAI's image-gpt and its port by Hugging Face: `load` and `save`."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

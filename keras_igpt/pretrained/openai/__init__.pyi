@@ -1,0 +1,2 @@
+from .conversion import load as load
+from .conversion import save as save

@@ -1,0 +1,1 @@
+"""What is asked: classes and captions."""

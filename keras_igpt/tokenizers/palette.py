@@ -1,0 +1,218 @@
+"""Pictures as palette colours: one token a pixel, as in the original iGPT.
+
+Colours are found by k-means on pixels (Chen et al. 2020, section 3.2); grey
+pictures need no search, their palette is evenly spaced grey levels.
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data
+from keras_igpt.images.arrays import check_images
+
+# Pixels compared with the whole palette at once: 512 colours x 16,384 pixels
+# x 4 bytes are 32 MiB, whatever the size of the pictures.
+BLOCK = 16_384
+
+SAMPLE_PIXELS = 1_000_000
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class PaletteTokenizer(keras.layers.Layer):
+    """Turns pictures into one colour number per pixel, and back.
+
+    Args:
+        image_size: tuple of two ints, height and width in pixels.
+        num_colors: int, at least 2. Palette size, the vocabulary.
+        channels: 3 for RGB, 1 for grey pictures. Grey needs no `adapt`: the
+            palette is `num_colors` levels from black to white.
+
+    Example:
+
+    >>> tokenizer = keras_igpt.PaletteTokenizer((8, 8), 17, channels=1)
+    >>> tokens = tokenizer.encode(images)      # int32 (batch, 64)
+    >>> images = tokenizer.decode(tokens)      # uint8 (batch, 8, 8, 1)
+    """
+
+    def __init__(self, image_size, num_colors=512, channels=3, **kwargs):
+        super().__init__(**{**kwargs, "trainable": False})
+        self.image_size = _checked_size(image_size)
+        if not isinstance(num_colors, int) or num_colors < 2:
+            raise ValueError(
+                "`num_colors` must be an int of at least 2. "
+                f"Received: num_colors={num_colors!r}."
+            )
+        if channels not in (1, 3):
+            raise ValueError(
+                "`channels` must be 1 (grey) or 3 (RGB). "
+                f"Received: channels={channels!r}."
+            )
+        self.num_colors = num_colors
+        self.channels = channels
+        self.adapted = channels == 1
+        self.build()
+
+    @property
+    def grid_size(self):
+        """Rows and columns of tokens: those of pixels."""
+        return self.image_size
+
+    @property
+    def vocabulary_size(self):
+        return self.num_colors
+
+    @property
+    def image_shape(self):
+        return (*self.image_size, self.channels)
+
+    def build(self):
+        self.codebook = self.add_weight(
+            shape=(self.num_colors, self.channels),
+            initializer="zeros",
+            dtype="float32",
+            trainable=False,
+            name="codebook",
+        )
+        if self.channels == 1:
+            levels = np.linspace(-1, 1, self.num_colors, dtype="float32")
+            self.codebook.assign(levels[:, None])
+
+    def adapt(self, dataset, seed=0):
+        """Finds the palette: k-means on a sample of at most 1M pixels.
+
+        Args:
+            dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
+                of dictionaries with `"image"`, or uint8 pictures.
+            seed: int. Same pictures and seed, same palette.
+
+        Returns:
+            The tokenizer itself.
+        """
+        if self.channels == 1:
+            return self
+        from sklearn.cluster import MiniBatchKMeans
+
+        pixels = self._sample_pixels(dataset, np.random.default_rng(seed))
+        distinct = len(np.unique(pixels, axis=0))
+        if distinct < self.num_colors:
+            raise ValueError(
+                "`num_colors` must not exceed the number of colours in the "
+                f"pictures. Received: num_colors={self.num_colors}, and "
+                f"pictures with {distinct} colours. "
+                f"Do use num_colors={distinct} or fewer."
+            )
+        search = MiniBatchKMeans(
+            self.num_colors, batch_size=8192, n_init=1, random_state=seed
+        ).fit(pixels / 127.5 - 1.0)
+        self.codebook.assign(search.cluster_centers_.astype("float32"))
+        self.adapted = True
+        return self
+
+    def set_palette(self, colors):
+        """Takes a palette that is known already, as another program's.
+
+        Args:
+            colors: float array of shape `(num_colors, channels)`, -1 for
+                black to 1 for white.
+        """
+        colors = np.asarray(colors, "float32")
+        wanted = (self.num_colors, self.channels)
+        if colors.shape != wanted or not np.all(np.abs(colors) < 1.01):
+            raise ValueError(
+                f"`colors` must have shape {wanted} and values from -1 to 1. "
+                f"Received: colors.shape={colors.shape}, values up to "
+                f"{np.abs(colors).max(initial=0)}."
+            )
+        self.codebook.assign(colors)
+        self.adapted = True
+
+    def encode(self, images):
+        """Names every pixel's nearest colour.
+
+        Args:
+            images: uint8 tensor of shape `(batch, height, width, channels)`.
+
+        Returns:
+            int32 tensor of shape `(batch, height * width)`, row by row.
+        """
+        check_images(images, self.image_shape)
+        if not self.adapted:
+            raise ValueError(
+                "The tokenizer must know its palette before it can encode. "
+                "Received: a PaletteTokenizer that was never adapted. "
+                "Do call `tokenizer.adapt(dataset)` first."
+            )
+        images = ops.convert_to_tensor(images)
+        pixels = ops.reshape(images, (-1, self.channels))
+        count = ops.shape(pixels)[0]
+        # map runs over equal blocks: fill the last one up, cut it off again.
+        pixels = ops.concatenate(
+            [pixels, ops.zeros((-count % BLOCK, self.channels), pixels.dtype)]
+        )
+        blocks = ops.reshape(pixels, (-1, BLOCK, self.channels))
+        tokens = ops.reshape(ops.map(self._nearest, blocks), (-1,))[:count]
+        return ops.reshape(tokens, (-1, self.grid_size[0] * self.grid_size[1]))
+
+    def decode(self, tokens):
+        """Paints tokens.
+
+        Args:
+            tokens: int tensor of shape `(batch, height * width)`.
+
+        Returns:
+            uint8 tensor of shape `(batch, height, width, channels)`.
+        """
+        colors = ops.round(127.5 * (ops.convert_to_tensor(self.codebook) + 1))
+        colors = ops.cast(ops.clip(colors, 0, 255), "uint8")
+        images = ops.take(colors, ops.cast(tokens, "int32"), axis=0)
+        return ops.reshape(images, (-1, *self.image_shape))
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.adapted = bool(np.any(ops.convert_to_numpy(self.codebook)))
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "num_colors": self.num_colors,
+            "channels": self.channels,
+        }
+
+    def _nearest(self, pixels):
+        pixels = ops.cast(pixels, "float32") / 127.5 - 1.0  # (BLOCK, channels)
+        codebook = ops.convert_to_tensor(self.codebook)
+        # |pixel - color|^2 without the term that all colours share.
+        distance = ops.sum(codebook**2, axis=-1) - 2 * ops.matmul(
+            pixels, ops.transpose(codebook)
+        )
+        return ops.cast(ops.argmin(distance, axis=-1), "int32")
+
+    def _sample_pixels(self, dataset, generator):
+        """A uniform sample of pixels in bounded memory (a reservoir)."""
+        sample = np.empty((0, self.channels), "uint8")
+        keys = np.empty(0)
+        for batch in data.batches(dataset, batch_size=64):
+            check_images(batch["image"], self.image_shape)
+            pixels = batch["image"].reshape(-1, self.channels)
+            sample = np.concatenate([sample, pixels])
+            keys = np.concatenate([keys, generator.random(len(pixels))])
+            if len(keys) > 2 * SAMPLE_PIXELS:
+                smallest = np.argpartition(keys, SAMPLE_PIXELS)[:SAMPLE_PIXELS]
+                sample, keys = sample[smallest], keys[smallest]
+        smallest = np.argsort(keys)[:SAMPLE_PIXELS]
+        return sample[smallest]
+
+
+def _checked_size(image_size):
+    if (
+        not isinstance(image_size, (tuple, list))
+        or len(image_size) != 2
+        or any(not isinstance(s, int) or s < 1 for s in image_size)
+    ):
+        raise ValueError(
+            "`image_size` must be a tuple of two positive ints, height and "
+            f"width. Received: image_size={image_size!r}."
+        )
+    return tuple(image_size)

@@ -1,0 +1,411 @@
+"""Pictures as codes of small cells, found by a small autoencoder.
+
+An encoder makes a vector of each cell by itself, a quantiser replaces it by
+one of a few hundred codes, a convolutional decoder paints the codes (van den
+Oord et al. 2017, "Neural Discrete Representation Learning",
+https://arxiv.org/abs/1711.00937). No discriminator takes part: the squared
+errors of pixels and of their differences cannot go astray.
+
+Axes: B batch, h and w rows and columns of cells, D code size.
+"""
+
+import math
+import time
+
+import keras
+import numpy as np
+from keras import ops
+
+from keras_igpt import data
+from keras_igpt.images import metrics
+from keras_igpt.images.arrays import check_images, normalized
+from keras_igpt.tokenizers.autoencoder import (
+    CELL_SIZES,
+    Autoencoder,
+    Pictures,
+    ReconstructionLoss,
+    decoder,
+    encoder,
+)
+from keras_igpt.tokenizers.quantizers import QUANTIZERS, perplexity
+from keras_igpt.training.callbacks import BudgetBar
+from keras_igpt.training.schedule import TrainingBudget
+
+# Pictures that `adapt` keeps in memory; more teach the codebook little.
+MAX_PICTURES = 20_000
+
+# Of these, pictures set aside to measure on.
+MAX_ASIDE = 256
+
+# Share of the time to learn before there are codes.
+WITHOUT_CODES = 0.2
+
+# Pictures whose cells the first codes are found among.
+START_PICTURES = 256
+
+# Encoded or decoded at a time.
+BATCH = 256
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class VQTokenizer(keras.layers.Layer):
+    """Turns pictures into one code per 4x4 or 2x2 pixels, and back.
+
+    Args:
+        image_size: tuple of two ints, height and width, multiples of
+            `cell_size`.
+        codebook_size: int. Number of codes, the vocabulary.
+        channels: 3 for RGB, 1 for grey pictures.
+        quantizer: `"vq"`, codes are learned; or `"fsq"`, they are points of
+            a grid, and `codebook_size` is one of 240, 512, 1000 and 4375.
+        code_dim: int. Size of a learned code.
+        hidden_dim: int. Channels of the convolutions.
+        cell_size: 4, or 2: pixels that a cell is high and wide. Cells of 2
+            keep much more of small pictures, and are four times as many.
+
+    Example:
+
+    >>> tokenizer = keras_igpt.VQTokenizer((64, 64), codebook_size=512)
+    >>> tokenizer.adapt(train, minutes=10)
+    >>> tokens = tokenizer.encode(images)      # int32 (batch, 256)
+    >>> images = tokenizer.decode(tokens)      # uint8 (batch, 64, 64, 3)
+    """
+
+    def __init__(
+        self,
+        image_size,
+        codebook_size=512,
+        channels=3,
+        quantizer="vq",
+        code_dim=8,
+        hidden_dim=96,
+        cell_size=4,
+        **kwargs,
+    ):
+        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
+        _check_choices(codebook_size, channels, quantizer, cell_size)
+        self.image_size = _checked_size(image_size, cell_size)
+        self.cell_size = cell_size
+        self.codebook_size = codebook_size
+        self.channels = channels
+        self.quantizer_name = quantizer
+        self.code_dim = code_dim
+        self.hidden_dim = hidden_dim
+        options = {"code_dim": code_dim} if quantizer == "vq" else {}
+        self.quantizer = QUANTIZERS[quantizer](
+            codebook_size, dtype="float32", name="quantizer", **options
+        )
+        self.encoder = encoder(hidden_dim, self.quantizer.code_dim, cell_size)
+        self.decoder = decoder(hidden_dim, channels, cell_size)
+        self.adapted = False
+        self.build()
+
+    @property
+    def grid_size(self):
+        """Rows and columns of tokens."""
+        height, width = self.image_size
+        return height // self.cell_size, width // self.cell_size
+
+    @property
+    def vocabulary_size(self):
+        return self.codebook_size
+
+    @property
+    def image_shape(self):
+        return (*self.image_size, self.channels)
+
+    def build(self):
+        self.encoder.build((None, *self.image_shape))
+        self.decoder.build((None, *self.grid_size, self.quantizer.code_dim))
+        self.quantizer.build()
+        self.updates = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+            name="updates",
+        )
+        for part in (self.encoder, self.decoder, self.quantizer):
+            part.trainable = False
+        self.built = True
+
+    def adapt(
+        self,
+        dataset,
+        epochs=None,
+        minutes=None,
+        batch_size=32,
+        learning_rate=3e-3,
+        seed=0,
+        verbose=True,
+    ):
+        """Learns to encode and decode pictures like these.
+
+        Shows how far it is and, for pictures set aside, PSNR (dB), the share
+        of the codes in use, and their perplexity. Called again, it goes on.
+
+        Args:
+            dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
+                of dictionaries with `"image"`, or uint8 pictures. The first
+                20,000 are used.
+            epochs: float. How often to see each picture; 5 if neither this
+                nor `minutes` is given.
+            minutes: float. How long to learn, instead of `epochs`.
+            batch_size: int.
+            learning_rate: float. The highest; it rises, then falls.
+            seed: int. Order of the pictures.
+            verbose: bool. Show progress and figures.
+
+        Returns:
+            The tokenizer itself.
+        """
+        if epochs is None and minutes is None:
+            epochs = 5
+        pictures = self._gather(dataset, seed)
+        aside = pictures[: max(1, min(MAX_ASIDE, len(pictures) // 10))]
+        rest = pictures[len(aside) :] if len(pictures) > 1 else pictures
+        budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
+        batches = Pictures(rest, batch_size, seed)
+        self._set_trainable(True)
+        try:
+            if not self.adapted:
+                if self.quantizer_name == "vq":
+                    self._check_codebook(rest)
+                self._start(batches, _share(budget, WITHOUT_CODES), verbose)
+                budget = _share(budget, 1 - WITHOUT_CODES)
+            self._learn(batches, budget, verbose, aside)
+        finally:
+            self._set_trainable(False)
+        self.updates.assign_add(1)
+        self.adapted = True
+        return self
+
+    def _start(self, batches, budget, verbose):
+        """Learns without codes for a while, then finds codes by k-means."""
+        self._learn(batches, budget, verbose, quantized=False)
+        self.quantizer.start(self._vectors(batches.pictures))
+
+    def _learn(self, batches, budget, verbose, shown=None, quantized=True):
+        budget = TrainingBudget(**budget)
+        trainer = Autoencoder(
+            self.encoder, self.quantizer, self.decoder, quantized
+        )
+        trainer.compile(
+            keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
+            ReconstructionLoss(),
+            jit_compile=False,  # XLA's convolutions are slow on processors
+        )
+        callbacks = [budget]
+        if verbose:
+            what = "tokenizer, codes" if quantized else "tokenizer, pixels"
+            callbacks.append(_Figures(self, what, shown, budget))
+        # The budget ends it, if it is one of minutes.
+        epochs = math.ceil(budget.epochs or 1_000_000)
+        trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+
+    def encode(self, images):
+        """Names the code of every cell.
+
+        Args:
+            images: uint8 tensor of shape `(B, height, width, channels)`.
+
+        Returns:
+            int32 tensor of shape `(B, h * w)`, row by row.
+        """
+        check_images(images, self.image_shape)
+        if not self.adapted:
+            raise ValueError(
+                "The tokenizer must have learned its codes before it can "
+                "encode. Received: a VQTokenizer that was never adapted. "
+                "Do call `tokenizer.adapt(dataset)` first."
+            )
+        return self._encode(ops.convert_to_tensor(images))
+
+    def decode(self, tokens):
+        """Paints tokens.
+
+        Args:
+            tokens: int tensor of shape `(B, h * w)`.
+
+        Returns:
+            uint8 tensor of shape `(B, height, width, channels)`.
+        """
+        tokens = ops.cast(tokens, "int32")
+        codes = self.quantizer.codes(tokens)  # (B, h w, D)
+        grid = (-1, *self.grid_size, self.quantizer.code_dim)
+        images = self.decoder(ops.reshape(codes, grid))
+        images = ops.round(127.5 * (images + 1))
+        return ops.cast(ops.clip(images, 0, 255), "uint8")
+
+    def load_own_variables(self, store):
+        super().load_own_variables(store)
+        self.adapted = bool(ops.convert_to_numpy(self.updates))
+
+    def _encode(self, images):
+        vectors = self.encoder(normalized(images))  # (B, h, w, D)
+        vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
+        numbers = self.quantizer.numbers(vectors)
+        return ops.reshape(numbers, (-1, self.grid_size[0] * self.grid_size[1]))
+
+    def figures(self, images):
+        """How well pictures survive, and how many codes that takes.
+
+        Args:
+            images: uint8 array of shape `(B, height, width, channels)`.
+
+        Returns:
+            dict of floats: `psnr` in dB, the mean over pictures;
+            `codes_used`, a share; `perplexity` of the codes.
+        """
+        tokens, psnr = [], []
+        for part in _parts(images):
+            tokens.append(ops.convert_to_numpy(self._encode(part)))
+            painted = ops.convert_to_numpy(self.decode(tokens[-1]))
+            psnr.append(metrics.psnr(part, painted))
+        counts = np.bincount(
+            np.concatenate(tokens).ravel(), minlength=self.codebook_size
+        )
+        return {
+            "psnr": float(np.mean(np.concatenate(psnr))),
+            "codes_used": float(np.mean(counts > 0)),
+            "perplexity": perplexity(counts),
+        }
+
+    def _check_codebook(self, pictures):
+        """An error unless the pictures have more cells than codes."""
+        distinct = len(np.unique(self._vectors(pictures).round(4), axis=0))
+        if distinct < self.codebook_size:
+            raise ValueError(
+                "`codebook_size` must not exceed the number of different "
+                "cells in the pictures. Received: codebook_size="
+                f"{self.codebook_size}, and {distinct} different cells in "
+                f"{min(len(pictures), START_PICTURES)} pictures. "
+                "Do give more pictures, or use a smaller codebook."
+            )
+
+    def _vectors(self, pictures):
+        """What the encoder makes of some cells, float32 `(M, D)`."""
+        pictures = normalized(pictures[:START_PICTURES])
+        vectors = ops.convert_to_numpy(self.encoder(pictures))
+        return vectors.reshape(-1, vectors.shape[-1])
+
+    def _gather(self, dataset, seed):
+        """At most 20,000 pictures in one array, in a new order."""
+        parts, count = [], 0
+        for batch in data.batches(dataset, batch_size=BATCH):
+            check_images(batch["image"], self.image_shape)
+            parts.append(batch["image"][: MAX_PICTURES - count])
+            count += len(parts[-1])
+            if count >= MAX_PICTURES:
+                break
+        pictures = np.concatenate(parts)
+        np.random.default_rng(seed).shuffle(pictures)
+        return pictures
+
+    def _set_trainable(self, value):
+        for part in (self, self.encoder, self.decoder, self.quantizer):
+            part.trainable = value
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "image_size": self.image_size,
+            "codebook_size": self.codebook_size,
+            "channels": self.channels,
+            "quantizer": self.quantizer_name,
+            "code_dim": self.code_dim,
+            "hidden_dim": self.hidden_dim,
+            "cell_size": self.cell_size,
+        }
+
+
+class _Figures(BudgetBar):
+    """A bar with how good the tokenizer is by now, anew every 15 seconds.
+
+    Args:
+        tokenizer: the `VQTokenizer`.
+        what: str, what is being done.
+        pictures: uint8 array to measure on; None while there are no codes.
+        budget: the `TrainingBudget`.
+    """
+
+    pause = 15.0
+
+    def __init__(self, tokenizer, what, pictures, budget):
+        super().__init__(what, budget)
+        self.tokenizer = tokenizer
+        self.pictures = pictures
+        self.last = time.monotonic()
+        self.figures = ""
+
+    def words(self, logs):
+        if time.monotonic() - self.last > self.pause:
+            self._measure()
+        return self.figures
+
+    def on_train_end(self, logs=None):
+        super().on_train_end(logs)
+        if self.pictures is not None:
+            self._measure()
+            print(f"tokenizer: {self.figures}", flush=True)
+
+    def _measure(self):
+        self.last = time.monotonic()
+        if self.pictures is None:
+            return
+        figures = self.tokenizer.figures(self.pictures)
+        self.figures = (
+            f"PSNR {figures['psnr']:.2f} dB, "
+            f"{figures['codes_used']:.1%} of the codes in use, "
+            f"perplexity {figures['perplexity']:.0f}"
+        )
+
+
+def _share(budget, share):
+    """A part of a budget of epochs or minutes."""
+    spans = {key: budget[key] for key in ("epochs", "minutes")}
+    return {**budget, **{k: v and v * share for k, v in spans.items()}}
+
+
+def _parts(images):
+    return [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
+
+
+def _checked_size(image_size, cell_size):
+    if (
+        not isinstance(image_size, (tuple, list))
+        or len(image_size) != 2
+        or any(
+            not isinstance(s, int) or s <= 0 or s % cell_size
+            for s in image_size
+        )
+    ):
+        raise ValueError(
+            "`image_size` must be a tuple of two positive multiples of "
+            f"{cell_size}, height and width. "
+            f"Received: image_size={image_size!r}."
+        )
+    return tuple(image_size)
+
+
+def _check_choices(codebook_size, channels, quantizer, cell_size):
+    if not isinstance(codebook_size, int) or codebook_size < 2:
+        raise ValueError(
+            "`codebook_size` must be an int of at least 2. "
+            f"Received: codebook_size={codebook_size!r}."
+        )
+    if channels not in (1, 3):
+        raise ValueError(
+            "`channels` must be 1 (grey) or 3 (RGB). "
+            f"Received: channels={channels!r}."
+        )
+    if quantizer not in QUANTIZERS:
+        raise ValueError(
+            f"`quantizer` must be one of {sorted(QUANTIZERS)}. "
+            f"Received: quantizer={quantizer!r}."
+        )
+    if cell_size not in CELL_SIZES:
+        raise ValueError(
+            "`cell_size` must be 2 or 4, in pixels. "
+            f"Received: cell_size={cell_size!r}."
+        )

@@ -1,0 +1,1 @@
+"""What `fit` needs; knows models only as Keras does."""

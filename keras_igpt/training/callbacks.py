@@ -1,0 +1,219 @@
+"""Callbacks for `fit`: sample sheets, TensorBoard pictures, averaged weights.
+
+Keras's own work as well: `CSVLogger`, `TensorBoard`, `ModelCheckpoint`.
+"""
+
+import contextlib
+import pathlib
+
+import keras
+import numpy as np
+
+from keras_igpt.argument_checks import check_positive
+from keras_igpt.images.files import contact_sheet, save_png
+from keras_igpt.progress import PATIENCE, Bar
+
+
+class SampleImages(keras.callbacks.Callback):
+    """Paints the same pictures after every epoch, to see a model learn.
+
+    If the optimizer averages weights (`use_ema=True`), it is the average that
+    paints, as it is the average that `fit` leaves in the model.
+
+    Args:
+        folder: where to put the sheets, `step-0000120.png` and so on; each
+            holds the figures of its epoch (`keras_igpt.sheets.
+            read_parameters`).
+        every: int. Paint after every so many epochs.
+        log_dir: folder to put the sheets into for TensorBoard as well; or
+            None. Nothing happens if tensorboard is not installed.
+        columns: int. Pictures per row; default: as square as can be.
+        asked: arguments of `ImageGPT.generate`, such as `text`, `labels` and
+            `num_images`. Default: 16 pictures of anything. `seed` is 0 unless
+            it is given.
+
+    Example:
+
+    >>> samples = keras_igpt.SampleImages("samples", text=["a cat", "a dog"])
+    >>> model.fit(model.prepare(train), epochs=5, callbacks=[samples])
+    """
+
+    def __init__(self, folder, every=1, log_dir=None, columns=None, **asked):
+        super().__init__()
+        check_positive("every", every)
+        self.folder = pathlib.Path(folder)
+        self.every = every
+        self.log_dir = log_dir
+        self.columns = columns
+        if not {"text", "labels", "num_images"} & set(asked):
+            asked["num_images"] = 16
+        self.asked = {"seed": 0, **asked}
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every == 0:
+            with averaged_weights(self.model):
+                self.paint({"epoch": epoch + 1, **(logs or {})})
+
+    def paint(self, figures):
+        """Paints now.
+
+        Args:
+            figures: dict of numbers, kept in the file.
+
+        Returns:
+            pathlib.Path of the sheet.
+        """
+        step = int(self.model.optimizer.iterations)
+        figures = {"step": step} | {k: _plain(v) for k, v in figures.items()}
+        images = self.model.generate(**self.asked)
+        sheet = contact_sheet(images, self.columns)
+        path = self.folder / f"step-{step:07d}.png"
+        save_png(path, sheet, figures)
+        if self.log_dir is not None:
+            write_tensorboard(self.log_dir, step, {"samples": sheet})
+        return path
+
+
+def _plain(number):
+    """A number that JSON can hold."""
+    return number if isinstance(number, (int, str)) else float(number)
+
+
+def write_tensorboard(folder, step, values):
+    """Adds to what TensorBoard shows, if it is installed.
+
+    Args:
+        folder: TensorBoard's `--logdir`.
+        step: int.
+        values: dict of figures, float, and of pictures, uint8 arrays of
+            shape `(height, width, channels)`.
+    """
+    try:
+        import tensorboard  # noqa: F401
+        import tensorflow as tf
+    except ImportError:
+        return
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=step):
+        for name, value in values.items():
+            if np.ndim(value):
+                tf.summary.image(name, value[None])
+            else:
+                tf.summary.scalar(name, value)
+    writer.close()
+
+
+@contextlib.contextmanager
+def averaged_weights(model):
+    """Within, a model has the averages of its weights; then its own again.
+
+    Without `use_ema=True` in its optimizer, or before the first step, it
+    keeps its own.
+
+    Args:
+        model: a compiled `keras.Model`.
+
+    Yields:
+        Whether these are averages.
+    """
+    optimizer = model.optimizer
+    averages = []
+    if getattr(optimizer, "use_ema", False) and int(optimizer.iterations):
+        averages = optimizer._model_variables_moving_average
+    weights = model.trainable_variables if averages else []
+    own = [keras.ops.convert_to_numpy(weight) for weight in weights]
+    try:
+        for weight, average in zip(weights, averages):
+            weight.assign(average)
+        yield bool(averages)
+    finally:
+        for weight, value in zip(weights, own):
+            weight.assign(value)
+
+
+class BudgetBar(keras.callbacks.Callback):
+    """A bar during `fit`, of what is spent of a budget.
+
+    Args:
+        what: str, what is being done.
+        budget: the `TrainingBudget` among the callbacks, before this one; or
+            None: the epochs of `fit`.
+        console: a `rich.console.Console`, or None for the standard one.
+        patience: float, seconds of work before it is shown.
+    """
+
+    def __init__(self, what, budget=None, console=None, patience=PATIENCE):
+        super().__init__()
+        self.what = what
+        self.budget = budget
+        self.console = console
+        self.patience = patience
+        self.bar = None
+
+    def spent(self, batch):
+        """Share that is done, from 0 to 1."""
+        if self.budget:
+            return min(self.budget.spent(batch), 1.0)
+        steps = self.params["steps"] or 1
+        return (self.epoch + batch / steps) / self.params["epochs"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+        if self.bar is None:
+            spent = self.spent(0)
+            self.bar = Bar(self.what, 1.0, self.console, self.patience, spent)
+            self.bar.update(spent)
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.bar.update(self.spent(batch + 1), self.words(logs))
+
+    def on_train_end(self, logs=None):
+        if self.bar:
+            self.bar.update(1.0, self.bar.words)
+        self.close()
+
+    def words(self, logs):
+        """What to say beside the time."""
+        return ""
+
+    def close(self):
+        """Ends the line; also for a run that an error or Ctrl-C ended."""
+        if self.bar:
+            self.bar.close()
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends training with an error when the loss is no number.
+
+    Keras's `TerminateOnNaN` stops without a word to the caller, who then
+    saves the ruined weights.
+    """
+
+    def on_train_batch_end(self, batch, logs=None):
+        check_finite("the loss", (logs or {}).get("loss", 0.0))
+
+
+def check_finite(what, value):
+    """Raises `FloatingPointError` for NaN or infinity."""
+    if not np.isfinite(value):
+        raise FloatingPointError(
+            f"Training must stop: {what} is no number. Received: {value}. "
+            "The last saved model is untouched. Do lower the learning rate."
+        )
+
+
+class ProgressBar(BudgetBar):
+    """One line: how much of the budget is spent, time left, figures.
+
+    Args:
+        budget: the run's `TrainingBudget`.
+        console: a `rich.console.Console`, or None for the standard one.
+    """
+
+    def __init__(self, budget, console=None):
+        super().__init__("training", budget, console, patience=0.0)
+
+    def words(self, logs):
+        figure = (logs or {}).get("bits_per_pixel", np.nan)
+        step = int(self.model.optimizer.iterations)
+        return f"step {step}  bits/pixel {figure:.3f}"

@@ -1,0 +1,100 @@
+"""How long training lasts and how it steps."""
+
+import math
+import time
+
+import keras
+
+
+def default_optimizer(ema=None):
+    """AdamW at 1e-3, the gradient's norm cut at 1.
+
+    Args:
+        ema: float from 0 to 1: the momentum of averaged weights, such as
+            0.999; None for none.
+
+    Returns:
+        A `keras.optimizers.AdamW`.
+    """
+    if ema is not None and not 0 < ema < 1:
+        raise ValueError(
+            "`ema` must be above 0 and below 1, or None. "
+            f"Received: ema={ema!r}. Do take about 1 - 10 / steps, such as "
+            "0.999 for 10,000 steps."
+        )
+    averaging = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
+    return keras.optimizers.AdamW(
+        1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0, **averaging
+    )
+
+
+class TrainingBudget(keras.callbacks.Callback):
+    """Spends a budget of epochs or minutes: warm-up, cosine, then stop.
+
+    The learning rate rises linearly over the first `warmup` share of the
+    budget and falls along a half cosine to 5 % of its peak at the end
+    (Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983). Give `fit`
+    a large number of epochs with a budget in minutes: it stops by itself.
+
+    Args:
+        peak: float. The highest learning rate.
+        epochs: int, or None. The budget in epochs.
+        minutes: float, or None. The budget in minutes of `fit`.
+        warmup: float. Share of the budget spent on the rise.
+        start: float. Share of a budget in minutes that an earlier run spent.
+    """
+
+    def __init__(
+        self,
+        peak=1e-3,
+        epochs=None,
+        minutes=None,
+        warmup=0.03,
+        start=0.0,
+    ):
+        super().__init__()
+        if (epochs is None) == (minutes is None):
+            raise ValueError(
+                "Exactly one of `epochs` and `minutes` must be given. "
+                f"Received: epochs={epochs}, minutes={minutes}."
+            )
+        if (epochs if minutes is None else minutes) <= 0:
+            raise ValueError(
+                "The budget must be positive. "
+                f"Received: epochs={epochs}, minutes={minutes}."
+            )
+        self.peak = peak
+        self.epochs = epochs
+        self.minutes = minutes
+        self.warmup = warmup
+        self.start = start
+        self.epoch = 0
+
+    def on_train_begin(self, logs=None):
+        self.begin = time.monotonic()
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.epoch = epoch
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.model.optimizer.learning_rate = self.rate(self.spent(batch))
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.minutes and self.spent(batch) >= 1:
+            self.model.stop_training = True
+
+    def spent(self, batch):
+        """Share of the budget that is spent, from 0 to 1 (or beyond)."""
+        if self.minutes:
+            elapsed = time.monotonic() - self.begin
+            return self.start + elapsed / 60 / self.minutes
+        steps = self.params["steps"] or 1
+        return (self.epoch + batch / steps) / self.epochs
+
+    def rate(self, spent):
+        """Learning rate after a share of the budget."""
+        if spent < self.warmup:
+            # Not from 0: the first batch should teach something too.
+            return self.peak * (0.05 + 0.95 * spent / self.warmup)
+        fall = min((spent - self.warmup) / (1 - self.warmup), 1.0)
+        return self.peak * (0.525 + 0.475 * math.cos(math.pi * fall))

@@ -1,0 +1,80 @@
+import asyncio
+import os
+import sys
+
+import pytest
+from small_models import make_model, make_painter
+
+from keras_igpt.cli.demo import page as demo_page
+
+# Importing gradio warns of libraries' own affairs.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture
+def build(monkeypatch):
+    """Builds a page; closes the event loops that gradio leaves open."""
+    made, new_event_loop = [], asyncio.new_event_loop
+
+    def noted():
+        made.append(new_event_loop())
+        return made[-1]
+
+    def page(*args):
+        with monkeypatch.context() as patch:
+            patch.setattr(asyncio, "new_event_loop", noted)
+            return demo_page.page(*args)
+
+    yield page
+    asyncio.set_event_loop(None)
+    for loop in made:
+        loop.close()
+
+
+def labels(blocks):
+    """Texts on a page's tabs and fields."""
+    props = [block["props"] for block in blocks.config["components"]]
+    return {str(p.get("label") or p.get("value")) for p in props}
+
+
+def test_page_has_a_tab_for_all_a_model_can_do(build):
+    shown = labels(build(make_painter()))
+    assert shown >= {"Generate", "Edit", "Compose", "Tokens"}
+    assert "Caption: what to paint" in shown
+
+
+def test_page_leaves_out_what_a_model_cannot_do(build):
+    shown = labels(build(make_model(), ["cat", "dog", "owl"]))
+    assert not shown & {"Edit", "Compose"}
+    assert "Class: what to paint" in shown
+
+
+def test_page_tells_nobody(build):
+    assert build(make_model()).analytics_enabled is False
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+
+
+def test_clicks_wait_in_a_bounded_queue(build):
+    blocks = build(make_model())
+    painting = [f for f in blocks.fns.values() if f.concurrency_id == "model"]
+    assert painting and all(f.concurrency_limit == 2 for f in painting)
+    assert blocks._queue.max_size == demo_page.MAX_WAITING
+
+
+def test_mistakes_become_sentences():
+    import gradio as gr
+
+    page = demo_page.Page(make_model())
+
+    def fail(count):
+        raise ValueError("`count` must be <small>.")
+
+    with pytest.raises(gr.Error) as caught:
+        page._call(fail, {"count": None})(3)
+    assert caught.value.message == "`count` must be &lt;small&gt;."
+
+
+def test_missing_gradio_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gradio", None)
+    with pytest.raises(ModuleNotFoundError, match=r"keras_igpt\[demo\]"):
+        demo_page.page(make_model())

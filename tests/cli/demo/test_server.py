@@ -1,0 +1,213 @@
+"""Tests of the demo in a real browser."""
+
+import concurrent.futures
+import io
+import json
+import shutil
+import subprocess
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+from PIL import Image
+from small_models import make_painter, save_picture
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
+    *("--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+    # The drawing canvas wants WebGL, which a machine without GPU computes.
+    "--enable-unsafe-swiftshader",
+)
+# Serving with gradio warns of libraries' own affairs.
+pytestmark = pytest.mark.filterwarnings("default")
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """The address of a page, served by a process of its own."""
+    path = tmp_path_factory.mktemp("demo") / "model.keras"
+    make_painter().save(path)
+    program = (
+        "import sys\n"
+        "from keras_igpt import demo\n"
+        f"page = demo.launch({str(path)!r}, port=0, wait=False)\n"
+        "print(page.local_url, flush=True)\n"
+        "sys.stdin.read()\n"  # until this end of the pipe is closed
+        "page.close()\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    lines = iter(process.stdout.readline, "")
+    yield next(line.strip() for line in lines if line.startswith("http"))
+    with process:
+        process.stdin.close()
+        process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    if CHROMIUM is None:
+        pytest.skip("no `chromium` on the PATH to open the page in")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("profile"),
+            executable_path=CHROMIUM,
+            args=list(FLAGS),
+            viewport={"width": 1280, "height": 1000},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture
+def tab(browser, served):
+    """A function that opens the page at a tab; all it asks is noted."""
+    page = browser.new_page()
+    page.set_default_timeout(45_000)
+    page.hosts = set()
+    page.on("request", lambda r: page.hosts.add(r.url.split("?")[0]))
+
+    def at(name):
+        page.goto(served)
+        page.get_by_role("tab", name=name).click()
+        return page
+
+    yield at
+    page.close()
+
+
+def shown_pictures(page):
+    """The pictures of the gallery that can be seen, as arrays."""
+    found = page.locator(".thumbnail-item img:visible")
+    found.first.wait_for()
+    return [
+        np.asarray(Image.open(io.BytesIO(page.request.get(source).body())))
+        for source in found.evaluate_all("all => all.map(i => i.src)")
+    ]
+
+
+def click(page, name):
+    page.get_by_role("button", name=name, exact=True).locator(
+        "visible=true"
+    ).click()
+
+
+def open_file(page, path):
+    with page.expect_file_chooser() as chooser:
+        click(page, "Open a picture …")
+    chooser.value.set_files(path)
+
+
+@pytest.mark.slow
+def test_caption_makes_the_models_pictures(tab, served):
+    page = tab("Generate")
+    page.get_by_label("Caption: what to paint").fill("a ball")
+    page.get_by_label("Seed").fill("7")
+    click(page, "Paint")
+    images = shown_pictures(page)
+    wanted = make_painter().generate(
+        text="a ball", num_images=4, guidance_scale=2.0, seed=7
+    )
+    np.testing.assert_array_equal(images, wanted)
+
+
+@pytest.mark.slow
+def test_page_asks_its_own_server_alone(tab, served):
+    page = tab("Tokens")
+    assert page.hosts
+    outside = {
+        url
+        for url in page.hosts
+        if not url.startswith((served, "data:", "blob:"))
+    }
+    assert not outside
+
+
+@pytest.mark.slow
+def test_drawn_mask_is_painted_anew_and_the_rest_is_kept(tab, tmp_path):
+    page = tab("Edit")
+    path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
+    open_file(page, path)
+    canvas = page.locator("#canvas canvas").first
+    canvas.wait_for()
+    page.wait_for_timeout(3000)  # the canvas fades in
+    box = canvas.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x - 20, y)
+    page.mouse.down()
+    page.mouse.move(x + 20, y, steps=5)
+    page.mouse.up()
+    page.wait_for_timeout(500)
+    click(page, "Edit")
+    images = np.array(shown_pictures(page))
+    kept = (images == (10, 200, 30)).all(-1)
+    assert images.shape == (4, 8, 8, 3)
+    assert kept[:, [0, 0, -1, -1], [0, -1, 0, -1]].all()
+    assert not kept.all()
+
+
+@pytest.mark.slow
+def test_rubbish_makes_a_sentence(tab, tmp_path):
+    page = tab("Edit")
+    (tmp_path / "a.png").write_bytes(b"no picture at all" * 100)
+    open_file(page, tmp_path / "a.png")
+    page.get_by_text("The file must be a picture, such as PNG").wait_for()
+
+
+@pytest.mark.slow
+def test_large_files_are_refused_with_a_sentence(tab, tmp_path):
+    page = tab("Edit")
+    (tmp_path / "a.png").write_bytes(b"x" * 11_000_000)
+    open_file(page, tmp_path / "a.png")
+    page.get_by_text("exceed the maximum allowed size").first.wait_for()
+
+
+@pytest.mark.slow
+def test_picture_is_read_cell_by_cell(tab, tmp_path):
+    page = tab("Tokens")
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
+    Image.fromarray(picture).save(tmp_path / "a.png")
+    open_file(page, tmp_path / "a.png")
+    page.wait_for_timeout(1500)
+    click(page, "Read")
+    page.locator("#cells img").wait_for()
+    nats = make_painter().score(picture[None])[0]
+    page.get_by_text(f"{nats:.1f} nats").wait_for()
+
+
+@pytest.mark.slow
+def test_page_is_composed_around_a_picture(tab, tmp_path):
+    page = tab("Compose")
+    open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
+    page.wait_for_timeout(1500)
+    click(page, "Compose")
+    images = np.array(shown_pictures(page))
+    assert (images[:, 2:6, 2:6] == (10, 200, 30)).all()
+
+
+@pytest.mark.slow
+def test_other_origins_are_refused_by_policy(served):
+    with urllib.request.urlopen(served) as answer:
+        policy = answer.headers["content-security-policy"]
+    assert "default-src 'self'" in policy
+    assert "http" not in json.dumps(policy)
+
+
+def test_several_users_get_their_own_pictures():
+    model = make_painter()
+    texts = ["a", "bb", "ccc", "dddd"] * 2
+    paint = concurrent.futures.ThreadPoolExecutor(8).map
+    together = list(
+        paint(lambda t: model.generate(text=t, num_images=2, seed=3), texts)
+    )
+    for text, images in zip(texts, together):
+        alone = model.generate(text=text, num_images=2, seed=3)
+        np.testing.assert_array_equal(images, alone)

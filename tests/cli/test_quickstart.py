@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+import keras_igpt
+from keras_igpt.cli import quickstart
+
+
+@pytest.mark.slow
+def test_quickstart_beats_counting_in_under_a_minute(tmp_path):
+    figures = quickstart.run(tmp_path, minutes=0.75)
+    assert figures["bits_per_pixel"] < figures["histogram_bits_per_pixel"]
+    model = keras_igpt.load(tmp_path / "quickstart.keras")
+    assert model.generate(labels=range(10), seed=0).shape == (10, 8, 8, 1)
+    with Image.open(tmp_path / "quickstart.png") as picture:
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 16
+
+
+def test_quickstart_model_reads_digits_exactly():
+    model = quickstart.build_model()
+    batch = next(
+        keras_igpt.data.batches(keras_igpt.data.load("digits", "test"), 360)
+    )
+    images = batch["image"]
+    restored = model.tokenizer.decode(model.tokenizer.encode(images))
+    np.testing.assert_array_equal(np.asarray(restored), images)

@@ -1,0 +1,102 @@
+"""Tests of the figures about edits."""
+
+import numpy as np
+import pytest
+
+import keras_igpt
+from keras_igpt.evaluation import restoration
+
+pytest.importorskip("cv2")
+
+EDITS = ("inpaint", "upscale", "colorize", "denoise")
+
+
+def make_model(*edits):
+    """A model that has learned nothing."""
+    colors = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3), "uint8")
+    tokenizer = keras_igpt.PaletteTokenizer((16, 16), 8, channels=3)
+    return keras_igpt.ImageGPT(
+        tokenizer.adapt(colors),
+        num_layers=1,
+        num_heads=2,
+        hidden_dim=16,
+        edits=edits,
+    )
+
+
+@pytest.fixture(scope="module")
+def model():
+    return make_model(*EDITS)
+
+
+@pytest.fixture(scope="module")
+def source():
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (40, 16, 16, 3), dtype="uint8")
+    return {"image": images, "label": np.arange(40) % 2}
+
+
+@pytest.fixture(scope="module")
+def figures(model, source):
+    return restoration.report(model, source, split="train", count=10)
+
+
+def test_every_edit_is_tried(figures):
+    assert set(figures) == set(restoration.TRIALS)
+
+
+def test_inpaint_hides_a_quarter_to_a_half(source):
+    trial = restoration.TRIALS["inpaint"](
+        source["image"], source["image"], np.random.default_rng(0)
+    )
+    shares = trial.masks.mean((1, 2))
+    assert shares.min() >= 0.25 and shares.max() <= 0.5
+
+
+def test_outpaint_hides_the_border(source):
+    trial = restoration.TRIALS["outpaint"](
+        source["image"], source["image"], np.random.default_rng(0)
+    )
+    assert not trial.masks[:, 3:-3, 3:-3].any()
+    assert trial.masks.sum((1, 2)).tolist() == [16**2 - 10**2] * 40
+
+
+def test_the_nearest_training_picture_of_one_of_them_is_itself(figures):
+    # The pictures to restore are among those to search.
+    for name in ("outpaint", "upscale 4", "colorize"):
+        found = figures[name]["figures"]["nearest training picture"]
+        assert found["psnr"] == pytest.approx(99), name
+
+
+def test_classes_give_frechet_distances(figures):
+    found = figures["denoise"]["figures"]["as given"]
+    assert found["frechet"] > 0
+
+
+def test_without_classes_there_is_no_frechet_distance(model, source):
+    images = {"image": source["image"]}
+    found = restoration.report(model, images, split="train", count=4)
+    assert "frechet" not in found["denoise"]["figures"]["as given"]
+
+
+def test_a_model_without_edits_is_an_error(source):
+    model = make_model()
+    with pytest.raises(ValueError, match="learned to restore"):
+        restoration.report(model, source, split="train", count=4)
+
+
+def test_only_edits_of_the_model_are_tried(source):
+    model = make_model("denoise")
+    images = {"image": source["image"]}
+    found = restoration.report(model, images, split="train", count=4)
+    assert set(found) == {"denoise"}
+
+
+def test_table_has_a_row_per_method(figures):
+    rows = sum(len(trial["figures"]) for trial in figures.values())
+    assert restoration.table(figures).row_count == rows
+
+
+def test_sheet_has_rows_of_five(figures):
+    sheet = restoration.sheet(figures, examples=1)
+    assert sheet.shape == (5 * 64 + 4 * 2, 5 * 64 + 4 * 2, 3)

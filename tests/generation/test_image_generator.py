@@ -1,0 +1,249 @@
+"""Tests of edits of pictures; `test_model.py` tests the other verbs."""
+
+import keras
+import numpy as np
+import pytest
+from small_models import make_model
+
+import keras_igpt
+from keras_igpt.generation import loop
+
+NAMES = ("inpaint", "upscale", "denoise", "restyle/map")
+
+
+def editing_model(**kwargs):
+    """An untrained model that listens to its source."""
+    model = make_model(image_size=(4, 8), edits=NAMES, **kwargs)
+    kernel = model.source_encoder.output_projection.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    return model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return editing_model()
+
+
+@pytest.fixture
+def images():
+    generator = np.random.default_rng(1)
+    return generator.integers(0, 256, (6, 4, 8, 1), dtype="uint8")
+
+
+@pytest.fixture
+def masks():
+    masks = np.random.default_rng(2).random((6, 4, 8)) < 0.4
+    masks[:2] = False
+    masks[0, 1:3, 2:5] = True
+    masks[1, 2, 3] = True
+    return masks
+
+
+def test_edit_keeps_known_pixels(model, images, masks):
+    painted = model.edit(images, "inpaint", masks, seed=0)
+    np.testing.assert_array_equal(painted[~masks], images[~masks])
+    assert (painted[masks] != images[masks]).any()
+
+
+def test_edited_pictures_repeat_with_their_seed(model, images, masks):
+    one, two, other = (
+        model.edit(images, "inpaint", masks, seed=seed) for seed in (0, 0, 9)
+    )
+    np.testing.assert_array_equal(one, two)
+    assert (one != other).any()
+
+
+def test_an_edited_picture_does_not_depend_on_its_batch(model, images, masks):
+    together = model.edit(images, "inpaint", masks, seed=5)
+    alone = model.edit(images[2:3], "inpaint", masks[2:3], seed=7)
+    np.testing.assert_array_equal(together[2:3], alone)
+
+
+def test_same_edits_with_and_without_xla(model, images, masks):
+    with_xla, without = (
+        model.edit(images, "inpaint", masks, seed=0, jit_compile=jit)
+        for jit in (True, False)
+    )
+    np.testing.assert_array_equal(with_xla, without)
+
+
+def test_full_mask_generates(model, images):
+    painted = model.edit(images, "inpaint", np.ones((4, 8)), labels=1, seed=0)
+    plain = model.generate(labels=1, num_images=6, seed=0)
+    np.testing.assert_array_equal(painted, plain)
+
+
+def test_empty_mask_leaves_pictures_as_they_are(model, images):
+    with pytest.warns(UserWarning, match="empty"):
+        painted = model.edit(images, "inpaint", np.zeros((4, 8)))
+    np.testing.assert_array_equal(painted, images)
+
+
+def test_only_cells_in_the_hole_are_visited(model, images, monkeypatch):
+    visited = []
+    decode = loop.Decoder.__call__
+
+    def spy(self, conditions, tokens, known, prefix, last, settings):
+        visited.append((prefix.shape[1], last))
+        return decode(self, conditions, tokens, known, prefix, last, settings)
+
+    monkeypatch.setattr(loop.Decoder, "__call__", spy)
+    masks = np.zeros((4, 8), bool)
+    masks[1:3, 2:6] = True
+    model.edit(images, "inpaint", masks, seed=0)
+    assert set(visited) == {(8 + 2, 2 * 8 + 6)}
+
+
+def test_upscaled_pictures_shrink_to_those_given(model, images):
+    small = images[:, :2, :4]
+    painted = model.edit(small, "upscale", seed=0).astype(int)
+    means = painted.reshape(6, 2, 2, 4, 2, 1).mean((2, 4))
+    assert abs(means - small).max() <= 1
+
+
+def test_colorized_pictures_keep_their_luma():
+    keras.utils.set_random_seed(0)
+    colors = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), "uint8")
+    tokenizer = keras_igpt.PaletteTokenizer((4, 4), 8).adapt(colors)
+    model = keras_igpt.ImageGPT(tokenizer, 1, 1, 16, edits=("colorize",))
+    grey = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), "uint8")
+    painted = model.edit(grey, "colorize", seed=0)
+    assert painted.shape == (3, 4, 4, 3)
+    luma = np.round(painted @ [0.299, 0.587, 0.114])[..., None]
+    assert abs(luma - grey).max() <= 1
+
+
+def test_restyle_takes_a_style(model, images):
+    painted = model.edit(images, "restyle", style="map", seed=0)
+    assert painted.shape == images.shape
+
+
+def test_edits_differ(model, images):
+    denoised = model.edit(images, "denoise", seed=0)
+    styled = model.edit(images, "restyle", style="map", seed=0)
+    assert (denoised != styled).any()
+
+
+@pytest.mark.parametrize("edit", ["denoise", "restyle"])
+def test_masks_may_limit_other_edits(model, images, masks, edit):
+    style = "map" if edit == "restyle" else None
+    painted = model.edit(images, edit, masks, style=style, seed=0)
+    np.testing.assert_array_equal(painted[~masks], images[~masks])
+    assert (painted[masks] != images[masks]).any()
+
+
+def test_upscale_takes_no_masks(model, images, masks):
+    with pytest.raises(ValueError, match="`masks` must be None"):
+        model.edit(images[:, ::2, ::2], "upscale", masks[:, ::2, ::2])
+
+
+def test_guidance_keeps_the_source(model, images, masks):
+    painted = model.edit(
+        images, "inpaint", masks, labels=1, guidance_scale=2.0, seed=0
+    )
+    np.testing.assert_array_equal(painted[~masks], images[~masks])
+
+
+def test_pictures_of_any_size_are_resized(model):
+    large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
+    mask = np.zeros((30, 50), bool)
+    mask[10:20, 20:30] = True
+    painted = model.edit(large, "inpaint", mask, seed=0)
+    assert painted.shape == (2, 4, 8, 1)
+
+
+def test_painted_part_is_pasted_back(model):
+    large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
+    mask = np.zeros((30, 50), bool)
+    mask[10:20, 20:30] = True
+    painted = model.edit(large, "inpaint", mask, seed=0, paste_back=True)
+    np.testing.assert_array_equal(painted[:, ~mask], large[:, ~mask])
+    assert (painted[:, mask] != large[:, mask]).any()
+
+
+def test_nothing_is_pasted_back_without_masks(model, images):
+    with pytest.raises(ValueError, match="`paste_back` must be False"):
+        model.edit(images, "denoise", paste_back=True)
+
+
+def test_a_single_picture_makes_a_batch_of_one(model, images, masks):
+    assert model.edit(images[0], "inpaint", masks[0]).shape == (1, 4, 8, 1)
+
+
+def test_edit_that_was_not_learned_is_an_error(model, tiny_model, images):
+    with pytest.raises(ValueError, match="inpaint, upscale, denoise"):
+        model.edit(images, "colorize")
+    with pytest.raises(ValueError, match="it knows none"):
+        tiny_model.edit(images, "inpaint")
+
+
+# Training and saving
+
+
+def test_prepare_draws_new_edits_every_epoch(model, images):
+    data = {"image": images, "source": images, "style": ["map"] * 6}
+    batches = model.prepare((data | {"label": np.zeros(6, int)}), 6)
+    first, second = batches[0][0]["source"], batches[0][0]["source"]
+    assert first.shape == (6, 4, 8, 2) and (first != second).any()
+
+
+def test_inpainting_honours_what_is_below_and_right():
+    """Of pictures of one shade the upper half or the left one is hidden."""
+    model = make_model(
+        image_size=(2, 2), num_classes=0, edits=("inpaint",), num_colors=5
+    )
+    shade = np.linspace(0, 255, 5).astype("uint8")
+    model.tokenizer.adapt(shade[:, None, None, None].repeat(2, 1).repeat(2, 2))
+    pictures = np.repeat(shade, 40)[:, None, None, None]
+    pictures = pictures.repeat(2, axis=1).repeat(2, axis=2)
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.fit(model.prepare(pictures, 40, edit_share=1), epochs=40, verbose=0)
+    for masks in ([[1, 1], [0, 0]], [[1, 0], [1, 0]]):
+        painted = model.edit(pictures[::40], "inpaint", masks, temperature=0.0)
+        assert abs(painted.astype(int) - pictures[::40]).max() < 32
+
+
+def test_model_with_edits_saves_whole(model, images, masks, tmp_path):
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        loaded.edit(images, "inpaint", masks, seed=0),
+        model.edit(images, "inpaint", masks, seed=0),
+    )
+
+
+def test_score_needs_no_source(model, images):
+    assert model.score(images, labels=[0] * 6).shape == (6,)
+
+
+# Scores of cells
+
+
+def test_cells_add_up_to_the_picture(tiny_model, tiny_images):
+    cells = tiny_model.score(tiny_images, labels=1, per_cell=True)
+    assert cells.shape == (8, 4, 4) and cells.dtype == np.float32
+    np.testing.assert_allclose(
+        cells.sum((1, 2)), tiny_model.score(tiny_images, labels=1), rtol=1e-6
+    )
+
+
+def test_cells_before_a_change_keep_their_score(tiny_model, tiny_images):
+    changed = tiny_images.copy()
+    changed[:, 2, 1] ^= 255
+    before, after = (
+        tiny_model.score(images, per_cell=True).reshape(8, 16)
+        for images in (tiny_images, changed)
+    )
+    np.testing.assert_allclose(before[:, :9], after[:, :9], rtol=1e-5)
+    assert (before[:, 9:] != after[:, 9:]).any()
+
+
+def test_score_of_a_cell_is_that_of_its_token(tiny_unconditional, tiny_images):
+    model = tiny_unconditional
+    tokens = np.asarray(model.tokenizer.encode(tiny_images))
+    probabilities = np.asarray(
+        keras.ops.softmax(model({"tokens": tokens}), axis=-1)
+    )
+    wanted = np.take_along_axis(probabilities, tokens[..., None], -1)[..., 0]
+    cells = model.score(tiny_images, per_cell=True).reshape(8, 16)
+    np.testing.assert_allclose(np.exp(-cells), wanted, rtol=1e-4)

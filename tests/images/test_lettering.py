@@ -1,0 +1,69 @@
+"""Tests of words drawn as signs."""
+
+import numpy as np
+import pytest
+
+from keras_igpt.data.football import scenes
+from keras_igpt.images import lettering
+from keras_igpt.prompts import captions
+
+
+@pytest.fixture
+def canvas():
+    """An empty canvas, and a mask that says so."""
+    return np.zeros((64, 64, 3), "uint8"), np.ones((64, 64), bool)
+
+
+def test_a_sign_is_that_of_a_light_banner():
+    drawn = scenes.picture({"board": "banner", "word": "CUP"}, seed=0)
+    sign = lettering.sign("cup")
+    rows, columns = sign.shape[:2]
+    left = (64 - columns) // 2
+    tops = [row - lettering.ABOVE for row in lettering.ROWS]
+    found = [
+        drawn["image"][top : top + rows, left : left + columns] for top in tops
+    ]
+    assert any((sign == part).all() for part in found)
+
+
+def test_a_sign_is_known_and_nothing_else(canvas):
+    picture, mask = lettering.with_sign(*canvas, "GO")
+    assert (~mask).sum() == 11 * 22
+    assert not picture[mask].any()
+
+
+def test_a_sign_grows_with_the_canvas():
+    canvas = np.zeros((128, 128, 1), "uint8")
+    _, mask = lettering.with_sign(canvas, np.ones((128, 128), bool), "GO")
+    assert (~mask).sum() == 22 * 44
+
+
+def test_a_sign_evades_what_is_known(canvas):
+    picture, mask = canvas
+    mask[15:20] = False
+    _, found = lettering.with_sign(picture, mask, "GO")
+    np.testing.assert_array_equal(
+        np.flatnonzero((~found).any(1))[:3], [2, 3, 4]
+    )
+
+
+@pytest.mark.parametrize("word", ["GOALKEEPER", "ö"])
+def test_a_word_that_cannot_be_drawn_is_an_error(canvas, word):
+    with pytest.raises(ValueError, match="word"):
+        lettering.with_sign(*canvas, word)
+
+
+def test_no_room_is_an_error(canvas):
+    picture, mask = canvas
+    with pytest.raises(ValueError, match="place the picture lower"):
+        lettering.with_sign(picture, np.zeros_like(mask), "GO")
+
+
+def test_quoted_word_is_found():
+    assert captions.quoted_word("Night, sign “GOAL”, a ball") == "GOAL"
+
+
+@pytest.mark.parametrize("text", [None, "no word", '"A" and "B"'])
+def test_other_than_one_quoted_word_is_an_error(text):
+    with pytest.raises(ValueError, match="one word between quotation marks"):
+        captions.quoted_word(text)

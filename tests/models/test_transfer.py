@@ -1,0 +1,103 @@
+"""Tests of models that begin with what another has learned."""
+
+import keras
+import numpy as np
+import pytest
+
+from keras_igpt.models.transfer import from_model
+
+TOKENS = np.random.default_rng(0).integers(0, 5, (2, 16), dtype="int32")
+
+
+def weights_of(model):
+    """Trainable weights by their path inside the model."""
+    return {
+        weight.path.partition("/")[2]: np.asarray(weight)
+        for weight in model.trainable_weights
+    }
+
+
+def same_weights(one, two):
+    """Paths of weights that are alike in both models."""
+    one, two = weights_of(one), weights_of(two)
+    return {path for path in one if np.array_equal(one[path], two.get(path))}
+
+
+def test_everything_learned_is_taken_over(tiny_model):
+    new = from_model(tiny_model)
+    assert same_weights(new, tiny_model) == set(weights_of(tiny_model))
+    assert new.config == tiny_model.config
+    assert new.tokenizer is tiny_model.tokenizer
+
+
+def test_the_old_model_stays_as_it_is(fresh_model):
+    new = from_model(fresh_model)
+    before = weights_of(fresh_model)
+    for weight in new.trainable_weights:
+        weight.assign(weight + 1)
+    after = weights_of(fresh_model)
+    for path, weight in before.items():
+        np.testing.assert_array_equal(weight, after[path])
+
+
+def test_weights_of_another_shape_begin_anew(tiny_model):
+    new = from_model(tiny_model, num_classes=7)
+    anew = set(weights_of(new)) - same_weights(new, tiny_model)
+    assert anew == {"prompt/class/class_embedding/embeddings"}
+    assert new.num_classes == 7
+
+
+def test_more_blocks_begin_anew(tiny_model):
+    new = from_model(tiny_model, num_layers=3)
+    anew = set(weights_of(new)) - same_weights(new, tiny_model)
+    assert {path.split("/")[0] for path in anew} == {"block_2"}
+
+
+def test_edits_begin_anew_beside_the_rest(tiny_model):
+    new = from_model(tiny_model, edits=("inpaint", "denoise"))
+    assert same_weights(new, tiny_model) == set(weights_of(tiny_model))
+    added = set(weights_of(new)) - set(weights_of(tiny_model))
+    assert "prompt/edit/edit_embedding/embeddings" in added
+    assert all(path.startswith(("prompt/edit", "source_")) for path in added)
+
+
+def test_a_new_source_changes_nothing_at_first(tiny_model):
+    new = from_model(tiny_model, edits=("inpaint",))
+    inputs = {
+        "tokens": TOKENS,
+        "label": np.array([0, 2]),
+        "edit": np.array([1, 1]),
+    }
+    source = np.random.default_rng(0).integers(0, 256, (2, 4, 4, 2), "uint8")
+    np.testing.assert_array_equal(
+        new({**inputs, "source": source}), new(inputs)
+    )
+
+
+def test_without_a_caption_it_paints_as_before(tiny_unconditional):
+    new = from_model(tiny_unconditional, text_length=6)
+    text = np.zeros((2, 6), "int32")
+    np.testing.assert_allclose(
+        new({"tokens": TOKENS, "text": text}),
+        tiny_unconditional({"tokens": TOKENS}),
+        atol=1e-5,
+    )
+
+
+def test_new_model_may_compute_otherwise(tiny_model):
+    new = from_model(tiny_model, dropout=0.5, dtype="mixed_bfloat16")
+    assert new.compute_dtype == "bfloat16"
+    assert same_weights(new, tiny_model) == set(weights_of(tiny_model))
+
+
+def test_new_model_saves_whole(tiny_model, tmp_path):
+    new = from_model(tiny_model, edits=("inpaint",))
+    new.save(tmp_path / "new.keras")
+    loaded = keras.saving.load_model(tmp_path / "new.keras")
+    assert same_weights(loaded, new) == set(weights_of(new))
+
+
+def test_quantized_model_is_an_error(fresh_model):
+    fresh_model.quantize("int8")
+    with pytest.raises(ValueError, match="must not be quantized"):
+        from_model(fresh_model)

@@ -1,0 +1,193 @@
+"""Tests of readers of other programs' files."""
+
+import json
+import sys
+
+import numpy as np
+import original
+import pytest
+
+from keras_igpt.pretrained import tensor_files
+from keras_igpt.pretrained.tensor_files import Tensor
+
+
+def as_tensors(arrays):
+    return {k: Tensor(a.shape, lambda a=a: a) for k, a in arrays.items()}
+
+
+def write_raw(path, header, content=b""):
+    """A `.safetensors` file with any header."""
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + content)
+    return path
+
+
+@pytest.fixture
+def arrays():
+    generator = np.random.default_rng(0)
+    return {
+        "table": generator.normal(size=(3, 4)).astype("float32"),
+        "gain": np.arange(5, dtype="float32"),
+        "number": np.array(2.0, "float32"),
+    }
+
+
+@pytest.fixture
+def path(arrays, tmp_path):
+    path = tmp_path / "model.safetensors"
+    tensor_files.write_safetensors(path, as_tensors(arrays))
+    return path
+
+
+# === safetensors ===
+
+
+def test_what_is_written_is_read(path, arrays):
+    found = tensor_files.read_safetensors(path)
+    assert set(found) == set(arrays)
+    for name, tensor in found.items():
+        assert tensor.shape == arrays[name].shape
+        np.testing.assert_array_equal(tensor.read(), arrays[name])
+
+
+def test_safetensors_package_reads_what_is_written(path, arrays):
+    numpy = pytest.importorskip("safetensors.numpy")
+    for name, array in numpy.load_file(path).items():
+        np.testing.assert_array_equal(array, arrays[name])
+
+
+def test_bfloat16_is_read(tmp_path):
+    entry = {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}
+    content = np.array([0x3F80, 0xC000], "<u2").tobytes()
+    path = write_raw(tmp_path / "a.safetensors", {"x": entry}, content)
+    found = tensor_files.read_safetensors(path)["x"].read()
+    np.testing.assert_array_equal(found.astype("float32"), [1.0, -2.0])
+
+
+def test_nothing_is_read_before_it_is_asked_for(path):
+    found = tensor_files.read_safetensors(path)
+    path.unlink()
+    with pytest.raises(FileNotFoundError):
+        found["gain"].read()
+
+
+@pytest.mark.parametrize("count", [4, 20, -1])
+def test_file_that_ends_early_is_named(path, count):
+    path.write_bytes(path.read_bytes()[:count])
+    with pytest.raises(ValueError, match="must be a whole safetensors file"):
+        tensor_files.read_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]},
+        {"dtype": "F8", "shape": [4], "data_offsets": [0, 4]},
+        {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+    ],
+    ids=["wrong length", "unknown type", "behind the end"],
+)
+def test_header_that_lies_is_named(tmp_path, entry):
+    path = write_raw(tmp_path / "a.safetensors", {"x": entry}, bytes(4))
+    with pytest.raises(ValueError, match="which says it has x"):
+        tensor_files.read_safetensors(path)
+
+
+def test_failure_leaves_the_old_file(path):
+    before = path.read_bytes()
+
+    def fail():
+        raise OSError("No space left")
+
+    with pytest.raises(OSError, match="No space"):
+        tensor_files.write_safetensors(path, {"x": Tensor((2,), fail)})
+    assert path.read_bytes() == before
+
+
+# === Folders ===
+
+
+def test_parts_of_a_model_are_one(arrays, tmp_path):
+    files = {}
+    for i, (name, array) in enumerate(arrays.items()):
+        files[name] = f"model-{i}-of-3.safetensors"
+        tensor_files.write_safetensors(
+            tmp_path / files[name], as_tensors({name: array})
+        )
+    index = tmp_path / "model.safetensors.index.json"
+    index.write_text(json.dumps({"weight_map": files}))
+    found = tensor_files.read_folder(tmp_path)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(found[name].read(), array)
+
+
+def test_safetensors_comes_before_pytorch(path, tmp_path):
+    (tmp_path / "pytorch_model.bin").write_bytes(b"not looked at")
+    assert "gain" in tensor_files.read_folder(tmp_path)
+
+
+def test_empty_folder_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="which has neither"):
+        tensor_files.read_folder(tmp_path)
+
+
+# === PyTorch ===
+
+
+def test_without_pytorch_it_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(ImportError, match="PyTorch must be installed"):
+        tensor_files.read_torch(tmp_path / "pytorch_model.bin")
+
+
+def test_programs_in_pytorch_files_are_not_run(tmp_path):
+    torch = pytest.importorskip("torch")
+
+    class Stranger:
+        def __reduce__(self):
+            return (tmp_path.joinpath("ran").touch, ())
+
+    torch.save({"x": Stranger()}, tmp_path / "pytorch_model.bin")
+    with pytest.raises(ValueError, match="tensors alone"):
+        tensor_files.read_torch(tmp_path / "pytorch_model.bin")
+    assert not (tmp_path / "ran").exists()
+
+
+# === TensorFlow ===
+
+
+def test_tensorflow_variables_are_read(tmp_path):
+    variables = original.random_variables()
+    original.write_checkpoint(tmp_path, variables)
+    found = tensor_files.read_tensorflow(tmp_path / "model.ckpt-7")
+    assert set(found) == set(variables)
+    for name, array in variables.items():
+        assert found[name].shape == array.shape
+        np.testing.assert_array_equal(found[name].read(), array)
+
+
+# === Checks ===
+
+
+def test_complete_checkpoint_passes(arrays):
+    shapes = {name: array.shape for name, array in arrays.items()}
+    tensor_files.check_complete(as_tensors(arrays), shapes, "here")
+
+
+def test_all_faults_are_in_one_error(arrays):
+    shapes = {"table": (4, 3), "gain": (5,), "bias": (2,)}
+    with pytest.raises(ValueError) as error:
+        tensor_files.check_complete(as_tensors(arrays), shapes, "here")
+    text = str(error.value)
+    assert "missing: bias" in text and "extra: number" in text
+    assert "of another shape: table (3, 4) (not (4, 3))" in text
+
+
+def test_long_lists_are_cut():
+    shapes = {f"w{i}": () for i in range(10)}
+    with pytest.raises(ValueError, match="w7 and 2 more"):
+        tensor_files.check_complete({}, shapes, "here")
+
+
+def test_ignored_names_may_be_there(arrays):
+    tensor_files.check_complete(as_tensors(arrays), {}, "here", str.isalpha)

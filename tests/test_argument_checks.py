@@ -1,0 +1,55 @@
+"""Tests of checks of arguments."""
+
+import numpy as np
+import pytest
+
+from keras_igpt import argument_checks
+
+
+def test_what_is_right_passes():
+    argument_checks.check_positive("n", 1)
+    argument_checks.check_positive("n", np.int32(3))
+    argument_checks.check_not_negative("n", 0)
+    argument_checks.check_share("share", 0)
+    argument_checks.check_share("share", 1.0)
+    argument_checks.check_one_of("kind", "a", ("a", "b"))
+    argument_checks.check_suffix("--out", None, ".png")
+    argument_checks.check_suffix("--out", "folder/a.PNG", ".png")
+    argument_checks.check_width(24, 3, "rotary")
+    argument_checks.check_width(9, 3, "learned")
+
+
+@pytest.mark.parametrize("value", [0, -1, 1.0, "1", None])
+def test_check_positive_says_what_was_received(value):
+    with pytest.raises(ValueError, match=f"`n` must be .* n={value!r}"):
+        argument_checks.check_positive("n", value)
+
+
+@pytest.mark.parametrize("value", [-1, 1.0, None])
+def test_check_not_negative_says_what_was_received(value):
+    with pytest.raises(ValueError, match=f"0 or a positive int.*n={value!r}"):
+        argument_checks.check_not_negative("n", value)
+
+
+def test_check_one_of_names_all():
+    with pytest.raises(ValueError, match=r"\('a', 'b'\). Received: kind='c'"):
+        argument_checks.check_one_of("kind", "c", ("a", "b"))
+
+
+@pytest.mark.parametrize("value", [-0.1, 2, float("nan")])
+def test_check_share_says_what_was_received(value):
+    with pytest.raises(ValueError, match=f"from 0 to 1.*share={value!r}"):
+        argument_checks.check_share("share", value)
+
+
+def test_check_suffix_says_what_was_received():
+    with pytest.raises(ValueError, match=r"ends in .png.*'a.jpg'"):
+        argument_checks.check_suffix("--out", "a.jpg", ".png")
+
+
+@pytest.mark.parametrize(
+    ("width", "positions", "unit"), [(18, "rotary", 12), (10, "learned", 3)]
+)
+def test_check_width_names_its_unit(width, positions, unit):
+    with pytest.raises(ValueError, match=f"a multiple of {unit} "):
+        argument_checks.check_width(width, 3, positions)

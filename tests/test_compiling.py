@@ -1,0 +1,104 @@
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_igpt import compiling
+from keras_igpt.compiling import compile_function
+
+
+@pytest.fixture
+def layer():
+    layer = keras.layers.Dense(2)
+    layer.build((None, 3))
+    return layer
+
+
+@pytest.mark.parametrize("jit_compile", [True, False])
+def test_compiled_equals_plain(layer, jit_compile):
+    x = np.ones((4, 3), "float32")
+    run = compile_function(layer, lambda x: layer(x), jit_compile)
+    np.testing.assert_allclose(np.asarray(run(x)), layer(x), rtol=1e-6)
+
+
+def test_one_trace_serves_all_sizes(layer):
+    traces = []
+
+    def function(x, scales):
+        traces.append(1)
+        return layer(x) * scales["a"][:, None]
+
+    run = compile_function(layer, function)
+    for size in (1, 5, 2):
+        scales = {"a": np.ones(size, "float32")}
+        assert run(np.ones((size, 3), "float32"), scales).shape == (size, 2)
+    assert len(traces) == 1
+
+
+def test_threads_share_one_trace(layer):
+    traces = []
+
+    def function(x):
+        traces.append(1)
+        return layer(x)
+
+    run = compile_function(layer, function)
+    inputs = [np.full((i + 1, 3), i, "float32") for i in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        outputs = list(pool.map(run, inputs))
+    assert len(traces) == 1
+    for x, y in zip(inputs, outputs, strict=True):
+        np.testing.assert_allclose(np.asarray(y), layer(x), rtol=1e-6)
+
+
+def test_first_calls_side_by_side_raise_no_warning(layer):
+    messages = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = tf.get_logger()
+    logger.addHandler(handler)
+
+    def function(x):
+        time.sleep(0.2)  # all others have begun by then
+        return layer(x)
+
+    run = compile_function(layer, function)
+    inputs = [np.ones((i + 1, 3), "float32") for i in range(8)]
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(run, inputs))
+    finally:
+        logger.removeHandler(handler)
+    assert not messages
+
+
+def test_compiled_sees_new_weights(layer):
+    run = compile_function(layer, lambda x: layer(x))
+    x = np.ones((1, 3), "float32")
+    before = np.asarray(run(x))
+    layer.kernel.assign(layer.kernel * 2)
+    np.testing.assert_allclose(np.asarray(run(x)), 2 * before, rtol=1e-6)
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_put_writes_one_place(axis):
+    tensor = np.zeros((2, 3, 4), "float32")
+    part = np.ones([1 if i == axis else s for i, s in enumerate((2, 3, 4))])
+    found = np.asarray(compiling.put(tensor, part.astype("float32"), 1, axis))
+    assert np.take(found, 1, axis).all()
+    assert found.sum() == part.sum()
+
+
+@pytest.mark.parametrize("axis", [1, 2])
+def test_plain_operations_put_the_same(axis):
+    generator = np.random.default_rng(0)
+    tensor = generator.normal(size=(2, 3, 4)).astype("float32")
+    part = np.take(tensor, [2], axis) + 1
+    wanted = np.asarray(compiling.put(tensor, part, 0, axis))
+    with compiling.plain_operations():
+        found = np.asarray(compiling.put(tensor, part, 0, axis))
+    np.testing.assert_array_equal(found, wanted)

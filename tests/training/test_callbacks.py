@@ -1,0 +1,149 @@
+"""Tests of callbacks; `test_runs.py` tests what a run makes of them."""
+
+import sys
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from small_models import make_model, some_inputs
+
+import keras_igpt
+from keras_igpt.images.files import read_parameters
+from keras_igpt.training import callbacks
+from keras_igpt.training.batches import TokenBatches
+
+
+def kernel_of(weight):
+    """A copy of a weight."""
+    return keras.ops.convert_to_numpy(weight).copy()
+
+
+def fit(model, *extra, epochs=2):
+    batches = TokenBatches(some_inputs(model, 6), 3)
+    model.compile(keras.optimizers.Adam(1e-2))
+    model.fit(batches, epochs=epochs, verbose=0, callbacks=list(extra))
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_samples_are_painted_every_epoch(fresh_model, tmp_path):
+    fit(fresh_model, keras_igpt.SampleImages(tmp_path, labels=[0, 1]))
+    assert names(tmp_path) == ["step-0000002.png", "step-0000004.png"]
+    with Image.open(tmp_path / "step-0000002.png") as sheet:
+        assert sheet.size == (64 + 2 + 64, 64)
+
+
+def test_samples_are_painted_every_so_many_epochs(fresh_model, tmp_path):
+    fit(fresh_model, keras_igpt.SampleImages(tmp_path, every=2), epochs=3)
+    assert names(tmp_path) == ["step-0000004.png"]
+
+
+def test_samples_are_what_the_model_paints(fresh_model, tmp_path):
+    samples = keras_igpt.SampleImages(tmp_path, labels=[2], seed=4)
+    fit(fresh_model, samples, epochs=1)
+    wanted = fresh_model.generate(labels=[2], seed=4)[0, ..., 0]
+    shown = np.asarray(Image.open(tmp_path / "step-0000002.png"))
+    np.testing.assert_array_equal(shown[::16, ::16], wanted)
+
+
+def test_sheet_holds_the_figures_of_its_epoch(fresh_model, tmp_path):
+    fit(fresh_model, keras_igpt.SampleImages(tmp_path), epochs=1)
+    figures = read_parameters(tmp_path / "step-0000002.png")
+    assert figures["epoch"] == 1 and figures["step"] == 2
+    assert figures["bits_per_pixel"] > 0
+
+
+def test_every_must_be_positive(tmp_path):
+    with pytest.raises(ValueError, match="`every` must be"):
+        keras_igpt.SampleImages(tmp_path, every=0)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_samples_are_written_for_tensorboard(fresh_model, tmp_path):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing import event_accumulator
+
+    log_dir = tmp_path / "board"
+    samples = keras_igpt.SampleImages(tmp_path, log_dir=log_dir, num_images=4)
+    fit(fresh_model, samples, epochs=1)
+    events = event_accumulator.EventAccumulator(str(log_dir))
+    events.Reload()
+    assert events.Tags()["images"] or "samples" in events.Tags()["tensors"]
+
+
+def test_tensorboard_is_left_out_when_not_installed(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboard", None)
+    callbacks.write_tensorboard(tmp_path, 1, {"loss": 1.0})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_kerass_own_callbacks_write_figures(fresh_model, tmp_path):
+    log = tmp_path / "log.csv"
+    fit(fresh_model, keras.callbacks.CSVLogger(log))
+    lines = log.read_text().splitlines()
+    assert lines[0].startswith("epoch,") and "bits_per_pixel" in lines[0]
+    assert len(lines) == 3
+
+
+# Averaged weights
+
+
+def averaging_model():
+    """After two steps with `use_ema`, as they are within `fit`."""
+    model = make_model()
+    model.compile(keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5))
+    batch = TokenBatches(some_inputs(model, 6), 6)[0]
+    for _ in range(3):
+        model.train_on_batch(*batch)
+    return model
+
+
+def test_averages_stand_in_for_weights():
+    model = averaging_model()
+    own = kernel_of(model.head.kernel)
+    index = [w.path for w in model.trainable_variables].index(
+        model.head.kernel.path
+    )
+    average = kernel_of(model.optimizer._model_variables_moving_average[index])
+    with keras_igpt.averaged_weights(model) as are_averages:
+        assert are_averages
+        np.testing.assert_array_equal(kernel_of(model.head.kernel), average)
+    np.testing.assert_array_equal(kernel_of(model.head.kernel), own)
+    assert abs(own - average).max() > 1e-3
+
+
+def test_weights_come_back_after_an_error():
+    model = averaging_model()
+    own = kernel_of(model.head.kernel)
+    with pytest.raises(KeyboardInterrupt):
+        with keras_igpt.averaged_weights(model):
+            raise KeyboardInterrupt
+    np.testing.assert_array_equal(kernel_of(model.head.kernel), own)
+
+
+def test_without_averaging_weights_stay(fresh_model):
+    fresh_model.compile()
+    with keras_igpt.averaged_weights(fresh_model) as are_averages:
+        assert not are_averages
+
+
+def test_fit_leaves_the_average_in_the_saved_model(tmp_path):
+    model = make_model()
+    batches = TokenBatches(some_inputs(model, 6), 3)
+    model.compile(keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5))
+    seen = []
+
+    class Average(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            with keras_igpt.averaged_weights(self.model):
+                seen.append(kernel_of(self.model.head.kernel))
+
+    model.fit(batches, epochs=2, verbose=0, callbacks=[Average()])
+    model.save(tmp_path / "model.keras")
+    saved = keras_igpt.load(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        kernel_of(saved.head.kernel), seen[-1], rtol=1e-6
+    )
