@@ -3,12 +3,10 @@
 import numbers
 import pathlib
 
-import numpy as np
-
 
 def check_positive(name, value):
     """Refuses what is no int of at least 1."""
-    if not isinstance(value, (int, np.integer)) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ValueError(
             f"`{name}` must be a positive int. Received: {name}={value!r}."
         )
@@ -16,7 +14,7 @@ def check_positive(name, value):
 
 def check_not_negative(name, value):
     """Refuses what is no int of at least 0."""
-    if not isinstance(value, int) or value < 0:
+    if not is_whole(value) or value < 0:
         raise ValueError(
             f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
         )
@@ -61,10 +59,17 @@ def check_width(hidden_dim, num_heads, positions):
 
 
 def is_whole(value):
+    """Whether it is a whole number, of Python's or NumPy's."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
 def checked_image_size(image_size, optional=True):
+    """Tuple of height and width, from an int or a pair of them.
+
+    Args:
+        image_size: int, or tuple of two; or None.
+        optional: bool. Whether it may be None, which is returned then.
+    """
     if image_size is None and optional:
         return None
     size = (image_size,) * 2 if is_whole(image_size) else image_size
