@@ -41,7 +41,7 @@ def build(case, seed=0):
 
 
 def decoder(model, case):
-    """Paints whole pictures, or `tokens` cells after `prefix` known ones."""
+    """Generates whole images, or `tokens` cells after `prefix` known ones."""
     shape = model.head.kernel.shape
     # A new model's head is zero: nothing to choose the top k by.
     noise = np.random.default_rng(0).normal(size=shape)
@@ -57,12 +57,12 @@ def decoder(model, case):
             model.generate(num_images=batch, **settings)
             return
         first, last = request["prefix"], request["prefix"] + request["tokens"]
-        np.asarray(paint_part(model, known, first, last, **settings))
+        np.asarray(decode_part(model, known, first, last, **settings))
 
     return run
 
 
-def paint_part(model, tokens, first, last, **settings):
+def decode_part(model, tokens, first, last, **settings):
     """As `model.complete`, tokens in and out, stopping at cell `last`."""
     settings = generation_settings.check_settings(
         len(tokens), model.vocabulary_size, **settings
