@@ -31,6 +31,9 @@ def from_model(model, **changes):
             "Do give the model that it was made of."
         )
     config = {**model.get_config(), **changes, "tokenizer": model.tokenizer}
+    if "num_classes" in changes:
+        # Names are of the classes that there were.
+        config["class_names"] = changes.get("class_names", ())
     for name in ("name", "quantization"):
         config.pop(name, None)
     new = type(model)(**config)
