@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import keras
 import numpy as np
@@ -16,6 +17,11 @@ from small_models import make_model
 import keras_igpt
 from keras_igpt.models.config import ORIGINAL
 from keras_igpt.pretrained.openai import conversion
+from keras_igpt.pretrained.tensor_files import (
+    Tensor,
+    read_safetensors,
+    write_safetensors,
+)
 from keras_igpt.training.losses import TokenCrossentropy, token_nats
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "huggingface.npz"
@@ -124,8 +130,6 @@ def test_masks_that_old_files_hold_are_left_out(folder):
 
 def test_pytorch_file_gives_the_same(folder, tmp_path):
     torch = pytest.importorskip("torch")
-    from keras_igpt.pretrained.tensor_files import read_safetensors
-
     before = conversion.load(folder).get_weights()
     path = folder / "model.safetensors"
     state = {
@@ -149,6 +153,19 @@ def test_loaded_model_saves_and_loads(folder, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     tokens = {"tokens": np.zeros((1, 81), "int32")}
     np.testing.assert_array_equal(model(tokens), again(tokens))
+
+
+def test_little_is_in_memory_beside_the_model(tmp_path):
+    model = make_model(
+        num_classes=0, **{**ORIGINAL, "num_layers": 6, "hidden_dim": 256}
+    )
+    conversion.save(model, tmp_path / "new")
+    tracemalloc.start()
+    loaded = conversion.load(tmp_path / "new")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # TensorFlow's own copies, the weights, are not traced.
+    assert peak < 0.3 * 4 * loaded.count_params()
 
 
 # === OpenAI's checkpoints ===
@@ -237,8 +254,6 @@ def test_written_folder_gives_the_same_model(checkpoint, tmp_path):
 
 def test_written_files_are_those_that_were_read(folder, tmp_path):
     conversion.save(conversion.load(folder), tmp_path / "new")
-    from keras_igpt.pretrained.tensor_files import read_safetensors
-
     theirs, ours = (
         read_safetensors(place / "model.safetensors")
         for place in (folder, tmp_path / "new")
@@ -372,16 +387,9 @@ def test_published_logits_of_imagegpt_small():
 
 def add_tensor(folder, name, shape, without=None):
     """Rewrites a folder's weights with one more, or one less."""
-    from keras_igpt.pretrained.tensor_files import (
-        Tensor,
-        read_safetensors,
-        write_safetensors,
-    )
-
     path = folder / "model.safetensors"
     tensors = read_safetensors(path)
     tensors.pop(without, None)
-    tensors = {k: Tensor(v.shape, v.read) for k, v in tensors.items()}
     arrays = {k: v.read() for k, v in tensors.items()}
     tensors = {k: Tensor(a.shape, lambda a=a: a) for k, a in arrays.items()}
     if name:
