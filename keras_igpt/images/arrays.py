@@ -1,10 +1,14 @@
-"""Arrays of pixels: sizes, channels, and what images must be."""
+"""Arrays of pixels: sizes, channels, and what images must be.
 
-import keras
+Keras and TensorFlow load when they are used: plain arrays need neither.
+"""
+
+from collections.abc import Sized
+
 import numpy as np
-from keras import ops
 
-from keras_igpt.argument_checks import checked_image_size
+from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.argument_checks import checked_image_size, is_whole
 
 
 def resize(images, image_size):
@@ -112,6 +116,8 @@ def check_images(images, image_shape):
         images: what should be uint8 of shape `(batch, *image_shape)`.
         image_shape: tuple of three ints, height, width, channels.
     """
+    import keras
+
     shape = tuple(getattr(images, "shape", ()))
     # In graphs a size may be unknown.
     fits = (a in (b, None) for a, b in zip(shape[1:], image_shape))
@@ -131,6 +137,25 @@ def check_images(images, image_shape):
         )
 
 
+def as_batch(images: ArrayLike) -> Array:
+    """One image becomes a batch of one; a batch of images stays as it is."""
+    images = np.asarray(images)
+    return images[None] if images.ndim == 3 else images
+
+
+def slices(rows: int | Sized, size: int) -> list[slice]:
+    """Slices that walk over a long array, so many rows each.
+
+    Args:
+        rows: the array, or how many rows it has.
+        size: int. Rows of a slice; the last one may have fewer.
+    """
+    count = rows if is_whole(rows) else len(rows)
+    return [slice(i, min(i + size, count)) for i in range(0, count, size)]
+
+
 def normalized(images):
     """uint8 to float32 from -1 to 1."""
+    from keras import ops
+
     return ops.cast(images, "float32") / 127.5 - 1.0

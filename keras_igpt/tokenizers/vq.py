@@ -18,7 +18,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import check_images, normalized
+from keras_igpt.images.arrays import check_images, normalized, slices
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
     Autoencoder,
@@ -258,7 +258,8 @@ class VQTokenizer(keras.layers.Layer):
             `codes_used`, a share; `perplexity` of the codes.
         """
         tokens, psnr = [], []
-        for part in _parts(images):
+        for rows in slices(images, BATCH):
+            part = images[rows]
             tokens.append(ops.convert_to_numpy(self._encode(part)))
             painted = ops.convert_to_numpy(self.decode(tokens[-1]))
             psnr.append(metrics.psnr(part, painted))
@@ -290,17 +291,15 @@ class VQTokenizer(keras.layers.Layer):
         return vectors.reshape(-1, vectors.shape[-1])
 
     def _gather(self, dataset, seed):
-        """At most 20,000 pictures in one array, in a new order."""
-        parts, count = [], 0
-        for batch in data.batches(dataset, batch_size=BATCH):
+        """At most 20,000 images in one array, in a new order."""
+
+        def checked(batch):
             check_images(batch["image"], self.image_shape)
-            parts.append(batch["image"][: MAX_PICTURES - count])
-            count += len(parts[-1])
-            if count >= MAX_PICTURES:
-                break
-        pictures = np.concatenate(parts)
-        np.random.default_rng(seed).shuffle(pictures)
-        return pictures
+            return {"image": batch["image"]}
+
+        images = data.arrays(dataset, checked, MAX_PICTURES)["image"]
+        np.random.default_rng(seed).shuffle(images)
+        return images
 
     def _set_trainable(self, value):
         for part in (self, self.encoder, self.decoder, self.quantizer):
@@ -365,10 +364,6 @@ def _share(budget, share):
     """A part of a budget of epochs or minutes."""
     spans = {key: budget[key] for key in ("epochs", "minutes")}
     return {**budget, **{k: v and v * share for k, v in spans.items()}}
-
-
-def _parts(images):
-    return [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
 
 
 def _checked_size(image_size, cell_size):
