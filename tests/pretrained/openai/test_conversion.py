@@ -108,8 +108,8 @@ def test_greedy_continuation_is_that_of_transformers(golden):
     tokens = np.zeros((1, 81), "int32")
     tokens[:, : written.shape[1]] = written
     images = np.asarray(model.tokenizer.decode(tokens))
-    painted = model.complete(images, keep_rows=1, temperature=0.0)
-    found = np.asarray(model.tokenizer.encode(painted))
+    generated = model.complete(images, keep_rows=1, temperature=0.0)
+    found = np.asarray(model.tokenizer.encode(generated))
     np.testing.assert_array_equal(found[:, : written.shape[1]], written)
 
 
@@ -358,7 +358,7 @@ def test_transformers_loads_what_is_written(checkpoint, tmp_path, case):
 def test_published_logits_of_imagegpt_small():
     """Opt-in: a folder with openai/imagegpt-small and 000000039769.png.
 
-    The values are those that transformers' own tests hold for the picture of
+    The values are those that transformers' own tests hold for the image of
     that name in COCO.
     """
     folder = os.environ.get("KERAS_IGPT_IMAGEGPT_SMALL")
@@ -366,10 +366,10 @@ def test_published_logits_of_imagegpt_small():
         pytest.skip("KERAS_IGPT_IMAGEGPT_SMALL is not set")
     from PIL import Image
 
-    picture = Image.open(pathlib.Path(folder) / "000000039769.png")
-    picture = picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+    image = Image.open(pathlib.Path(folder) / "000000039769.png")
+    image = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
     model = conversion.load(folder)
-    tokens = model.tokenizer.encode(np.asarray(picture)[None])
+    tokens = model.tokenizer.encode(np.asarray(image)[None])
     logits = np.asarray(model({"tokens": tokens}, start=False))
     assert logits.shape == (1, 1024, 512)
     expected = [
@@ -463,7 +463,7 @@ def test_configurations_that_differ_are_named(folder, changes):
 
 def test_missing_palette_is_named(folder):
     (folder / "preprocessor_config.json").unlink()
-    with pytest.raises(ValueError, match="Do give `palette`"):
+    with pytest.raises(ValueError, match="Pass `palette`"):
         conversion.load(folder)
 
 
@@ -488,6 +488,11 @@ def test_image_size_that_does_not_fit_is_named(folder):
         3,
         27,
     )
+
+
+def test_image_size_may_be_a_numpy_int(folder):
+    model = conversion.load(folder, image_size=np.int64(9))
+    assert model.tokenizer.image_size == (9, 9)
 
 
 def test_folder_without_weights_is_named(folder):
