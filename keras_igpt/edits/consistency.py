@@ -6,7 +6,11 @@ graph that is served keeps the same promises.
 Axes: B pictures, C channels.
 """
 
+from collections.abc import Callable
+
 from keras import ops
+
+from keras_igpt.annotations import Tensor
 
 # Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
@@ -20,7 +24,7 @@ ROUNDS = 0.49
 # === Sources ===
 
 
-def hidden(images, masks):
+def hidden(images: Tensor, masks: Tensor | None) -> Tensor:
     """The source of pictures that masks `(B, height, width)` hide in part.
 
     Returns:
@@ -33,7 +37,7 @@ def hidden(images, masks):
     return ops.concatenate([shown, known], axis=-1)
 
 
-def known_everywhere(images):
+def known_everywhere(images: Tensor) -> Tensor:
     """The source of pictures of which every pixel is known."""
     known = ops.full_like(images[..., :1], 255, dtype="uint8")
     return ops.concatenate([images, known], axis=-1)
@@ -42,23 +46,23 @@ def known_everywhere(images):
 # === Measures ===
 
 
-def luma(images):
+def luma(images: Tensor) -> Tensor:
     """uint8 tensor `(B, height, width, 1)` of RGB pictures."""
     return rounded(exact_luma(images))
 
 
-def exact_luma(images):
+def exact_luma(images: Tensor) -> Tensor:
     """The same before it is rounded, float32."""
     parts = ops.cast(images, "float32") * ops.convert_to_tensor(LUMA, "float32")
     return ops.sum(parts, axis=-1, keepdims=True)
 
 
-def shrunk(images, factor):
+def shrunk(images: Tensor, factor: int) -> Tensor:
     """uint8 pictures shrunk by areas."""
     return rounded(block_mean(images, factor))
 
 
-def block_mean(images, factor):
+def block_mean(images: Tensor, factor: int) -> Tensor:
     """Means of blocks of `factor` x `factor` pixels, float32."""
     height, width, channels = images.shape[1:]
     blocks = ops.reshape(
@@ -68,12 +72,12 @@ def block_mean(images, factor):
     return ops.mean(blocks, axis=(2, 4))
 
 
-def repeated(x, factor):
+def repeated(x: Tensor, factor: int) -> Tensor:
     """Pictures with every pixel repeated in both directions."""
     return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2)
 
 
-def rounded(x):
+def rounded(x: Tensor) -> Tensor:
     """Levels as uint8."""
     return ops.cast(ops.round(x), "uint8")
 
@@ -81,7 +85,12 @@ def rounded(x):
 # === Agreement ===
 
 
-def shifted(painted, wanted, measure, spread=lambda shift: shift):
+def shifted(
+    painted: Tensor,
+    wanted: Tensor,
+    measure: Callable[[Tensor], Tensor],
+    spread: Callable[[Tensor], Tensor] = lambda shift: shift,
+) -> Tensor:
     """Shifts levels, clipped to 0 … 255, until a mean of them is as wanted.
 
     The mean grows with the shift, which is found by bisection. What rounds

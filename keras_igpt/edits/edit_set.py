@@ -1,8 +1,11 @@
 """The edits of a model: their numbers, and training pictures for them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from keras_igpt.edits.kinds import EDITS
+from keras_igpt.annotations import Array, Tensor
+from keras_igpt.edits.kinds import EDITS, Edit
 
 # Other names for what a mask is good for.
 ALIASES = {"outpaint": "inpaint", "replace": "inpaint"}
@@ -22,7 +25,9 @@ class EditSet:
     # make of a picture is often said in words.
     silent = 0.5
 
-    def __init__(self, names, image_shape):
+    def __init__(
+        self, names: Sequence[str], image_shape: tuple[int, int, int]
+    ) -> None:
         self.names = tuple(names)
         self.image_shape = tuple(image_shape)
         for name in self.names:
@@ -33,7 +38,7 @@ class EditSet:
     def __len__(self):
         return len(self.names)
 
-    def find(self, name, style=None):
+    def find(self, name: str, style: str | None = None) -> tuple[Edit, int]:
         """An edit and its number; "outpaint" and "replace" are "inpaint".
 
         A single style need not be named.
@@ -62,13 +67,13 @@ class EditSet:
         return EDITS[name.split("/")[0]], 1 + self.names.index(full)
 
     @property
-    def columns(self):
+    def columns(self) -> list[str]:
         """What training needs of each picture, beside its tokens."""
         if any(self._of_pairs):
             return ["image", "other", "pair"]
         return ["image"] if self.names else []
 
-    def column(self, name, batch):
+    def column(self, name: str, batch: int | Tensor) -> Array:
         """An array of one of `columns`, from a batch of data."""
         if name == "image":
             return batch["image"]
@@ -86,7 +91,13 @@ class EditSet:
             styles = [None] * count
         return np.array([self.find("restyle", s)[1] for s in styles], "int32")
 
-    def draw(self, inputs, generator, nulls=None, share=0.5):
+    def draw(
+        self,
+        inputs: dict[str, Array],
+        generator: np.random.Generator,
+        nulls: dict[str, Array] | None = None,
+        share: float = 0.5,
+    ) -> dict[str, Array]:
         """Draws an edit for each training picture, and hides accordingly.
 
         Args:

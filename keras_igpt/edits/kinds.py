@@ -14,6 +14,7 @@ import io
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 from keras_igpt.edits.consistency import (
     block_mean,
     exact_luma,
@@ -38,7 +39,7 @@ class Edit(abc.ABC):
     needs_masks = False
 
     @abc.abstractmethod
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Draws what a model is to know of training pictures.
 
         Args:
@@ -49,7 +50,9 @@ class Edit(abc.ABC):
             uint8 array of shape `(B, height, width, C + 1)`, a source.
         """
 
-    def fit(self, images, masks, image_size):
+    def fit(
+        self, images: Tensor, masks: Tensor | None, image_size: tuple[int, int]
+    ) -> tuple[Array, Array | None]:
         """Brings what a user gives to the model's size.
 
         Args:
@@ -67,7 +70,12 @@ class Edit(abc.ABC):
             return arrays.resize(images, image_size), None
         return fit_around(images, masks, image_size)
 
-    def source(self, images, image_shape, masks=None):
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
         """What is known of pictures that a user gives.
 
         Args:
@@ -83,7 +91,9 @@ class Edit(abc.ABC):
         check_images(images, image_shape)
         return known_everywhere(images)
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, painted: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Puts back what must not change: here what is not masked.
 
         Args:
@@ -109,12 +119,17 @@ class Inpaint(Edit):
     takes_masks = True
     needs_masks = True
 
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Hides boxes, strokes, a border or a side of each picture."""
         masks = [random_mask(images.shape[1:3], generator) for _ in images]
         return np.asarray(hidden(images, np.stack(masks)))
 
-    def source(self, images, image_shape, masks):
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None,
+    ) -> Tensor:
         """Shows what the masks do not hide."""
         check_images(images, image_shape)
         return hidden(images, masks)
@@ -129,7 +144,7 @@ class Upscale(Edit):
     name = "upscale"
     factors = (2, 4)
 
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Shrinks by one of the factors."""
         height, width = images.shape[1:3]
         fit = [f for f in self.factors if height % f == width % f == 0]
@@ -140,11 +155,18 @@ class Upscale(Edit):
             coarse[some] = repeated(shrunk(images[some], factor), factor)
         return np.asarray(known_everywhere(coarse))
 
-    def fit(self, images, masks, image_size):
+    def fit(
+        self, images: Tensor, masks: Tensor | None, image_size: tuple[int, int]
+    ) -> tuple[Array, Array | None]:
         """Leaves pictures as they are: their size says how much to enlarge."""
         return images, masks
 
-    def source(self, images, image_shape, masks=None):
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
         """Repeats pixels of pictures a half or a quarter as large."""
         height, width, channels = image_shape
         factor = height // max(images.shape[1], 1)
@@ -162,7 +184,9 @@ class Upscale(Edit):
             )
         return known_everywhere(repeated(images, factor))
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, painted: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Shifts each block of pixels until its mean is the pixel given."""
         factor = painted.shape[1] // images.shape[1]
         return shifted(
@@ -178,11 +202,18 @@ class Colorize(Edit):
 
     name = "colorize"
 
-    def hide(self, images, generator=None):
+    def hide(
+        self, images: Tensor, generator: np.random.Generator = None
+    ) -> Array:
         """Shows the luma, in all channels."""
         return np.asarray(self._grey(images))
 
-    def source(self, images, image_shape, masks=None):
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
         """Takes grey pictures, and the luma of others."""
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
@@ -192,7 +223,9 @@ class Colorize(Edit):
     def _grey(self, images):
         return known_everywhere(ops.repeat(luma(images), 3, axis=-1))
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, painted: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Shifts the channels of each pixel until its luma is right."""
         wanted = images if images.shape[-1] == 1 else luma(images)
         return shifted(painted, wanted, exact_luma)
@@ -207,7 +240,7 @@ class Denoise(Edit):
     noise = (8.0, 48.0)
     quality = (8, 40)
 
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Adds noise, compresses, or both."""
         damaged = np.empty_like(images)
         for i, image in enumerate(images):
@@ -229,7 +262,9 @@ class Restyle(Edit):
     name = "restyle"
     takes_masks = True
 
-    def hide(self, images, generator=None):
+    def hide(
+        self, images: Tensor, generator: np.random.Generator = None
+    ) -> Array:
         """Shows the other pictures of the pairs."""
         return np.asarray(known_everywhere(images))
 
@@ -240,7 +275,7 @@ EDITS = {
 }
 
 
-def compressed(image, quality):
+def compressed(image: Array, quality: int) -> Array:
     """A picture `(height, width, C)` after JPEG compression."""
     from PIL import Image
 

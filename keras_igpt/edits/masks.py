@@ -5,8 +5,12 @@ import warnings
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 
-def checked_masks(masks, images, taken, needed):
+
+def checked_masks(
+    masks: Tensor | None, images: Tensor, taken: bool, needed: bool
+) -> Array | None:
     """Masks as a user gives them, as bool `(B, height, width)`.
 
     Args:
@@ -49,7 +53,7 @@ def checked_masks(masks, images, taken, needed):
     return np.broadcast_to(array, images.shape[:3])
 
 
-def cells_with(masks, grid_size):
+def cells_with(masks: Tensor | None, grid_size: tuple[int, int]) -> Tensor:
     """Cells of which any pixel is True, bool tensor `(B, N)`.
 
     Args:
@@ -61,7 +65,7 @@ def cells_with(masks, grid_size):
     return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
 
 
-def random_mask(size, generator):
+def random_mask(size: tuple[int, int], generator: np.random.Generator) -> Array:
     """What to hide of a picture, bool `(height, width)`."""
     kind = generator.integers(4)
     return (_boxes, _strokes, _border, _half)[kind](size, generator)

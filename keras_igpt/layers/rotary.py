@@ -5,8 +5,15 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 
-def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
+
+def rotary_angles(
+    grid_size: tuple[int, int],
+    head_dim: int,
+    prompt_length: int = 0,
+    base: float = 100.0,
+) -> Array:
     """Angles that turn queries and keys by their cell's row and column.
 
     The first half of the frequencies turns with the row, the second with the
@@ -35,7 +42,7 @@ def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
     return angles.astype("float32")
 
 
-def rotate(x, angles):
+def rotate(x: Tensor, angles: Tensor | None) -> Tensor:
     """Turns each pair `(x[i], x[i + D/2])` by its angle.
 
     Args:

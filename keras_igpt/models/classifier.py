@@ -12,6 +12,7 @@ from keras import ops
 from keras_igpt import data
 from keras_igpt.annotations import Tensor
 from keras_igpt.argument_checks import check_positive
+from keras_igpt.layers.primitives import zero_dense
 from keras_igpt.models import linear_probe
 from keras_igpt.models.network import ImageGPTNetwork
 from keras_igpt.models.token_model import TokenModel
@@ -81,11 +82,8 @@ class ImageGPTClassifier(TokenModel):
         self.generative_weight = generative_weight
         if not generative_weight:
             backbone.head.trainable = False  # Nothing asks it.
-        self.head = keras.layers.Dense(
-            num_classes,
-            kernel_initializer="zeros",
-            dtype=self.dtype_policy,
-            name="head",
+        self.head = zero_dense(
+            num_classes, self.dtype_policy, "head", use_bias=True
         )
         self.build()
 

@@ -15,7 +15,7 @@ from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.embedding import CellEmbedding
-from keras_igpt.layers.primitives import norm
+from keras_igpt.layers.primitives import norm, zero_dense
 from keras_igpt.layers.rotary import rotary_angles
 from keras_igpt.layers.source_encoder import SourceEncoder
 from keras_igpt.models.token_model import TokenModel
@@ -70,13 +70,7 @@ class ImageGPTNetwork(TokenModel):
             self._new_block(number) for number in range(config["num_layers"])
         ]
         self.final_norm = norm(self.dtype_policy, "final_norm")
-        self.head = keras.layers.Dense(
-            self.vocabulary_size,
-            use_bias=False,
-            kernel_initializer="zeros",
-            dtype=self.dtype_policy,
-            name="head",
-        )
+        self.head = zero_dense(self.vocabulary_size, self.dtype_policy, "head")
         self.angles = self._new_angles()
 
         self.build()

@@ -12,7 +12,7 @@ from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.argument_checks import checked_image_size
-from keras_igpt.compiling import compile_function
+from keras_igpt.compiling import CompiledFunction
 from keras_igpt.images.arrays import check_images, slices
 
 # Pixels encoded or decoded at once: 256 images of 64x64.
@@ -142,8 +142,8 @@ class ImageTokenizer(keras.layers.Layer):
 
     @functools.cached_property
     def _encode_batch(self):
-        return compile_function(self, self._encode)
+        return CompiledFunction(self, self._encode)
 
     @functools.cached_property
     def _decode_batch(self):
-        return compile_function(self, self._decode)
+        return CompiledFunction(self, self._decode)
