@@ -25,7 +25,7 @@ from keras_igpt.argument_checks import (
     check_positive,
 )
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import check_images, normalized, slices
+from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
     Autoencoder,
@@ -211,7 +211,7 @@ class VQTokenizer(ImageTokenizer):
 
     def _encode(self, images):
         """The numbers of the codes of cells."""
-        vectors = self.encoder(normalized(images))  # (B, h, w, D)
+        vectors = self.encoder(to_floats(images))  # (B, h, w, D)
         vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
         numbers = self.quantizer.numbers(vectors)
         return ops.reshape(numbers, (-1, math.prod(self.grid_size)))
@@ -220,9 +220,7 @@ class VQTokenizer(ImageTokenizer):
         """What the decoder makes of the codes of numbers."""
         codes = self.quantizer.codes(tokens)  # (B, h w, D)
         grid = (-1, *self.grid_size, self.quantizer.code_dim)
-        images = self.decoder(ops.reshape(codes, grid))
-        images = ops.round(127.5 * (images + 1))
-        return ops.cast(ops.clip(images, 0, 255), "uint8")
+        return to_pixels(self.decoder(ops.reshape(codes, grid)))
 
     def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
@@ -264,7 +262,7 @@ class VQTokenizer(ImageTokenizer):
 
     def _vectors(self, pictures):
         """What the encoder makes of some cells, float32 `(M, D)`."""
-        pictures = normalized(pictures[:START_PICTURES])
+        pictures = to_floats(pictures[:START_PICTURES])
         vectors = ops.convert_to_numpy(self.encoder(pictures))
         return vectors.reshape(-1, vectors.shape[-1])
 
