@@ -37,7 +37,7 @@ from keras_igpt.tokenizers.autoencoder import (
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training.callbacks import BudgetBar
-from keras_igpt.training.schedule import TrainingBudget
+from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 # Pictures that `adapt` keeps in memory; more teach the codebook little.
 MAX_PICTURES = 20_000
@@ -201,13 +201,11 @@ class VQTokenizer(ImageTokenizer):
             ReconstructionLoss(),
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        callbacks = [budget]
+        bar = None
         if verbose:
             what = "tokenizer, codes" if quantized else "tokenizer, pixels"
-            callbacks.append(_Figures(self, what, shown, budget))
-        # The budget ends it, if it is one of minutes.
-        epochs = math.ceil(budget.epochs or 1_000_000)
-        trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+            bar = _Figures(self, what, shown, budget)
+        fit_within(trainer, batches, budget, bar=bar)
 
     def _encode(self, images):
         """The numbers of the codes of cells."""
