@@ -1,9 +1,9 @@
-"""What is known of a picture, and how painted ones are made to agree.
+"""What is known of an image, and how generated images are made to agree.
 
-All of it is `keras.ops` on tensors or arrays of uint8 pictures, so that a
+All of it is `keras.ops` on tensors or arrays of uint8 images, so that a
 graph that is served keeps the same promises.
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from keras import ops
 
 from keras_igpt.annotations import Tensor
+from keras_igpt.images import arrays
 
 # Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
@@ -25,7 +26,7 @@ ROUNDS = 0.49
 
 
 def hidden(images: Tensor, masks: Tensor | None) -> Tensor:
-    """The source of pictures that masks `(B, height, width)` hide in part.
+    """The source of images that masks `(B, height, width)` hide in part.
 
     Returns:
         uint8 tensor of shape `(B, height, width, C + 1)`.
@@ -38,7 +39,7 @@ def hidden(images: Tensor, masks: Tensor | None) -> Tensor:
 
 
 def known_everywhere(images: Tensor) -> Tensor:
-    """The source of pictures of which every pixel is known."""
+    """The source of images of which every pixel is known."""
     known = ops.full_like(images[..., :1], 255, dtype="uint8")
     return ops.concatenate([images, known], axis=-1)
 
@@ -47,18 +48,18 @@ def known_everywhere(images: Tensor) -> Tensor:
 
 
 def luma(images: Tensor) -> Tensor:
-    """uint8 tensor `(B, height, width, 1)` of RGB pictures."""
-    return rounded(exact_luma(images))
+    """uint8 tensor `(B, height, width, 1)` of RGB images."""
+    return ops.cast(arrays.luma(ops.cast(images, "int32")), "uint8")
 
 
 def exact_luma(images: Tensor) -> Tensor:
-    """The same before it is rounded, float32."""
+    """float32 luma that is not rounded: it grows with every channel."""
     parts = ops.cast(images, "float32") * ops.convert_to_tensor(LUMA, "float32")
     return ops.sum(parts, axis=-1, keepdims=True)
 
 
 def shrunk(images: Tensor, factor: int) -> Tensor:
-    """uint8 pictures shrunk by areas."""
+    """uint8 images shrunk by areas."""
     return rounded(block_mean(images, factor))
 
 
@@ -73,7 +74,7 @@ def block_mean(images: Tensor, factor: int) -> Tensor:
 
 
 def repeated(x: Tensor, factor: int) -> Tensor:
-    """Pictures with every pixel repeated in both directions."""
+    """Images with every pixel repeated in both directions."""
     return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2)
 
 
@@ -86,7 +87,7 @@ def rounded(x: Tensor) -> Tensor:
 
 
 def shifted(
-    painted: Tensor,
+    generated: Tensor,
     wanted: Tensor,
     measure: Callable[[Tensor], Tensor],
     spread: Callable[[Tensor], Tensor] = lambda shift: shift,
@@ -97,20 +98,20 @@ def shifted(
     to what is wanted already is not shifted.
 
     Args:
-        painted: uint8 tensor of shape `(B, height, width, C)`.
+        generated: uint8 tensor of shape `(B, height, width, C)`.
         wanted: uint8 tensor, what `measure` is to give.
-        measure: function of a float tensor of the shape of `painted`.
+        measure: function of a float tensor of the shape of `generated`.
         spread: function of shifts, of the shape of `wanted`, to the pixels.
 
     Returns:
-        uint8 tensor of the shape of `painted`.
+        uint8 tensor of the shape of `generated`.
     """
-    painted = ops.cast(painted, "float32")
+    generated = ops.cast(generated, "float32")
     wanted = ops.cast(wanted, "float32")
-    aim = ops.clip(measure(painted), wanted - ROUNDS, wanted + ROUNDS)
+    aim = ops.clip(measure(generated), wanted - ROUNDS, wanted + ROUNDS)
 
     def shift(levels):
-        return ops.clip(painted + spread(levels), 0, 255)
+        return ops.clip(generated + spread(levels), 0, 255)
 
     def halve(low, high):
         middle = (low + high) / 2

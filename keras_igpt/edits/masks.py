@@ -1,4 +1,4 @@
-"""Masks: what to paint anew, as users give it and as training draws it."""
+"""Masks: what to generate anew, as users give it and as training draws it."""
 
 import warnings
 
@@ -25,7 +25,7 @@ def checked_masks(
         rule = "given for this edit" if needed else "None for this edit"
         raise ValueError(
             f"`masks` must be {rule}. Received: masks={masks!r}. "
-            "Do use edit='inpaint' with masks, True where to paint."
+            "Use edit='inpaint' with masks, True where to generate."
         )
     if masks is None:
         return None
@@ -34,7 +34,7 @@ def checked_masks(
         array = array[..., 0]
     if array.shape not in (images.shape[:3], images.shape[1:3]):
         raise ValueError(
-            f"`masks` must have the pictures' shape {images.shape[1:3]}, one "
+            f"`masks` must have the images' shape {images.shape[1:3]}, one "
             f"for all or one each. Received: masks of shape {array.shape} "
             f"for images of shape {images.shape}."
         )
@@ -48,7 +48,7 @@ def checked_masks(
         array = array > (0.5 if largest <= 1 else 127)
     if not array.any():
         warnings.warn(
-            "`masks` is empty: the pictures stay as they are.", stacklevel=3
+            "`masks` is empty: the images stay as they are.", stacklevel=3
         )
     return np.broadcast_to(array, images.shape[:3])
 
@@ -66,7 +66,7 @@ def cells_with(masks: Tensor | None, grid_size: tuple[int, int]) -> Tensor:
 
 
 def random_mask(size: tuple[int, int], generator: np.random.Generator) -> Array:
-    """What to hide of a picture, bool `(height, width)`."""
+    """What to hide of an image, bool `(height, width)`."""
     kind = generator.integers(4)
     return (_boxes, _strokes, _border, _half)[kind](size, generator)
 
@@ -111,7 +111,7 @@ def _border(size, generator):
 
 
 def _half(size, generator):
-    """One side, a third to two thirds of the picture."""
+    """One side, a third to two thirds of the image."""
     mask = np.zeros(size, bool)
     axis = generator.integers(2)
     depth = round(size[axis] * generator.uniform(0.33, 0.67))

@@ -1,7 +1,7 @@
 """Logits and one uniform number in, one token out.
 
-Every picture has numbers of its own that decide it. They are hashed from its
-seed, so that a picture does not depend on the batch it shares; a token is
+Every image has numbers of its own that decide it. They are hashed from its
+seed, so that an image does not depend on the batch it shares; a token is
 drawn by the inverse of the cumulative distribution.
 
 Axes: B batch, V vocabulary.

@@ -17,9 +17,9 @@ def rotary_angles(
     """Angles that turn queries and keys by their cell's row and column.
 
     The first half of the frequencies turns with the row, the second with the
-    column. The prompt stands above the picture's first column, a row for
+    column. The prompt stands above the image's first column, a row for
     each position: so a caption's letters know their distances, and cells
-    see all of it from their own column. `base` is small because a picture's
+    see all of it from their own column. `base` is small because an image's
     sides are tens of cells long, not thousands.
 
     Args:

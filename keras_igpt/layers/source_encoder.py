@@ -1,6 +1,6 @@
-"""What is known of a picture, as a vector for each of its cells.
+"""What is known of an image, as a vector for each of its cells.
 
-Axes: B pictures, h and w rows and columns of cells, N = h w, C channels,
+Axes: B images, h and w rows and columns of cells, N = h w, C channels,
 d width of the model.
 """
 
@@ -20,13 +20,13 @@ from keras_igpt.layers.rotary import rotary_angles
 class SourceEncoder(keras.layers.Layer):
     """A small Transformer in which all cells see each other.
 
-    Its vectors are added where the model is about to paint a cell: so every
-    cell is painted knowing what stands to its right and below.
+    Its vectors are added where the model is about to write a cell: so every
+    cell is written knowing what stands to its right and below.
 
     Args:
         grid_size: tuple of two ints, h and w.
         cell_size: tuple of two ints, pixels that a cell is high and wide.
-        channels: int. C, of pictures.
+        channels: int. C, of images.
         hidden_dim: int. d.
         num_heads: int. Of the model; it has half of them, as wide.
         num_layers: int.
@@ -69,7 +69,7 @@ class SourceEncoder(keras.layers.Layer):
             for i in range(num_layers)
         ]
         self.final_norm = norm(dtype, "final_norm")
-        # Zeros: at first a model paints as if nothing were known.
+        # Zeros: at first a model generates as if nothing were known.
         self.output_projection = keras.layers.Dense(
             hidden_dim,
             use_bias=False,
@@ -99,7 +99,7 @@ class SourceEncoder(keras.layers.Layer):
             training: bool.
 
         Returns:
-            float tensor of shape `(B, N, d)`; zeros for pictures of which
+            float tensor of shape `(B, N, d)`; zeros for images of which
             nothing is known.
         """
         known = ops.cast(source[..., -1:], self.compute_dtype) / 255

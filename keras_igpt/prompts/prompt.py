@@ -1,4 +1,4 @@
-"""What is asked of the model, as vectors in front of the picture's cells.
+"""What is asked of the model, as vectors in front of the image's cells.
 
 A prompt is read as a whole (prefix language model). Each part has a *null*
 that stands for "nothing asked". Training replaces a part by its null now and
@@ -94,7 +94,7 @@ class ClassPrompt(keras.layers.Layer):
 class TextPrompt(keras.layers.Layer):
     """A caption, byte by byte: any language, any spelling, no vocabulary.
 
-    Bytes between quotation marks, of words to be painted, also know how far
+    Bytes between quotation marks, of words to be generated, also know how far
     they are from both marks (`quoted_slots`); the others, which are read as
     words, also know the bytes before them (`hashed_ngrams`). Byte 0 fills
     captions up; nobody looks at it. A caption of nothing else is the null.

@@ -14,8 +14,9 @@ from keras import ops
 from keras_igpt import data
 from keras_igpt.annotations import ArrayLike
 from keras_igpt.argument_checks import check_at_least
-from keras_igpt.images.arrays import check_images
+from keras_igpt.images.arrays import check_images, to_floats, to_pixels
 from keras_igpt.tokenizers.base import ImageTokenizer
+from keras_igpt.tokenizers.quantizers import k_means
 
 # Pixels compared with the whole palette at once: 512 colours x 16,384 pixels
 # x 4 bytes are 32 MiB, whatever the size of the pictures.
@@ -84,8 +85,6 @@ class PaletteTokenizer(ImageTokenizer):
         """
         if self.channels == 1:
             return self
-        from sklearn.cluster import MiniBatchKMeans
-
         pixels = self._sample_pixels(dataset, np.random.default_rng(seed))
         distinct = len(np.unique(pixels, axis=0))
         if distinct < self.num_colors:
@@ -95,10 +94,8 @@ class PaletteTokenizer(ImageTokenizer):
                 f"pictures with {distinct} colours. "
                 f"Do use num_colors={distinct} or fewer."
             )
-        search = MiniBatchKMeans(
-            self.num_colors, batch_size=8192, n_init=1, random_state=seed
-        ).fit(pixels / 127.5 - 1.0)
-        self.codebook.assign(search.cluster_centers_.astype("float32"))
+        pixels = to_floats(pixels, "float64")
+        self.codebook.assign(k_means(pixels, self.num_colors, 8192, seed))
         self.adapted = True
         return self
 
@@ -134,8 +131,7 @@ class PaletteTokenizer(ImageTokenizer):
 
     def _decode(self, tokens):
         """The colours of numbers."""
-        colors = ops.round(127.5 * (ops.convert_to_tensor(self.codebook) + 1))
-        colors = ops.cast(ops.clip(colors, 0, 255), "uint8")
+        colors = to_pixels(ops.convert_to_tensor(self.codebook))
         images = ops.take(colors, tokens, axis=0)
         return ops.reshape(images, (-1, *self.image_shape))
 
@@ -152,7 +148,7 @@ class PaletteTokenizer(ImageTokenizer):
         }
 
     def _nearest(self, pixels):
-        pixels = ops.cast(pixels, "float32") / 127.5 - 1.0  # (BLOCK, channels)
+        pixels = to_floats(pixels)  # (BLOCK, channels)
         codebook = ops.convert_to_tensor(self.codebook)
         # |pixel - color|^2 without the term that all colours share.
         distance = ops.sum(codebook**2, axis=-1) - 2 * ops.matmul(

@@ -25,7 +25,7 @@ from keras_igpt.argument_checks import (
     check_positive,
 )
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import check_images, normalized, slices
+from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
     Autoencoder,
@@ -37,7 +37,7 @@ from keras_igpt.tokenizers.autoencoder import (
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training.callbacks import BudgetBar
-from keras_igpt.training.schedule import TrainingBudget
+from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 # Pictures that `adapt` keeps in memory; more teach the codebook little.
 MAX_PICTURES = 20_000
@@ -201,17 +201,15 @@ class VQTokenizer(ImageTokenizer):
             ReconstructionLoss(),
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        callbacks = [budget]
+        bar = None
         if verbose:
             what = "tokenizer, codes" if quantized else "tokenizer, pixels"
-            callbacks.append(_Figures(self, what, shown, budget))
-        # The budget ends it, if it is one of minutes.
-        epochs = math.ceil(budget.epochs or 1_000_000)
-        trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+            bar = _Figures(self, what, shown, budget)
+        fit_within(trainer, batches, budget, bar=bar)
 
     def _encode(self, images):
         """The numbers of the codes of cells."""
-        vectors = self.encoder(normalized(images))  # (B, h, w, D)
+        vectors = self.encoder(to_floats(images))  # (B, h, w, D)
         vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
         numbers = self.quantizer.numbers(vectors)
         return ops.reshape(numbers, (-1, math.prod(self.grid_size)))
@@ -220,9 +218,7 @@ class VQTokenizer(ImageTokenizer):
         """What the decoder makes of the codes of numbers."""
         codes = self.quantizer.codes(tokens)  # (B, h w, D)
         grid = (-1, *self.grid_size, self.quantizer.code_dim)
-        images = self.decoder(ops.reshape(codes, grid))
-        images = ops.round(127.5 * (images + 1))
-        return ops.cast(ops.clip(images, 0, 255), "uint8")
+        return to_pixels(self.decoder(ops.reshape(codes, grid)))
 
     def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
@@ -264,7 +260,7 @@ class VQTokenizer(ImageTokenizer):
 
     def _vectors(self, pictures):
         """What the encoder makes of some cells, float32 `(M, D)`."""
-        pictures = normalized(pictures[:START_PICTURES])
+        pictures = to_floats(pictures[:START_PICTURES])
         vectors = ops.convert_to_numpy(self.encoder(pictures))
         return vectors.reshape(-1, vectors.shape[-1])
 
