@@ -130,8 +130,8 @@ def _new_model(options, images, start=None):
     model.compile(default_optimizer(options.ema))
     # What data or options lack is found before the tokenizer's minutes.
     first = next(datasets.batches(images, 1))
-    for column in model.tasks.columns:
-        model.tasks.column(column, first)
+    for column in model.edit_set.columns:
+        model.edit_set.column(column, first)
     if not start:
         _adapt(tokenizer, options, images)
     return model

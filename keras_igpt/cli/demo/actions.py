@@ -124,7 +124,7 @@ def edit_choices(model: "ImageGPT") -> dict[str, str]:
     """
     height, width = model.tokenizer.image_size
     choices = {}
-    for name in model.tasks.names:
+    for name in model.edit_set.names:
         kind, _, style = name.partition("/")
         if kind == "inpaint":
             choices["Generate anew what I draw over"] = "inpaint"

@@ -58,10 +58,10 @@ def page(
         gr.Markdown(f"# keras_igpt\n{_described(model, name)}")
         with gr.Tab("Generate"):
             tabs.generate()
-        if len(model.tasks):
+        if len(model.edit_set):
             with gr.Tab("Edit"):
                 tabs.edit()
-        if "inpaint" in model.tasks.names:
+        if "inpaint" in model.edit_set.names:
             with gr.Tab("Compose"):
                 tabs.compose()
         with gr.Tab("Tokens"):
