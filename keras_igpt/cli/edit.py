@@ -14,6 +14,7 @@ from keras_igpt.cli.options import (
     load_image_gpt,
     new_console,
     numbers,
+    read_labels,
     with_sampling,
 )
 
@@ -76,7 +77,6 @@ def edit(
     import numpy as np
 
     from keras_igpt.cli import edit_inputs, output_files
-    from keras_igpt.cli.class_names import label_numbers
     from keras_igpt.images import crop
 
     box = numbers("--mask", mask, 4, optional=True)
@@ -108,7 +108,7 @@ def edit(
         np.repeat(image[None], n, axis=0),
         "inpaint" if edit == "compose" else edit,
         masks,
-        labels=label_numbers(label, model),
+        labels=read_labels(label, image_gpt),
         text=text or None,
         style=style,
         paste_back=paste_back,

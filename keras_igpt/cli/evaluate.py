@@ -35,13 +35,12 @@ def evaluate(
     seed: Annotated[int, typer.Option()] = 0,
 ) -> None:
     """Prints how likely test images are, beside counting baselines."""
-    from keras_igpt.cli.class_names import class_names
     from keras_igpt.evaluation import likelihood
 
     image_gpt = load_image_gpt(model)
-    names = class_names(model)
+    names = list(image_gpt.class_names)
     test = load_data(image_gpt, data, split)
-    if image_gpt.num_classes and names and names != test.class_names:
+    if names and names != test.class_names:
         raise ValueError(
             "`--data` must have the classes that the model was trained on "
             f"({', '.join(names)}). Received: --data {data} with "

@@ -13,6 +13,7 @@ from keras_igpt.cli.options import (
     TextOption,
     load_image_gpt,
     new_console,
+    read_labels,
     with_sampling,
 )
 
@@ -28,13 +29,12 @@ def generate(
 ) -> None:
     """Generates images: of a class, from a caption, or of anything."""
     from keras_igpt.cli import output_files
-    from keras_igpt.cli.class_names import label_numbers
 
     output_files.check_asked(n, out)
     image_gpt = load_image_gpt(model)
     sampling = output_files.with_seed(sampling)
     images = image_gpt.generate(
-        label_numbers(label, model), text or None, num_images=n, **sampling
+        read_labels(label, image_gpt), text or None, num_images=n, **sampling
     )
     asked = {
         "model": str(model),
@@ -66,7 +66,6 @@ def complete(
 
     from keras_igpt import data
     from keras_igpt.cli import output_files
-    from keras_igpt.cli.class_names import label_numbers
 
     output_files.check_asked(n, out)
     image_gpt = load_image_gpt(model)
@@ -77,7 +76,7 @@ def complete(
     images = image_gpt.complete(
         np.repeat(image[None], n, axis=0),
         keep_rows,
-        labels=label_numbers(label, model),
+        labels=read_labels(label, image_gpt),
         text=text or None,
         **sampling,
     )

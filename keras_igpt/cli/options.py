@@ -137,6 +137,8 @@ def with_sampling(command: Callable[..., None]) -> Callable[..., None]:
 def load_image_gpt(model: "PathLike") -> "ImageGPT":
     """As `keras_igpt.load`, for what must be an `ImageGPT`."""
     import keras_igpt
+    from keras_igpt.pretrained.loading import find
+    from keras_igpt.training.run_folder import class_names
 
     loaded = keras_igpt.load(model)
     if not isinstance(loaded, keras_igpt.ImageGPT):
@@ -145,7 +147,32 @@ def load_image_gpt(model: "PathLike") -> "ImageGPT":
             f"Received: --model {model}, which holds a "
             f"{type(loaded).__name__}."
         )
+    if not loaded.class_names:
+        # Models of earlier runs do not know them, their folders do.
+        names = class_names(find(model).parent)
+        if len(names) == loaded.num_classes:
+            loaded.config["class_names"] = names
     return loaded
+
+
+def read_labels(
+    labels: list[str] | None, image_gpt: "ImageGPT"
+) -> list[str | int] | None:
+    """Labels as `ImageGPT.generate` takes them, of names and numbers.
+
+    Args:
+        labels: names of classes or their numbers; None or [] for none.
+        image_gpt: knows the names, or none.
+    """
+    names = image_gpt.class_names
+
+    def read(label):
+        if label in names or not label.isdecimal():
+            return label
+        number = int(label)
+        return names[number] if number < len(names) else number
+
+    return [read(label) for label in labels] if labels else None
 
 
 def load_data(image_gpt: "ImageGPT", source: str, split: str) -> "Dataset":

@@ -19,10 +19,7 @@ def export(
     ],
 ) -> None:
     """Writes a SavedModel for TensorFlow Serving: words in, PNG out."""
-    from keras_igpt.cli.class_names import class_names
-
-    image_gpt = load_image_gpt(model)
-    written = image_gpt.export(out, class_names=class_names(model))
+    written = load_image_gpt(model).export(out)
     new_console().print(f"Wrote {written}")
 
 

@@ -95,21 +95,14 @@ def train(model: "keras_igpt.ImageGPT", minutes: float, seed: int = 0) -> None:
     """Fits the model on the training digits for some minutes."""
     import keras
 
-    from keras_igpt.training.callbacks import ProgressBar, StopOnNaN
+    from keras_igpt.training.callbacks import ProgressBar
+    from keras_igpt.training.schedule import fit_within
 
     keras.utils.set_random_seed(seed)
     budget = keras_igpt.TrainingBudget(LEARNING_RATE, minutes=minutes)
     digits = keras_igpt.data.load("digits")
-    bar = ProgressBar(budget)
-    try:
-        model.fit(
-            model.prepare(digits, BATCH_SIZE, seed=seed),
-            epochs=1_000_000,  # the budget ends it
-            callbacks=[budget, StopOnNaN(), bar],
-            verbose=0,
-        )
-    finally:
-        bar.close()
+    batches = model.prepare(digits, BATCH_SIZE, seed=seed)
+    fit_within(model, batches, budget, bar=ProgressBar(budget))
 
 
 def draw(

@@ -169,6 +169,7 @@ def classify(
 
     from keras_igpt.argument_checks import check_suffix
     from keras_igpt.atomic_files import save_model
+    from keras_igpt.training.schedule import fit_within
 
     check_suffix("--out", out, ".keras")
     report = new_console().print
@@ -194,10 +195,10 @@ def classify(
         right = classifier.fit_head(train, seed)
         report(f"A linear probe to begin with: validation {right:.1%}")
     classifier.compile()
-    classifier.fit(
+    fit_within(
+        classifier,
         classifier.prepare(train, batch_size, seed=seed),
-        epochs=epochs,
-        callbacks=[keras_igpt.TrainingBudget(learning_rate, epochs=epochs)],
+        keras_igpt.TrainingBudget(learning_rate, epochs=epochs),
         verbose=2,
     )
     figures = classifier.evaluate(

@@ -20,9 +20,13 @@ from keras_igpt.pretrained.loading import load
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.tokenizers.vq import VQTokenizer
 from keras_igpt.training import run_folder
-from keras_igpt.training.callbacks import ProgressBar, SampleImages, StopOnNaN
+from keras_igpt.training.callbacks import ProgressBar, SampleImages
 from keras_igpt.training.run_folder import TrainingOptions
-from keras_igpt.training.schedule import TrainingBudget, default_optimizer
+from keras_igpt.training.schedule import (
+    TrainingBudget,
+    default_optimizer,
+    fit_within,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +88,7 @@ def run(
         model = load(folder / "last.keras")
     else:
         model = _new_model(options, images, start)
-        run_folder.save_new(model, options, images.class_names, folder)
+        run_folder.save_new(model, options, folder)
     batches = model.prepare(
         images,
         options.batch_size,
@@ -110,8 +114,10 @@ def _check_options(options):
 
 def _new_model(options, images, start=None):
     """A model for the images, which goes on from `start` if there is one."""
+    names = images.class_names if options.labels else []
     wanted = {
-        "num_classes": len(images.class_names) if options.labels else 0,
+        "num_classes": len(names),
+        "class_names": tuple(names),
         "edits": tuple(options.edits),
         "dropout": options.dropout,
         "dtype": options.precision,
@@ -180,17 +186,14 @@ def _fit(model, batches, validation, options, folder, state, console):
         ),
         best=state["best_val_bits_per_pixel"],
     )
-    bar = ProgressBar(budget, console)
-    try:
-        model.fit(
-            batches,
-            initial_epoch=state["epoch"] if options.epochs else 0,
-            epochs=options.epochs or 1_000_000,  # the budget ends it
-            callbacks=[budget, StopOnNaN(), bar, checkpoints],
-            verbose=0,
-        )
-    finally:
-        bar.close()
+    fit_within(
+        model,
+        batches,
+        budget,
+        [checkpoints],
+        ProgressBar(budget, console),
+        initial_epoch=state["epoch"] if options.epochs else 0,
+    )
     return checkpoints.rows[-1] if checkpoints.rows else None
 
 

@@ -1,6 +1,6 @@
 """A training run's folder: options, models, log, samples.
 
-config.json     what was asked for, class names, versions
+config.json     what was asked for, versions
 last.keras      the model as of the last checkpoint, to resume from
 best.keras      the model with the best validation figure
 state.json      how far the run has come
@@ -245,11 +245,20 @@ def read_config(folder: PathLike) -> dict[str, Any]:
     return json.loads(path.read_text("utf-8"))
 
 
+def class_names(folder: PathLike) -> list[str]:
+    """Names that earlier versions wrote into `config.json`; [] if none."""
+    try:
+        found = json.loads(
+            (pathlib.Path(folder) / "config.json").read_text("utf-8")
+        )
+    except (OSError, ValueError):
+        return []
+    # It may be another program's.
+    return found.get("class_names", []) if isinstance(found, dict) else []
+
+
 def save_new(
-    model: keras.Model,
-    options: TrainingOptions,
-    class_names: list[str],
-    folder: PathLike,
+    model: keras.Model, options: TrainingOptions, folder: PathLike
 ) -> None:
     """Begins a run's folder: with the model untrained, and what was asked."""
     folder = pathlib.Path(folder)
@@ -258,7 +267,6 @@ def save_new(
         folder / "config.json",
         {
             "options": dataclasses.asdict(options),
-            "class_names": class_names,
             "versions": versions(),
             "started": time.strftime("%Y-%m-%d %H:%M:%S"),
         },

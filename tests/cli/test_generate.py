@@ -44,7 +44,11 @@ def test_generate_passes_its_options_on(asked, class_run, tmp_path):
         *"--label goal --label 0 --text ball --n 2".split(),
         *OPTIONS.split(),
     )
-    assert asked == {"args": ([1, 0], ["ball"]), "num_images": 2, **SAMPLING}
+    assert asked == {
+        "args": (["goal", "ball"], ["ball"]),
+        "num_images": 2,
+        **SAMPLING,
+    }
 
 
 def test_complete_passes_its_options_on(
@@ -58,7 +62,7 @@ def test_complete_passes_its_options_on(
     )
     images, keep_rows = asked.pop("args")
     assert images.shape == (4, 4, 4, 3) and keep_rows == 3
-    assert asked == {"labels": [1], "text": None, **SAMPLING}
+    assert asked == {"labels": ["goal"], "text": None, **SAMPLING}
 
 
 def test_options_have_defaults(asked, class_run, tmp_path):
@@ -133,6 +137,11 @@ def test_generate_reads_captions(caption_run, tmp_path):
         *("--n", 2, "--out", out),
     )
     assert read_parameters(out)["text"] == ["a ball"]
+
+
+def test_unknown_class_names_the_known_ones(class_run, tmp_path):
+    with pytest.raises(ValueError, match="ball, goal.*gaol"):
+        invoke("generate", "--model", class_run, "--label", "gaol")
 
 
 def test_a_classifier_does_not_generate(tiny_model, tmp_path):

@@ -25,9 +25,7 @@ EXAMPLE = 'One red player, ball, goal, day, banner "GOAL"'
 Fields = dict[str, "gradio.components.Component"]
 
 
-def conditions(
-    model: "ImageGPT", class_names: list[str], what: str = "what to generate"
-) -> Fields:
+def conditions(model: "ImageGPT", what: str = "what to generate") -> Fields:
     """Fields for what the model can be asked for, by name."""
     import gradio as gr
 
@@ -41,9 +39,10 @@ def conditions(
             max_length=model.text_length,
         )
     if model.num_classes:
-        names = list(zip(class_names, range(model.num_classes)))
+        numbers = range(model.num_classes)
+        names = model.class_names or [str(number) for number in numbers]
         fields["label"] = gr.Dropdown(
-            [("anything", None), *names], label=f"Class: {what}"
+            [("anything", None), *zip(names, numbers)], label=f"Class: {what}"
         )
     return fields
 

@@ -31,16 +31,11 @@ KEPT = 384
 GIVEN = 200
 
 
-def page(
-    model: "ImageGPT",
-    class_names: list[str] | tuple[str, ...] = (),
-    name: str = "keras_igpt",
-) -> "gradio.Blocks":
+def page(model: "ImageGPT", name: str = "keras_igpt") -> "gradio.Blocks":
     """Builds the page, with the tabs that a model can fill.
 
     Args:
         model: what generates, edits and reads.
-        class_names: of its classes; empty for numbers.
         name: how to call the model.
 
     Returns:
@@ -49,7 +44,7 @@ def page(
     check_gradio()
     import gradio as gr
 
-    tabs = Tabs(model, class_names)
+    tabs = Tabs(model)
     with gr.Blocks(
         title=f"keras_igpt: {name}",
         analytics_enabled=False,
@@ -75,17 +70,10 @@ class Tabs:
 
     Args:
         model: an `ImageGPT`.
-        class_names: of its classes; empty for numbers.
     """
 
-    def __init__(
-        self,
-        model: "ImageGPT",
-        class_names: list[str] | tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, model: "ImageGPT") -> None:
         self.model = model
-        count = model.num_classes
-        self.class_names = list(class_names) or [str(i) for i in range(count)]
 
     def generate(self) -> None:
         """From words or a class to images."""
@@ -220,7 +208,7 @@ class Tabs:
         )
 
     def _conditions(self, *what):
-        return fields.conditions(self.model, self.class_names, *what)
+        return fields.conditions(self.model, *what)
 
     # === What clicks call ===
 

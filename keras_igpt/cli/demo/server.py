@@ -78,13 +78,12 @@ def launch(
         ModuleNotFoundError: if gradio is not installed.
         ValueError: if the port is taken.
     """
-    from keras_igpt.cli.class_names import class_names
     from keras_igpt.cli.demo import page
 
     page.check_gradio()
     from starlette.middleware import Middleware
 
-    shown = page.page(load_image_gpt(model), class_names(model), str(model))
+    shown = page.page(load_image_gpt(model), str(model))
     try:
         shown.launch(
             server_name=host,

@@ -44,7 +44,7 @@ def test_page_has_a_tab_for_all_a_model_can_do(build):
 
 
 def test_page_leaves_out_what_a_model_cannot_do(build):
-    shown = labels(build(make_model(), ["cat", "dog", "owl"]))
+    shown = labels(build(make_model(class_names=["cat", "dog", "owl"])))
     assert not shown & {"Edit", "Compose"}
     assert "Class: what to generate" in shown
 
