@@ -18,18 +18,21 @@ import signal
 import sys
 from collections.abc import Iterator
 
-# Records of TensorFlow's log of the levels I and W, in both of its forms:
+# Records of TensorFlow's log, in both of its forms:
 # I0000 00:00:1795664455.272495   11402 port.cc:153] oneDNN custom …
 # 2026-01-31 12:00:00.123456: I tensorflow/core/util/port.cc:153] oneDNN …
-# Of the level E, those that a machine with a GPU shows though all is well;
-# and what stands outside of records.
+# Of the levels I, W and E: what goes wrong reaches Python as an error, and E
+# stands before much that a user need not know, such as an optimisation that
+# was not possible. F, after which the process ends, is passed on. Then come
+# lines that stand outside of records, or are the second of one.
 NOTICE = re.compile(
-    rb"[IW]\d{4} \d\d:\d\d:[\d.]+ +\d+ [\w.]+:\d+\] "
-    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: [IW] [\w./]+:\d+\] "
-    rb"|(E\d{4} |\d{4}-\d\d-\d\d ).*\] (Unable to register cu|failed call to cu"
-    rb"Init)"
+    rb"[IWE]\d{4} \d\d:\d\d:[\d.]+ +\d+ [\w.]+:\d+\] "
+    rb"|\d{4}-\d\d-\d\d \d\d:\d\d:[\d.]+: [IWE] [\w./]+:\d+\] "
     rb"|WARNING: All log messages before absl::InitializeLog\(\)"
     rb"|To enable the following instructions: "
+    rb"|\t ?\[\[\{\{node "
+    rb"|\*{20,}\s*$|\[Compiling module |Very slow compile\?"
+    rb"|The operation took [\d.]+s"
 )
 
 # Seconds to wait for the rest of a line; progress bars end none.
