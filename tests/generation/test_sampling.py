@@ -177,12 +177,12 @@ def test_guidance_makes_nothing_of_what_is_hardly_possible():
     assert found[0, 2] < -1e6
 
 
-def test_settings_give_picture_i_the_seed_plus_i():
+def test_settings_give_image_i_the_seed_plus_i():
     settings = generation_settings.check_settings(3, 5, seed=4)
     assert settings["seed"].tolist() == [4, 5, 6]
 
 
-def test_settings_take_one_value_per_picture():
+def test_settings_take_one_value_per_image():
     settings = generation_settings.check_settings(
         2, 5, temperature=[0.5, 1], seed=[9, 9]
     )

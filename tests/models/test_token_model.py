@@ -19,7 +19,7 @@ def captioned():
 # === Fitting ===
 
 
-def test_model_learns_eight_pictures_by_heart(tiny_images):
+def test_model_learns_eight_images_by_heart(tiny_images):
     model = make_model(trained=False, hidden_dim=32)
     model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
     batches = model.prepare((tiny_images, np.arange(8) % 3), batch_size=8)
@@ -38,7 +38,7 @@ def test_mixed_bfloat16_trains(tiny_images):
     assert history["bits_per_pixel"][-1] < 0.6 * history["bits_per_pixel"][0]
 
 
-def test_prepare_tokenises_every_picture_once(fresh_model, tiny_images):
+def test_prepare_tokenises_every_image_once(fresh_model, tiny_images):
     batches = fresh_model.prepare(
         (tiny_images, np.arange(8) % 3), batch_size=3, shuffle=False
     )
@@ -51,7 +51,7 @@ def test_prepare_tokenises_every_picture_once(fresh_model, tiny_images):
     np.testing.assert_array_equal(labels, np.arange(8) % 3)
 
 
-def test_training_on_tokens_needs_no_pictures(fresh_model):
+def test_training_on_tokens_needs_no_images(fresh_model):
     fresh_model.compile()
     inputs = some_inputs(fresh_model, count=4)
     history = fresh_model.fit(inputs, inputs["tokens"], verbose=0).history
@@ -70,20 +70,20 @@ def test_evaluate_agrees_with_score(fresh_model, tiny_images):
 # === Data ===
 
 
-def test_raw_pictures_in_fit_are_named(fresh_model, tiny_images):
+def test_raw_images_in_fit_are_named(fresh_model, tiny_images):
     fresh_model.compile()
-    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(images\)\)"):
         fresh_model.fit(tiny_images)
 
 
 def test_raw_dataset_in_fit_is_named(fresh_model, tiny_images):
     fresh_model.compile()
-    pictures = keras_igpt.data.load((tiny_images, np.zeros(8, int)))
-    with pytest.raises(ValueError, match=r"fit\(model.prepare\(pictures\)\)"):
-        fresh_model.fit(pictures)
+    images = keras_igpt.data.load((tiny_images, np.zeros(8, int)))
+    with pytest.raises(ValueError, match=r"fit\(model.prepare\(images\)\)"):
+        fresh_model.fit(images)
 
 
-def test_pictures_without_labels_are_named(fresh_model, tiny_images):
+def test_images_without_labels_are_named(fresh_model, tiny_images):
     with pytest.raises(ValueError, match="no `label` in the data"):
         fresh_model.prepare(tiny_images)
 
@@ -116,7 +116,7 @@ def test_prepare_carries_captions(captioned, tiny_images):
     np.testing.assert_array_equal(inputs["text"], encode_text(["a", "bc"], 12))
 
 
-def test_pictures_without_captions_are_an_error(captioned, tiny_images):
+def test_images_without_captions_are_an_error(captioned, tiny_images):
     with pytest.raises(ValueError, match="text_length=0"):
         captioned.prepare(tiny_images)
 

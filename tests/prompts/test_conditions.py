@@ -27,7 +27,7 @@ def test_one_label_goes_with_all_captions():
     np.testing.assert_array_equal(asked["text"], encode_text(["a", "bc"], 4))
 
 
-def test_one_for_all_is_repeated_for_each_picture():
+def test_one_for_all_is_repeated_for_each_image():
     asked = encode_conditions(2, "a", 3, 4, count=5)
     assert asked["label"].tolist() == [2] * 5
     assert asked["text"].shape == (5, 4)
@@ -38,7 +38,9 @@ def test_one_for_all_is_repeated_for_each_picture():
     [([0, 1], ["a"] * 3, None), ([0, 1], None, 3), (None, ["a"] * 3, 2)],
 )
 def test_numbers_of_rows_must_agree(labels, text, count):
-    with pytest.raises(ValueError, match="one for all or one per picture"):
+    with pytest.raises(
+        ValueError, match="one value for all images or one per image"
+    ):
         encode_conditions(labels, text, 3, 4, count)
 
 
