@@ -133,7 +133,7 @@ def test_typo_in_name_gets_suggestion(typo, name):
 
 @pytest.fixture(scope="module")
 def tfds_toy(tmp_path_factory):
-    """A data set that TFDS has prepared: pictures, classes, captions."""
+    """A data set that TFDS has prepared: images, classes, captions."""
     tfds = pytest.importorskip("tensorflow_datasets")
     folder = str(tmp_path_factory.mktemp("tfds"))
     features = {
@@ -215,8 +215,8 @@ def test_tfds_takes_text_of_nested_captions():
         assert isinstance(read_all(dataset)[0]["text"], bytes)
 
 
-def test_tfds_without_pictures_lists_features():
-    with pytest.raises(ValueError, match="uint8 pictures.*text"):
+def test_tfds_without_images_lists_features():
+    with pytest.raises(ValueError, match="uint8 images.*text"):
         data.load("tfds:imdb_reviews")
 
 
@@ -272,7 +272,7 @@ IMAGES = random_images(2, 4, 4)
 @pytest.mark.parametrize(
     "arrays, message",
     [
-        (IMAGES / 255, "must be uint8.*scale"),
+        (IMAGES / 255, "must be uint8.*Scale"),
         (IMAGES[:0], "at least 1"),
         (IMAGES[0], "must have shape"),
         (np.zeros((2, 4, 4, 2), "uint8"), "1 or 3 channels"),
@@ -354,7 +354,7 @@ def test_batches_have_decoded_text():
 
 
 def test_batches_of_empty_dataset_are_named():
-    with pytest.raises(ValueError, match="at least one picture"):
+    with pytest.raises(ValueError, match="at least one image"):
         list(data.batches(data.load("digits").take(0), 2))
 
 
@@ -434,7 +434,7 @@ def test_resize_crops_the_middle():
     assert (images_arrays.resize(image, 2) == 200).all()
 
 
-def test_resize_keeps_picture_of_same_size():
+def test_resize_keeps_image_of_same_size():
     image = random_images(5, 4, 3)
     np.testing.assert_array_equal(images_arrays.resize(image, (5, 4)), image)
 

@@ -1,4 +1,4 @@
-"""Tests of picture files, with files as a new user might have them."""
+"""Tests of image files, with files as a new user might have them."""
 
 import pathlib
 import warnings
@@ -25,10 +25,10 @@ def random_images(*shape):
 
 @pytest.fixture
 def damaged(tmp_path):
-    """One good picture among an empty, a truncated and a text file."""
+    """One good image among an empty, a truncated and a text file."""
     save_picture(tmp_path / "good.png", size=(64, 64))
     (tmp_path / "empty.png").touch()
-    (tmp_path / "text.jpg").write_text("not a picture")
+    (tmp_path / "text.jpg").write_text("not an image")
     path = tmp_path / "truncated.png"
     Image.fromarray(random_images(64, 64, 3)).save(path)
     path.write_bytes(path.read_bytes()[:2000])
@@ -44,14 +44,14 @@ def test_folder_of_several_sizes_needs_image_size(picture_folder):
         data.load(picture_folder, "all")
 
 
-def test_folder_skips_picture_that_changed_its_size(picture_folder):
+def test_folder_skips_image_that_changed_its_size(picture_folder):
     dataset = data.load(picture_folder, "all")
     save_picture(picture_folder / "cat" / "3.png", size=(5, 5))
     with pytest.warns(UserWarning, match=r"of shape \(5, 5, 3\)"):
         assert len(read_all(dataset)) == 19
 
 
-def test_folder_of_rotated_pictures_has_one_size(tmp_path):
+def test_folder_of_rotated_images_has_one_size(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     save_picture(tmp_path / "a.jpg", size=(8, 6), exif=exif)
@@ -65,7 +65,7 @@ def test_folder_of_several_sizes_is_resized(picture_folder):
     assert batch["image"].shape == (21, 4, 4, 3)
 
 
-def test_folder_of_one_pixel_picture_is_enlarged(tmp_path):
+def test_folder_of_one_pixel_image_is_enlarged(tmp_path):
     save_picture(tmp_path / "a.png", size=(1, 1))
     (example,) = read_all(data.load(tmp_path, "all", image_size=3))
     assert (example["image"] == RED).all()
@@ -77,7 +77,7 @@ def test_folder_turns_grey_with_one_channel(tmp_path):
     assert (example["image"] == 76).all()  # 0.299 * 255
 
 
-def test_folder_gives_same_pictures_twice(picture_folder):
+def test_folder_gives_same_images_twice(picture_folder):
     dataset = data.load(picture_folder)
     for one, two in zip(read_all(dataset), read_all(dataset), strict=True):
         np.testing.assert_array_equal(one["image"], two["image"])
@@ -91,9 +91,9 @@ def test_folder_stops_early_without_decoding_the_rest(
     monkeypatch.setattr(
         files, "decode", lambda *a: calls.append(a) or decode(*a)
     )
-    pictures = folder.ImageFolder(picture_folder, "all", None, None)
+    images = folder.ImageFolder(picture_folder, "all", None, None)
     calls.clear()
-    next(pictures.examples())
+    next(images.examples())
     assert len(calls) <= 4
 
 
@@ -114,7 +114,7 @@ def test_damaged_files_are_listed_with_reasons(damaged):
         read_all(dataset)
     reasons = {pathlib.Path(path).name: why for path, why in dataset.skipped}
     assert reasons["empty.png"] == "empty file"
-    assert reasons["text.jpg"] == "not a picture that Pillow can read"
+    assert reasons["text.jpg"] == "not an image that Pillow can read"
     assert "truncated" in reasons["truncated.png"]
 
 
@@ -131,7 +131,7 @@ def test_report_names_ten_files(tmp_path):
 
 def test_folder_of_damaged_files_is_named(tmp_path):
     (tmp_path / "a.png").touch()
-    with pytest.raises(ValueError, match="usable picture.*empty file"):
+    with pytest.raises(ValueError, match="usable image.*empty file"):
         data.load(tmp_path, "all", image_size=8)
 
 
@@ -148,7 +148,7 @@ def test_decompression_bomb_is_skipped(tmp_path, monkeypatch, limit):
     assert "more pixels than" in str(caught[0].message)
 
 
-# Kinds of pictures
+# Kinds of images
 
 
 def test_decode_applies_exif_rotation(tmp_path):
@@ -173,9 +173,9 @@ def test_decode_blends_half_transparency(tmp_path):
 
 
 def test_decode_puts_palette_transparency_on_white(tmp_path):
-    picture = Image.new("P", (4, 4), 1)
-    picture.putpalette([0, 0, 0, 255, 0, 0])
-    picture.save(tmp_path / "a.png", transparency=1)
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.save(tmp_path / "a.png", transparency=1)
     assert (decoded(tmp_path / "a.png") == 255).all()
 
 
@@ -187,7 +187,7 @@ def test_decode_scales_16_bit_grey(tmp_path):
 
 def test_decode_rejects_floats_of_unknown_range(tmp_path):
     save_picture(tmp_path / "a.tiff", 0.5, mode="F")
-    with pytest.raises(ValueError, match="usable picture.*unknown range"):
+    with pytest.raises(ValueError, match="usable image.*unknown range"):
         data.load(tmp_path, "all")
 
 
@@ -203,7 +203,7 @@ def test_decode_takes_first_frame(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_decode_reduces_large_pictures(tmp_path, monkeypatch, suffix):
+def test_decode_reduces_large_images(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(files, "LARGE", 1000)
     path = save_picture(tmp_path / f"a.{suffix}", size=(640, 512))
     assert files.decode(path, (16, 16)).shape == (64, 80, 3)

@@ -15,7 +15,7 @@ def canvas():
 
 
 def test_a_sign_is_that_of_a_light_banner():
-    drawn = scenes.picture({"board": "banner", "word": "CUP"}, seed=0)
+    drawn = scenes.draw({"board": "banner", "word": "CUP"}, seed=0)
     sign = lettering.sign("cup")
     rows, columns = sign.shape[:2]
     left = (64 - columns) // 2
@@ -27,9 +27,9 @@ def test_a_sign_is_that_of_a_light_banner():
 
 
 def test_a_sign_is_known_and_nothing_else(canvas):
-    picture, mask = lettering.with_sign(*canvas, "GO")
+    image, mask = lettering.with_sign(*canvas, "GO")
     assert (~mask).sum() == 11 * 22
-    assert not picture[mask].any()
+    assert not image[mask].any()
 
 
 def test_a_sign_grows_with_the_canvas():
@@ -39,9 +39,9 @@ def test_a_sign_grows_with_the_canvas():
 
 
 def test_a_sign_evades_what_is_known(canvas):
-    picture, mask = canvas
+    image, mask = canvas
     mask[15:20] = False
-    _, found = lettering.with_sign(picture, mask, "GO")
+    _, found = lettering.with_sign(image, mask, "GO")
     np.testing.assert_array_equal(
         np.flatnonzero((~found).any(1))[:3], [2, 3, 4]
     )
@@ -54,9 +54,9 @@ def test_a_word_that_cannot_be_drawn_is_an_error(canvas, word):
 
 
 def test_no_room_is_an_error(canvas):
-    picture, mask = canvas
-    with pytest.raises(ValueError, match="place the picture lower"):
-        lettering.with_sign(picture, np.zeros_like(mask), "GO")
+    image, mask = canvas
+    with pytest.raises(ValueError, match="place the image lower"):
+        lettering.with_sign(image, np.zeros_like(mask), "GO")
 
 
 def test_quoted_word_is_found():

@@ -1,4 +1,4 @@
-"""Tests of how alike pictures are."""
+"""Tests of how alike images are."""
 
 import numpy as np
 import pytest
@@ -19,11 +19,11 @@ def test_psnr_matches_formula():
     np.testing.assert_allclose(found, 10 * np.log10(255**2 / 100))
 
 
-def test_psnr_of_equal_pictures_is_finite(images):
+def test_psnr_of_equal_images_is_finite(images):
     np.testing.assert_allclose(metrics.psnr(images, images), 99)
 
 
-def test_ssim_of_equal_pictures_is_one(images):
+def test_ssim_of_equal_images_is_one(images):
     np.testing.assert_allclose(metrics.ssim(images, images), 1)
 
 
@@ -32,7 +32,7 @@ def test_ssim_falls_with_noise(images):
     assert (metrics.ssim(images, flat) < 0.2).all()
 
 
-def test_ssim_takes_small_pictures(images):
+def test_ssim_takes_small_images(images):
     small = images[:, :8, :8, :1]
     assert metrics.ssim(small, small).shape == (6,)
 
@@ -66,7 +66,7 @@ def features():
     return image_features.ImageFeatures.train(images, labels), images, labels
 
 
-def test_features_are_a_vector_per_picture(features):
+def test_features_are_a_vector_per_image(features):
     found, images, _ = features
     assert found(images[:5]).shape == (5, 96)
 

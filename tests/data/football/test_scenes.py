@@ -1,4 +1,4 @@
-"""Tests of the drawn football pictures, their captions and their splits."""
+"""Tests of the drawn football images, their captions and their splits."""
 
 import itertools
 import subprocess
@@ -37,15 +37,15 @@ def spread(mask):
 
 @pytest.fixture(scope="module")
 def examples():
-    """Forty pictures of the training split."""
+    """Forty images of the training split."""
     return list(scenes.scenes("train", 40))
 
 
 @pytest.fixture(scope="module")
 def undrawn():
-    """Many examples of every split, without their pictures."""
+    """Many examples of every split, without their images."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scenes, "picture", lambda *args: {})
+        patch.setattr(scenes, "draw", lambda *args: {})
         return {
             split: list(scenes.scenes(split, count))
             for split, count in (
@@ -81,36 +81,36 @@ def test_ink_of_other_characters_is_named(word):
         lettering.ink_of(word)
 
 
-# Pictures
+# Images
 
 
 @pytest.mark.parametrize("image_size", [32, 48, 64, 128])
-def test_picture_has_promised_arrays(image_size):
-    drawn = scenes.picture({}, image_size=image_size, twin_kit="red")
+def test_image_has_promised_arrays(image_size):
+    drawn = scenes.draw({}, image_size=image_size, twin_kit="red")
     assert set(drawn) == {"image", "layout", "twin"}
-    for picture in drawn.values():
-        assert picture.dtype == np.uint8
-        assert picture.shape == (image_size, image_size, 3)
+    for image in drawn.values():
+        assert image.dtype == np.uint8
+        assert image.shape == (image_size, image_size, 3)
 
 
-def test_picture_has_no_twin_unless_asked_for():
-    assert "twin" not in scenes.picture({})
+def test_image_has_no_twin_unless_asked_for():
+    assert "twin" not in scenes.draw({})
 
 
-def test_picture_repeats_with_seed():
-    one, two = (scenes.picture({}, seed=3)["image"] for _ in range(2))
+def test_image_repeats_with_seed():
+    one, two = (scenes.draw({}, seed=3)["image"] for _ in range(2))
     np.testing.assert_array_equal(one, two)
 
 
-def test_picture_varies_with_seed():
+def test_image_varies_with_seed():
     facts = {"kit": "red", "board": "banner", "word": "GOAL"}
-    pictures = {scenes.picture(facts, s)["image"].tobytes() for s in range(9)}
-    assert len(pictures) == 9
+    images = {scenes.draw(facts, s)["image"].tobytes() for s in range(9)}
+    assert len(images) == 9
 
 
-def test_picture_is_the_same_at_every_size():
+def test_image_is_the_same_at_every_size():
     large, small = (
-        scenes.picture({}, image_size=size)["image"] for size in (128, 64)
+        scenes.draw({}, image_size=size)["image"] for size in (128, 64)
     )
     means = large.reshape(64, 2, 64, 2, 3).mean((1, 3))
     assert np.abs(means - small).max() <= 1
@@ -186,7 +186,7 @@ def test_sky_is_dark_at_night(examples):
 
 @pytest.mark.parametrize("kit", captions.VOCABULARY["kit"])
 def test_plain_shirts_have_the_color_of_the_kit(kit):
-    drawn = scenes.picture({"kit": kit, "pattern": "plain"})
+    drawn = scenes.draw({"kit": kit, "pattern": "plain"})
     shirts = np.median(drawn["image"][shows(drawn["layout"], "shirt")], axis=0)
     distances = {
         name: np.abs(shirts - colors[0]).sum()
@@ -224,10 +224,10 @@ def test_twin_differs_in_kits_alone(examples):
         assert not (changed & ~spread(np.any(body, axis=0))).any()
 
 
-def test_twin_is_the_picture_in_the_other_kit():
+def test_twin_is_the_image_in_the_other_kit():
     facts = {"kit": "red", "board": "banner", "word": "CUP"}
-    twin = scenes.picture(facts, 5, twin_kit="blue")["twin"]
-    image = scenes.picture({**facts, "kit": "blue"}, 5)["image"]
+    twin = scenes.draw(facts, 5, twin_kit="blue")["twin"]
+    image = scenes.draw({**facts, "kit": "blue"}, 5)["image"]
     np.testing.assert_array_equal(twin, image)
 
 
@@ -256,19 +256,24 @@ def test_every_role_has_a_label():
         ({"board": "banner", "word": ""}, "must be '' without a board"),
     ],
 )
-@pytest.mark.parametrize("take", [scenes.picture, captions.caption])
+@pytest.mark.parametrize("take", [scenes.draw, captions.caption])
 def test_facts_mistake_is_named(take, facts, message):
     with pytest.raises(ValueError, match=message):
         take(facts)
 
 
-def test_picture_rejects_image_size():
+def test_image_size_may_be_a_number_of_numpy():
+    drawn = scenes.draw({"players": np.int64(1)}, image_size=np.int64(32))
+    assert drawn["image"].shape == drawn["layout"].shape == (32, 32, 3)
+
+
+def test_image_rejects_image_size():
     with pytest.raises(ValueError, match="`image_size` must be"):
-        scenes.picture({}, image_size=0)
+        scenes.draw({}, image_size=0)
 
 
-def test_picture_takes_word_without_board():
-    layout = scenes.picture({"word": "GOAL"})["layout"]
+def test_image_takes_word_without_board():
+    layout = scenes.draw({"word": "GOAL"})["layout"]
     assert shows(layout, "word").sum() == lettering.ink_of("GOAL").sum()
 
 
@@ -365,8 +370,8 @@ def test_example_is_a_function_of_split_and_index():
 
 def test_example_is_the_same_in_another_process():
     program = (
-        "import zlib; from keras_igpt import football;"
-        "e = football.example('train', 7);"
+        "import zlib; from keras_igpt.data.football import scenes;"
+        "e = scenes.example('train', 7);"
         "print(zlib.crc32(e['image'].tobytes()), ascii(e['text']))"
     )
     shown = {run(program), run(program)}  # each with other hashes of str
@@ -374,7 +379,7 @@ def test_example_is_the_same_in_another_process():
 
 
 @pytest.mark.parametrize("split, seed", [("validation", 0), ("train", 1)])
-def test_other_splits_and_seeds_have_other_pictures(split, seed):
+def test_other_splits_and_seeds_have_other_images(split, seed):
     one = scenes.example("train", 0)["image"]
     assert (one != scenes.example(split, 0, seed)["image"]).any()
 
@@ -442,7 +447,7 @@ def test_vocabulary_matches_what_can_be_drawn():
 
 def test_import_needs_neither_tfds_nor_pillow():
     program = (
-        "import keras_igpt.football;"
+        "import sys; import keras_igpt.data.football.scenes;"
         "print({'tensorflow_datasets', 'PIL', 'keras'} & set(sys.modules))"
     )
     assert run(program).strip() == "set()"
@@ -453,7 +458,7 @@ def test_import_needs_neither_tfds_nor_pillow():
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory):
-    """A folder of TFDS with a few football pictures."""
+    """A folder of TFDS with a few football images."""
     tfds = pytest.importorskip("tensorflow_datasets")
     counts = {"train": 6, "validation": 2, "test": 4}
     with pytest.MonkeyPatch.context() as patch:
@@ -473,17 +478,17 @@ def test_load_has_promised_spec(prepared):
 @pytest.mark.parametrize("key, image_size", [("layout", None), ("twin", 32)])
 def test_load_of_pairs_has_source(prepared, key, image_size):
     dataset = data.load(f"football/{key}", "test", image_size)
-    pictures = {
+    images = {
         example[key].tobytes()
         for example in scenes.scenes("test", 4, image_size=64)
     }
     for example in data.load(f"football/{key}", "test"):
-        assert example["source"].numpy().tobytes() in pictures
+        assert example["source"].numpy().tobytes() in images
     side = image_size or 64
     assert dataset.element_spec["source"].shape == (side, side, 3)
 
 
-def test_load_draws_large_pictures(prepared):
+def test_load_draws_large_images(prepared):
     dataset = data.load("football", "validation", image_size=128)
     shown = {example["image"].numpy().tobytes() for example in dataset}
     drawn = scenes.scenes("validation", 2, image_size=128)

@@ -33,9 +33,9 @@ def few(monkeypatch):
     return {each["hexcode"]: each for each in drawings}
 
 
-def ink(picture):
-    """Where a picture is not white, bool `(height, width)`."""
-    return (picture < 255).any(-1)
+def ink(image):
+    """Where an image is not white, bool `(height, width)`."""
+    return (image < 255).any(-1)
 
 
 # Catalogue
@@ -208,34 +208,34 @@ def test_unknown_split_is_named():
         openmoji_drawings.examples("tset")
 
 
-# Pictures
+# Images
 
 
 @pytest.mark.parametrize("image_size", [24, 32, 64])
-def test_picture_has_promised_arrays(image_size):
-    drawn = openmoji_drawings.picture(BALL, image_size)
+def test_image_has_promised_arrays(image_size):
+    drawn = openmoji_drawings.rasterize(BALL, image_size)
     assert set(drawn) == {"image", "line"}
-    for picture in drawn.values():
-        assert picture.dtype == np.uint8
-        assert picture.shape == (image_size, image_size, 3)
+    for image in drawn.values():
+        assert image.dtype == np.uint8
+        assert image.shape == (image_size, image_size, 3)
 
 
-def test_picture_is_on_white(few):
+def test_image_is_on_white(few):
     for hexcode in few:
-        picture = openmoji_drawings.picture(hexcode)["image"]
-        assert (picture[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+        image = openmoji_drawings.rasterize(hexcode)["image"]
+        assert (image[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
 
 
 def test_lines_are_grey(few):
     for hexcode in few:
-        line = openmoji_drawings.picture(hexcode)["line"]
+        line = openmoji_drawings.rasterize(hexcode)["line"]
         assert (line == line[..., :1]).all() and line.min() < 64
 
 
 def test_lines_lie_on_the_drawing(few):
     shares = []
     for hexcode in few:
-        drawn = openmoji_drawings.picture(hexcode)
+        drawn = openmoji_drawings.rasterize(hexcode)
         black = (drawn["line"] < 32).all(-1)
         shares.append((drawn["image"][black] < 64).mean())
     # Signs on coloured ground have white lines, a few lines are hidden.
@@ -243,33 +243,33 @@ def test_lines_lie_on_the_drawing(few):
 
 
 def test_lines_of_the_ball_are_where_it_is_black():
-    drawn = openmoji_drawings.picture(BALL)
+    drawn = openmoji_drawings.rasterize(BALL)
     black = (drawn["line"] == 0).all(-1)
     assert black.sum() > 500
     np.testing.assert_array_equal((drawn["image"] == 0).all(-1), black)
 
 
-def test_pictures_have_color():
-    green_heart = openmoji_drawings.picture("1F49A")["image"]
+def test_images_have_color():
+    green_heart = openmoji_drawings.rasterize("1F49A")["image"]
     assert tuple(green_heart[32, 32]) == (177, 204, 51)
 
 
 def test_drawing_is_whole_with_margin(few):
     for hexcode in (*few, RAISED_HANDS):
-        shown = ink(openmoji_drawings.picture(hexcode)["image"])
+        shown = ink(openmoji_drawings.rasterize(hexcode)["image"])
         rim = [shown[0], shown[-1], shown[:, 0], shown[:, -1]]
         assert not np.any(rim), hexcode
 
 
-def test_ball_fills_the_picture():
+def test_ball_fills_the_image():
     columns = np.flatnonzero(
-        ink(openmoji_drawings.picture(BALL)["image"]).any(0)
+        ink(openmoji_drawings.rasterize(BALL)["image"]).any(0)
     )
     assert columns[0] <= 3 and columns[-1] >= 60
 
 
 def test_skin_tones_differ_in_color_alone():
-    drawn = [openmoji_drawings.picture(hexcode) for hexcode in WAVING_HANDS]
+    drawn = [openmoji_drawings.rasterize(hexcode) for hexcode in WAVING_HANDS]
     assert len({each["image"].tobytes() for each in drawn}) == 6
     assert len({each["line"].tobytes() for each in drawn}) == 1
 
@@ -283,12 +283,17 @@ def test_examples_repeat(few):
 
 def test_unknown_drawing_is_named():
     with pytest.raises(ValueError, match="`hexcode` must be.*'26BE4'"):
-        openmoji_drawings.picture("26BE4")
+        openmoji_drawings.rasterize("26BE4")
 
 
-def test_picture_rejects_image_size():
+def test_image_size_may_be_a_number_of_numpy():
+    drawn = openmoji_drawings.rasterize(BALL, np.int64(16))
+    assert drawn["image"].shape == (16, 16, 3)
+
+
+def test_image_rejects_image_size():
     with pytest.raises(ValueError, match="`image_size` must be"):
-        openmoji_drawings.picture(BALL, 0)
+        openmoji_drawings.rasterize(BALL, 0)
 
 
 # Packages
