@@ -5,13 +5,34 @@ import pytest
 
 from keras_igpt.data.football import scenes
 from keras_igpt.images import lettering
-from keras_igpt.prompts import captions
 
 
 @pytest.fixture
 def canvas():
     """An empty canvas, and a mask that says so."""
     return np.zeros((64, 64, 3), "uint8"), np.ones((64, 64), bool)
+
+
+def test_glyphs_are_distinct():
+    inks = {lettering.glyph(mark).tobytes() for mark in lettering.CHARACTERS}
+    assert len(inks) == len(lettering.CHARACTERS) == 37
+
+
+def test_glyphs_keep_last_row_and_column_free():
+    for mark in lettering.CHARACTERS:
+        ink = lettering.glyph(mark)
+        assert ink.shape == (8, 8) and not ink[7].any() and not ink[:, 7].any()
+
+
+def test_ink_of_word_is_its_glyphs_in_a_row():
+    ink = lettering.ink_of("CUP")
+    np.testing.assert_array_equal(ink[:, 8:16], lettering.glyph("U"))
+
+
+@pytest.mark.parametrize("word", ["", "goal", "A B", "É"])
+def test_ink_of_other_characters_is_named(word):
+    with pytest.raises(ValueError, match="`word` must be made of"):
+        lettering.ink_of(word)
 
 
 def test_a_sign_is_that_of_a_light_banner():
@@ -57,13 +78,3 @@ def test_no_room_is_an_error(canvas):
     image, mask = canvas
     with pytest.raises(ValueError, match="place the image lower"):
         lettering.with_sign(image, np.zeros_like(mask), "GO")
-
-
-def test_quoted_word_is_found():
-    assert captions.quoted_word("Night, sign “GOAL”, a ball") == "GOAL"
-
-
-@pytest.mark.parametrize("text", [None, "no word", '"A" and "B"'])
-def test_other_than_one_quoted_word_is_an_error(text):
-    with pytest.raises(ValueError, match="one word between quotation marks"):
-        captions.quoted_word(text)
