@@ -8,6 +8,8 @@ Axes: B pictures, C channels.
 
 from keras import ops
 
+from keras_igpt.images import arrays
+
 # Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
 
@@ -44,11 +46,11 @@ def known_everywhere(images):
 
 def luma(images):
     """uint8 tensor `(B, height, width, 1)` of RGB pictures."""
-    return rounded(exact_luma(images))
+    return ops.cast(arrays.luma(ops.cast(images, "int32")), "uint8")
 
 
 def exact_luma(images):
-    """The same before it is rounded, float32."""
+    """float32 luma that is not rounded: it grows with every channel."""
     parts = ops.cast(images, "float32") * ops.convert_to_tensor(LUMA, "float32")
     return ops.sum(parts, axis=-1, keepdims=True)
 

@@ -8,6 +8,7 @@ import pytest
 from small_models import read_all, save_picture
 
 from keras_igpt import data
+from keras_igpt.edits import consistency
 from keras_igpt.images import arrays as images_arrays
 
 tf = pytest.importorskip("tensorflow")
@@ -513,3 +514,38 @@ def test_one_image_becomes_a_batch():
     image = random_images(5, 4, 3)
     assert images_arrays.as_batch(image).shape == (1, 5, 4, 3)
     assert images_arrays.as_batch(image[None]).shape == (1, 5, 4, 3)
+
+
+def test_floats_and_back_keep_every_level():
+    levels = np.arange(256, dtype="uint8")
+    floats = images_arrays.to_floats(levels)
+    assert floats.dtype == "float32" and floats[[0, -1]].tolist() == [-1, 1]
+    np.testing.assert_array_equal(images_arrays.to_pixels(floats), levels)
+
+
+def test_floats_of_a_tensor_are_those_of_an_array():
+    levels = np.arange(256, dtype="uint8")
+    floats = images_arrays.to_floats(tf.convert_to_tensor(levels))
+    np.testing.assert_array_equal(floats, images_arrays.to_floats(levels))
+
+
+def test_pixels_are_clipped():
+    floats = np.array([-1.5, 0.999, 2.0], "float32")
+    assert np.asarray(images_arrays.to_pixels(floats)).tolist() == [0, 255, 255]
+
+
+def test_grey_is_the_luma_of_an_edit():
+    images = random_images(2, 50, 50, 3)
+    np.testing.assert_array_equal(
+        images_arrays.set_channels(images, 1), consistency.luma(images)
+    )
+
+
+@pytest.mark.parametrize("size", [(9, 7), (7, 9), (3, 40), (40, 3), (8, 4)])
+def test_middle_box_is_the_part_that_resize_keeps(size):
+    image = random_images(*size, 1)
+    top, left, rows, columns = images_arrays.middle_box(size, (2, 1))
+    part = image[top : top + rows, left : left + columns]
+    np.testing.assert_array_equal(
+        images_arrays.resize(image, (2, 1)), images_arrays.resize(part, (2, 1))
+    )
