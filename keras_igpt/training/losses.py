@@ -6,6 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import ArrayLike
+
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class TokenCrossentropy(keras.losses.Loss):
@@ -41,6 +43,21 @@ def token_nats(tokens, logits):
     )
 
 
+def bits_per_pixel(nats: ArrayLike, image_size: tuple[int, int]) -> float:
+    """Mean bits per pixel of images whose likelihood is known.
+
+    Args:
+        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
+        image_size: height and width in pixels.
+    """
+    return float(_bits(np.mean(nats), math.prod(image_size)))
+
+
+def _bits(nats, pixels):
+    """Bits per pixel of what costs so many nats and covers so many pixels."""
+    return nats / math.log(2) / pixels
+
+
 @keras.saving.register_keras_serializable("keras_igpt")
 class BitsPerPixel(keras.metrics.Mean):
     """Mean code length of a picture, in bits per pixel.
@@ -57,8 +74,8 @@ class BitsPerPixel(keras.metrics.Mean):
         self.pixels_per_token = pixels_per_token
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        bits = token_nats(y_true, y_pred) / math.log(2)
-        super().update_state(bits / self.pixels_per_token, sample_weight)
+        bits = _bits(token_nats(y_true, y_pred), self.pixels_per_token)
+        super().update_state(bits, sample_weight)
 
     def get_config(self):
         return {
@@ -70,13 +87,3 @@ class BitsPerPixel(keras.metrics.Mean):
 def masked_weights(masked):
     """Weights `(B, N)` that make a mean over all one over hidden cells."""
     return (masked * (masked.size / max(masked.sum(), 1))).astype("float32")
-
-
-def bits_per_pixel(nats, image_size):
-    """Mean bits per pixel of pictures whose likelihood is known.
-
-    Args:
-        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
-        image_size: tuple of two ints, height and width.
-    """
-    return float(np.mean(nats)) / math.log(2) / math.prod(image_size)
