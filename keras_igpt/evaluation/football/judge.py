@@ -20,7 +20,7 @@ from keras_igpt.data.football.canvas import LABELS, SIZE
 from keras_igpt.images import lettering
 from keras_igpt.progress import steps
 from keras_igpt.training.callbacks import BudgetBar
-from keras_igpt.training.schedule import TrainingBudget
+from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 ATTRIBUTES = ("kit", "pattern", "players", "ball", "goal", "night")
 
@@ -92,11 +92,11 @@ class Judge:
             },
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        network.fit(
+        fit_within(
+            network,
             _Renders(IMAGES // BATCH if steps is None else steps, seed),
-            epochs=1_000_000 if steps is None else 1,  # the budget ends it
-            callbacks=[budget, BudgetBar("training a judge", budget)],
-            verbose=0,
+            budget,
+            bar=BudgetBar("training a judge", budget),
         )
         return cls(network)
 
