@@ -63,8 +63,8 @@ class ImageTokenizer(keras.layers.Layer):
         return (*self.image_size, self.channels)
 
     @property
-    def reach(self) -> int:
-        """How many pixels beyond its own cell a token depends on."""
+    def reach(self) -> int | None:
+        """Pixels beyond its own cell that a token depends on; None for all."""
         return 0
 
     def encode(self, images: Tensor) -> Tensor:

@@ -82,7 +82,7 @@ def test_bad_layers_are_named(tiny_unconditional, tiny_images, layer):
 
 
 def test_pictures_of_another_size_are_named(tiny_unconditional):
-    with pytest.raises(ValueError, match="Do resize them"):
+    with pytest.raises(ValueError, match="Resize them"):
         tiny_unconditional.features(np.zeros((1, 5, 5, 1), "uint8"))
 
 

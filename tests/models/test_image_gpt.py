@@ -557,7 +557,7 @@ def test_wrong_number_of_score_labels_is_named(tiny_model, tiny_images):
 
 
 def test_wrong_size_of_pictures_is_named(tiny_model):
-    with pytest.raises(ValueError, match="Do resize them"):
+    with pytest.raises(ValueError, match="Resize them"):
         tiny_model.score(np.zeros((1, 5, 5, 1), "uint8"))
 
 

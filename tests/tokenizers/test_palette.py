@@ -9,7 +9,7 @@ from keras_igpt.tokenizers import palette
 
 
 def colors_of(seed=0, num=6, count=40, size=8):
-    """Pictures of a few colours, and those colours."""
+    """Images of a few colours, and those colours."""
     generator = np.random.default_rng(seed)
     colors = generator.integers(0, 256, (num, 3), dtype="uint8")
     return colors[generator.integers(0, num, (count, size, size))], colors
@@ -132,7 +132,7 @@ def test_unadapted_rgb_palette_is_named():
 
 def test_too_many_colors_are_named():
     images, _ = colors_of(num=6)
-    with pytest.raises(ValueError, match="Do use num_colors=6 or fewer"):
+    with pytest.raises(ValueError, match="Use num_colors=6 or fewer"):
         keras_igpt.PaletteTokenizer((8, 8), 512).adapt(images)
 
 
@@ -158,7 +158,7 @@ def test_bad_arguments_are_named(kwargs, message):
         (np.zeros((1, 4, 4, 3), "uint8"), r"shape `\(batch, 4, 4, 1\)`"),
         (np.zeros((4, 4), "uint8"), r"images.shape=\(4, 4\)"),
         (np.zeros((1, 4, 4, 1), "float32"), "must be uint8"),
-        ("picture.png", "must have shape"),
+        ("image.png", "must have shape"),
     ],
 )
 def test_wrong_images_are_named(images, message):

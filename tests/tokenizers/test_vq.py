@@ -8,15 +8,15 @@ from keras_igpt.tokenizers.vq import VQTokenizer
 
 
 def checks(count=48, size=16, channels=1):
-    """Pictures of a dark and a light side, all different."""
+    """Images of a dark and a light side, all different."""
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[:size, :size] - size / 2
-    pictures = []
+    images = []
     for _ in range(count):
         down, right, away = generator.normal(size=3)
         light = down * rows + right * columns + 2 * away > 0
-        pictures.append(np.where(light, 210, 40))
-    images = np.stack(pictures).astype("uint8")
+        images.append(np.where(light, 210, 40))
+    images = np.stack(images).astype("uint8")
     return np.repeat(images[..., None], channels, axis=-1)
 
 
@@ -43,18 +43,18 @@ def test_tokens_are_one_per_cell(tokenizer, images):
     assert 0 <= tokens.min() and tokens.max() < tokenizer.vocabulary_size
 
 
-def test_decoded_pictures_look_like_the_pictures(tokenizer, images):
+def test_decoded_images_look_like_the_images(tokenizer, images):
     psnr = tokenizer.figures(images)["psnr"]
     grey = np.full_like(images, int(images.mean()))
     assert psnr > metrics.psnr(images, grey).mean() + 4
 
 
-def test_decode_gives_pictures(tokenizer):
-    painted = np.asarray(tokenizer.decode(np.zeros((2, 16), "int32")))
-    assert painted.shape == (2, 16, 16, 1) and painted.dtype == "uint8"
+def test_decode_gives_images(tokenizer):
+    decoded = np.asarray(tokenizer.decode(np.zeros((2, 16), "int32")))
+    assert decoded.shape == (2, 16, 16, 1) and decoded.dtype == "uint8"
 
 
-def test_smaller_cells_keep_more_of_a_picture(tokenizer, images):
+def test_smaller_cells_keep_more_of_an_image(tokenizer, images):
     keras.utils.set_random_seed(0)
     finer = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
     finer.adapt(
@@ -89,11 +89,11 @@ def test_adapt_prints_its_figures(images, capsys):
     assert "perplexity" in shown
 
 
-def test_colour_and_oblong_pictures():
-    pictures = checks(20, 16, 3)[:, :8]
+def test_colour_and_oblong_images():
+    images = checks(20, 16, 3)[:, :8]
     made = VQTokenizer((8, 16), 8, hidden_dim=16)
-    made.adapt(pictures, epochs=1, batch_size=8, verbose=False)
-    assert np.asarray(made.decode(made.encode(pictures))).shape == (
+    made.adapt(images, epochs=1, batch_size=8, verbose=False)
+    assert np.asarray(made.decode(made.encode(images))).shape == (
         20,
         8,
         16,
@@ -132,7 +132,7 @@ def test_encode_before_adapt_is_an_error():
         made.encode(np.zeros((1, 8, 8, 1), "uint8"))
 
 
-def test_codebook_larger_than_the_pictures_support():
+def test_codebook_larger_than_the_images_support():
     made = VQTokenizer((8, 8), 64, channels=1, hidden_dim=16)
     with pytest.raises(ValueError, match="codebook_size=64"):
         made.adapt(np.zeros((10, 8, 8, 1), "uint8"), epochs=1)

@@ -29,19 +29,19 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_samples_are_painted_every_epoch(fresh_model, tmp_path):
+def test_samples_are_drawn_every_epoch(fresh_model, tmp_path):
     fit(fresh_model, keras_igpt.SampleImages(tmp_path, labels=[0, 1]))
     assert names(tmp_path) == ["step-0000002.png", "step-0000004.png"]
     with Image.open(tmp_path / "step-0000002.png") as sheet:
         assert sheet.size == (64 + 2 + 64, 64)
 
 
-def test_samples_are_painted_every_so_many_epochs(fresh_model, tmp_path):
+def test_samples_are_drawn_every_so_many_epochs(fresh_model, tmp_path):
     fit(fresh_model, keras_igpt.SampleImages(tmp_path, every=2), epochs=3)
     assert names(tmp_path) == ["step-0000004.png"]
 
 
-def test_samples_are_what_the_model_paints(fresh_model, tmp_path):
+def test_samples_are_what_the_model_generates(fresh_model, tmp_path):
     samples = keras_igpt.SampleImages(tmp_path, labels=[2], seed=4)
     fit(fresh_model, samples, epochs=1)
     wanted = fresh_model.generate(labels=[2], seed=4)[0, ..., 0]

@@ -56,7 +56,7 @@ def test_large_pictures_are_shrunk(tmp_path):
 
 def test_rubbish_is_named_in_a_sentence(tmp_path):
     (tmp_path / "a.png").write_bytes(b"no picture at all")
-    with pytest.raises(ValueError, match="must be a picture, such as PNG"):
+    with pytest.raises(ValueError, match="must be an image, such as PNG"):
         actions.open_picture(tmp_path / "a.png")
 
 
