@@ -47,11 +47,26 @@ def token_nats(tokens: Tensor, logits: Tensor) -> Tensor:
     )
 
 
+def bits_per_pixel(nats: ArrayLike, image_size: tuple[int, int]) -> float:
+    """Mean bits per pixel of images whose likelihood is known.
+
+    Args:
+        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
+        image_size: height and width in pixels.
+    """
+    return float(_bits(np.mean(nats), math.prod(image_size)))
+
+
+def _bits(nats, pixels):
+    """Bits per pixel of what costs so many nats and covers so many pixels."""
+    return nats / math.log(2) / pixels
+
+
 @keras.saving.register_keras_serializable("keras_igpt")
 class BitsPerPixel(keras.metrics.Mean):
     """Mean code length of an image, in bits per pixel.
 
-    The bits that an arithmetic coder driven by the model would spend on a
+    The bits that an arithmetic coder driven by the model would spend on an
     image's tokens, divided by its pixels (not by its channels).
 
     Args:
@@ -74,8 +89,8 @@ class BitsPerPixel(keras.metrics.Mean):
         sample_weight: Tensor | None = None,
     ) -> None:
         """Args: as those of `TokenCrossentropy.call`; weights `(B, N)`."""
-        bits = token_nats(y_true, y_pred) / math.log(2)
-        super().update_state(bits / self.pixels_per_token, sample_weight)
+        bits = _bits(token_nats(y_true, y_pred), self.pixels_per_token)
+        super().update_state(bits, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -88,13 +103,3 @@ class BitsPerPixel(keras.metrics.Mean):
 def masked_weights(masked: Array) -> Array:
     """Weights `(B, N)` that make a mean over all one over hidden cells."""
     return (masked * (masked.size / max(masked.sum(), 1))).astype("float32")
-
-
-def bits_per_pixel(nats: ArrayLike, image_size: tuple[int, int]) -> float:
-    """Mean bits per pixel of images whose likelihood is known.
-
-    Args:
-        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
-        image_size: tuple of two ints, height and width.
-    """
-    return float(np.mean(nats)) / math.log(2) / math.prod(image_size)
