@@ -1,7 +1,7 @@
 """What edits cost, with the football model: `python -m benchmarks.edits`.
 
-A training step beside one without edits, and the time to paint a hole or a
-half beside that of a whole picture. Repetitions alternate; ratios are medians
+A training step beside one without edits, and the time to generate a hole or
+a half beside that of a whole image. Repetitions alternate; ratios are medians
 over them.
 """
 
@@ -23,13 +23,13 @@ BATCH, STEPS = 16, 6
 
 def fitting(model, repeats):
     """Seconds of a step, with edits and without, by precision."""
-    pictures = _pictures("train", BATCH * STEPS)
+    examples = _examples("train", BATCH * STEPS)
     for precision in ("float32", "mixed_bfloat16"):
         runs = {}
         for name, edits in (("edits", model.edit_set.names), ("none", ())):
             trained = from_model(model, edits=edits, dtype=precision)
             trained.compile(optimizer=keras.optimizers.AdamW(1e-4))
-            runs[name] = (trained, trained.prepare(pictures, BATCH))
+            runs[name] = (trained, trained.prepare(examples, BATCH))
         seconds = _alternate(
             {
                 name: lambda pair=pair: pair[0].fit(pair[1], verbose=0)
@@ -40,15 +40,15 @@ def fitting(model, repeats):
         yield f"step, batch {BATCH}, {precision}", seconds, STEPS
 
 
-def painting(model, repeats):
-    """Seconds of a whole picture, of a centred hole and of a lower half."""
+def generating(model, repeats):
+    """Seconds of a whole image, of a centred hole and of a lower half."""
     height, width = model.tokenizer.image_size
     hole = np.zeros((height, width), bool)
     hole[height // 4 : -height // 4, width // 4 : -width // 4] = True
     half = np.zeros((height, width), bool)
     half[height // 2 :] = True
     for batch in (1, 16):
-        images = _pictures("test", batch)["image"]
+        images = _examples("test", batch)["image"]
         tasks = {
             "whole": lambda: model.generate(num_images=batch, seed=0),
             "hole of 25 %": lambda: model.edit(
@@ -61,7 +61,7 @@ def painting(model, repeats):
                 images, height // 2, seed=0
             ),
         }
-        yield f"paint {batch}", _alternate(tasks, repeats), 1
+        yield f"generate {batch}", _alternate(tasks, repeats), 1
 
 
 def _alternate(tasks, repeats):
@@ -76,15 +76,14 @@ def _alternate(tasks, repeats):
     return seconds
 
 
-def _pictures(split, count):
+def _examples(split, count):
     examples = list(scenes.scenes(split, count))
-    pairs = {
+    return {
         "image": np.stack([example["image"] for example in examples]),
         "source": np.stack([example["layout"] for example in examples]),
         "text": [example["text"] for example in examples],
         "style": ["layout"] * count,
     }
-    return pairs
 
 
 def main():
@@ -96,7 +95,7 @@ def main():
     options = parser.parse_args()
     model = keras_igpt.load(options.model)
     table = Table("What", "", "seconds", "ratio")
-    for measure, base in ((fitting, "none"), (painting, "whole")):
+    for measure, base in ((fitting, "none"), (generating, "whole")):
         for title, seconds, parts in measure(model, options.repeats):
             for name, values in seconds.items():
                 ratios = [a / b for a, b in zip(values, seconds[base])]

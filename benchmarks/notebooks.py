@@ -1,7 +1,7 @@
 """Runs notebooks and keeps what they show: `python -m benchmarks.notebooks`.
 
 All of them, or those named; each in an empty folder that is thrown away, so
-that models and pictures they write stay out of the repository.
+that models and images they write stay out of the repository.
 """
 
 import base64
@@ -47,8 +47,8 @@ def tidied(outputs):
 
 def smaller(png):
     """A PNG file in base64 with 256 colours: a third of the bytes."""
-    with Image.open(io.BytesIO(base64.b64decode(png))) as picture:
-        reduced = picture.convert("RGB").quantize(256)
+    with Image.open(io.BytesIO(base64.b64decode(png))) as image:
+        reduced = image.convert("RGB").quantize(256)
     file = io.BytesIO()
     reduced.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode("ascii")

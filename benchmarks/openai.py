@@ -1,7 +1,7 @@
 """Measures loading of iGPT-S: `python -m benchmarks.openai`.
 
 Random weights are written as a Hugging Face folder; a new process loads it
-and paints pictures of 32x32. Prints seconds, tokens per second and memory.
+and generates images of 32x32. Prints seconds, tokens per second and memory.
 """
 
 import argparse
@@ -28,8 +28,8 @@ def write(folder):
     keras_igpt.openai.save(model, folder)
 
 
-def load(folder, pictures):
-    """Figures of loading and painting, dict of floats."""
+def load(folder, count):
+    """Figures of loading and generating, dict of floats."""
     import keras_igpt
 
     # What importing and starting TensorFlow takes is no matter of the model.
@@ -43,7 +43,7 @@ def load(folder, pictures):
     figures["model_mib"] = size
     figures["load_peak_mib"] = memory() - before
     figures["load_peak_over_model"] = figures["load_peak_mib"] / size
-    sampling = {"num_images": pictures, "top_k": 100, "seed": 0}
+    sampling = {"num_images": count, "top_k": 100, "seed": 0}
     begin = time.perf_counter()
     model.generate(**sampling)
     figures["first_seconds"] = time.perf_counter() - begin
@@ -51,7 +51,7 @@ def load(folder, pictures):
     model.generate(**sampling)
     seconds = time.perf_counter() - begin
     figures["second_seconds"] = seconds
-    figures["tokens_per_second"] = pictures * 1024 / seconds
+    figures["tokens_per_second"] = count * 1024 / seconds
     figures["peak_mib"] = memory()
     return figures
 

@@ -62,7 +62,7 @@ def tables(results):
     grown = [case for case in done if case["what"] == "growth"]
     if grown:
         rows = [_growth_row(case) for case in grown]
-        yield "generate, cost of a token of a picture", GROWTH_HEADER, rows
+        yield "generate, cost of a token of an image", GROWTH_HEADER, rows
     for case in done:
         if case["what"] == "losses":
             epochs = range(1, case["build"]["epochs"] + 1)
@@ -231,7 +231,7 @@ def _ratio(case, peer):
 
 
 def _per_token(case, system, whole, start):
-    """Median seconds per token and picture after the first; None if unrun."""
+    """Median seconds per token and image after the first; None if unrun."""
     runs = case["results"][system]["runs"]
     if whole not in runs:
         return None

@@ -1,8 +1,8 @@
-"""What a picture's size costs: `python -m benchmarks.sizes`.
+"""What an image's size costs: `python -m benchmarks.sizes`.
 
-For each size a process of its own: memory of training and of painting, time
-of a training step, and time to paint, of one model with learned tokens of 4x4
-pixels and with a palette. Weights and pictures are random: neither changes
+For each size a process of its own: memory of training and of generating, time
+of a training step, and time to generate, of one model with learned tokens of
+4x4 pixels and with a palette. Weights and images are random: neither changes
 what a step costs.
 """
 
@@ -47,7 +47,7 @@ def measure(kind, side, size, work):
         }
         run = lambda: model.train_on_batch(inputs, inputs["tokens"])  # noqa: E731
     else:
-        run = lambda: model.generate(text="a picture", seed=0)  # noqa: E731
+        run = lambda: model.generate(text="an image", seed=0)  # noqa: E731
     run()
     seconds = []
     for _ in range(3):
@@ -87,13 +87,14 @@ def main():
         print(json.dumps(measure(kind, int(side), options.size, work)))
         return
     table = Table(title=f"{options.size}, training in batches of {BATCH}")
-    for name in ("Picture", "Tokens", "Weights", "Step, s", "GiB"):
+    for name in ("Image", "Tokens", "Weights", "Step, s", "GiB"):
         table.add_column(name, justify="right")
-    for name in ("Picture, s", "GiB"):
+    for name in ("Image, s", "GiB"):
         table.add_column(name, justify="right")
     for kind, side in CASES:
-        trained, painted = (
-            apart(options.size, kind, side, work) for work in ("train", "paint")
+        trained, generated = (
+            apart(options.size, kind, side, work)
+            for work in ("train", "generate")
         )
         table.add_row(
             f"{side}×{side}, {kind}",
@@ -101,8 +102,8 @@ def main():
             f"{trained['weights'] / 1e6:.1f} M",
             f"{trained['seconds']:.2f}",
             f"{trained['gib']:.1f}",
-            f"{painted['seconds']:.2f}",
-            f"{painted['gib']:.1f}",
+            f"{generated['seconds']:.2f}",
+            f"{generated['gib']:.1f}",
         )
     Console().print(table)
 

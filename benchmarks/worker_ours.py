@@ -5,7 +5,8 @@ import numpy as np
 
 import keras_igpt
 from benchmarks.serve import serve
-from keras_igpt.generation import settings as generation_settings
+from keras_igpt.generation.loop import Decoder
+from keras_igpt.generation.settings import check_settings
 from keras_igpt.training.batches import TokenBatches
 
 
@@ -41,7 +42,7 @@ def build(case, seed=0):
 
 
 def decoder(model, case):
-    """Paints whole pictures, or `tokens` cells after `prefix` known ones."""
+    """Generates whole images, or `tokens` cells after `prefix` known ones."""
     shape = model.head.kernel.shape
     # A new model's head is zero: nothing to choose the top k by.
     noise = np.random.default_rng(0).normal(size=shape)
@@ -51,32 +52,21 @@ def decoder(model, case):
         case["vocabulary"], size=(batch, cells), dtype="int32"
     )
 
+    decode = Decoder(model, guided=False, jit_compile=True)
+
     def run(request):
         settings = {"top_k": case["top_k"], "seed": request["seed"]}
         if request["tokens"] == cells:
             model.generate(num_images=batch, **settings)
             return
         first, last = request["prefix"], request["prefix"] + request["tokens"]
-        np.asarray(paint_part(model, known, first, last, **settings))
+        settings = check_settings(batch, model.vocabulary_size, **settings)
+        is_known = np.broadcast_to(np.arange(cells) < first, known.shape)
+        np.asarray(
+            decode({}, known, is_known, known[:, :first], last, settings)
+        )
 
     return run
-
-
-def paint_part(model, tokens, first, last, **settings):
-    """As `model.complete`, tokens in and out, stopping at cell `last`."""
-    settings = generation_settings.check_settings(
-        len(tokens), model.vocabulary_size, **settings
-    )
-    known = np.arange(model.num_cells) < first
-    decode = model._decoder(settings, sampler=None, jit_compile=True)
-    return decode(
-        {},
-        tokens,
-        np.broadcast_to(known, tokens.shape),
-        tokens[:, :first],
-        np.int32(last),
-        settings,
-    )
 
 
 def fitter(model, case):

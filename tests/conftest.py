@@ -8,9 +8,8 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import TRAIN_OPTIONS, make_model, save_picture
+from small_models import make_model, save_picture, train
 
-from keras_igpt.cli import train_jobs
 from keras_igpt.data.football import scenes as football_scenes
 
 
@@ -83,9 +82,7 @@ def class_folder(tmp_path_factory):
 def class_run(class_folder, tmp_path_factory):
     """A run on them, not to be changed by a test."""
     out = tmp_path_factory.mktemp("runs") / "one"
-    train_jobs.train(
-        {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}, out
-    )
+    train(out, data=str(class_folder), size=4)
     return out
 
 
@@ -101,6 +98,5 @@ def caption_run(tmp_path_factory):
         rows.append(f"{i}.png,{('a ball', 'a tall goal')[i % 2]}")
     (root / "metadata.csv").write_text("\n".join(rows))
     out = root / "run"
-    options = {**TRAIN_OPTIONS, "tokenizer": "vq", "data": str(root), "size": 8}
-    train_jobs.train(options, out)
+    train(out, tokenizer="vq", data=str(root), size=8)
     return out

@@ -1,38 +1,55 @@
 """Small real models and pictures, made by functions."""
 
+import dataclasses
+
 import keras
 import numpy as np
 from PIL import Image
+from typer.testing import CliRunner
 
 import keras_igpt
+from keras_igpt.cli import app, training_run
 from keras_igpt.data.football import canvas
 from keras_igpt.prompts.captions import encode_text
+from keras_igpt.training.run_folder import TrainingOptions
 
 # What `keras-igpt train` has options for, for the smallest of runs.
-TRAIN_OPTIONS = {
-    "data": None,
-    "size": None,
-    "channels": None,
-    "tokenizer": "palette",
-    "colors": 4,
-    "codes": 8,
-    "cell_size": 4,
-    "tokenizer_minutes": 0.05,
-    "labels": True,
-    "captions": True,
-    "edits": [],
-    "init_from": None,
-    "model": "tiny",
-    "epochs": 1,
-    "minutes": None,
-    "batch_size": 8,
-    "learning_rate": 1e-3,
-    "dropout": 0.0,
-    "ema": None,
-    "edit_share": 0.5,
-    "precision": "float32",
-    "seed": 0,
-}
+TRAIN_OPTIONS = TrainingOptions(
+    data=None,
+    size=None,
+    channels=None,
+    tokenizer="palette",
+    colors=4,
+    codes=8,
+    cell_size=4,
+    tokenizer_minutes=0.05,
+    labels=True,
+    captions=True,
+    edits=[],
+    edit_share=0.5,
+    init_from=None,
+    model="tiny",
+    epochs=1,
+    minutes=None,
+    batch_size=8,
+    learning_rate=1e-3,
+    dropout=0.0,
+    ema=None,
+    precision="float32",
+    seed=0,
+)
+
+
+def train(folder, resume=False, **options):
+    """The smallest of runs; returns its last row of figures."""
+    asked = dataclasses.replace(TRAIN_OPTIONS, **options)
+    return training_run.run(asked, folder, resume)
+
+
+def invoke(*words):
+    """Runs a command of `keras-igpt` in this process; errors are raised."""
+    words = [str(word) for word in words]
+    return CliRunner().invoke(app, words, catch_exceptions=False)
 
 
 def make_model(

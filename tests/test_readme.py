@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from keras_igpt import data
-from keras_igpt.cli.commands import app
+from keras_igpt.cli import app
 
 ROOT = Path(__file__).parents[1]
 ENGLISH, CHINESE = ("README.md", "README.zh-CN.md")

@@ -1,7 +1,52 @@
-"""The command line: `keras-igpt`."""
+"""The command line: `keras-igpt`.
 
-import lazy_loader
+The modules of the commands import Typer and their options; what they work
+with they import when they run, so that `--help` does not wait for it.
+"""
 
-__getattr__, __dir__, __all__ = lazy_loader.attach(
-    __name__, submod_attrs={"commands": ["app", "main"]}
+import sys
+
+import typer
+
+from keras_igpt.cli import edit, evaluate, generate, publish, quickstart, train
+from keras_igpt.cli.demo import server
+from keras_igpt.cli.quiet import silence_tensorflow
+
+app = typer.Typer(
+    name="keras-igpt",
+    help="Train an image GPT on your images, and generate new ones with it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
 )
+
+for command in (
+    quickstart.quickstart,
+    train.train,
+    generate.generate,
+    generate.complete,
+    edit.edit,
+    evaluate.evaluate,
+    evaluate.evaluate_edits,
+    evaluate.probe,
+    train.classify,
+    server.demo,
+    publish.export,
+    publish.pack,
+):
+    app.command()(command)
+
+
+def main() -> None:
+    """Runs the command; a user's mistake ends in one line, not in a trace."""
+    silence_tensorflow()
+    try:
+        app()
+    except (
+        ValueError,
+        OSError,
+        FloatingPointError,
+        ModuleNotFoundError,
+    ) as error:
+        print(f"keras-igpt: {error}", file=sys.stderr)
+        sys.exit(1)

@@ -1,10 +1,26 @@
-"""What the commands of `keras-igpt` share: options, and the terminal."""
+"""What the commands of `keras-igpt` share: options, and the terminal.
+
+Nothing here loads Keras or NumPy before a command works, so that `--help`
+waits for neither.
+"""
 
 import enum
+import functools
+import inspect
 import pathlib
-from typing import Annotated
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from keras_igpt.models.config import SIZES
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from tensorflow.data import Dataset
+
+    from keras_igpt.annotations import PathLike
+    from keras_igpt.models.image_gpt import ImageGPT
 
 ModelOption = Annotated[
     str,
@@ -14,7 +30,7 @@ ModelOption = Annotated[
 ]
 
 _data_option = typer.Option(
-    "--data", help="'digits', a TFDS name, or a folder of pictures."
+    "--data", help="'digits', a TFDS name, or a folder of images."
 )
 
 DataOption = Annotated[str, _data_option]
@@ -32,28 +48,20 @@ TextOption = Annotated[
     typer.Option("--text", help="A caption; may be repeated."),
 ]
 
-GuidanceOption = Annotated[
-    float, typer.Option("--guidance", help="Above 1: closer to what is asked.")
-]
-
-TemperatureOption = Annotated[
-    float, typer.Option("--temperature", help="0 takes the likeliest token.")
-]
-
-TopKOption = Annotated[int | None, typer.Option("--top-k")]
-
-TopPOption = Annotated[float | None, typer.Option("--top-p")]
-
-SeedOption = Annotated[
-    int | None, typer.Option("--seed", help="Same seed, same pictures.")
-]
-
 OutOption = Annotated[
     pathlib.Path,
     typer.Option("--out", help="A .png file for one sheet, or a folder."),
 ]
 
-FileArgument = Annotated[pathlib.Path, typer.Argument(help="A picture.")]
+FileArgument = Annotated[pathlib.Path, typer.Argument(help="An image.")]
+
+
+SplitOption = Annotated[str, typer.Option("--split", help="Of the data.")]
+
+LimitOption = Annotated[
+    int | None,
+    typer.Option("--limit", help="Learn from the first images only."),
+]
 
 
 class TokenizerName(enum.StrEnum):
@@ -67,17 +75,119 @@ class Precision(enum.StrEnum):
     mixed_bfloat16 = "mixed_bfloat16"
 
 
-class ModelSize(enum.StrEnum):
-    tiny = "tiny"
-    small = "small"
-    base = "base"
-    large = "large"
-    igpt_s = "igpt_s"
-    igpt_m = "igpt_m"
-    igpt_l = "igpt_l"
+ModelSize = enum.StrEnum("ModelSize", {name: name for name in SIZES})
 
 
-def numbers(option, value, count, optional=False):
+def sampling_options(
+    guidance: Annotated[
+        float, typer.Option(help="Above 1: closer to what is asked.")
+    ] = 1.0,
+    temperature: Annotated[
+        float, typer.Option(help="0 takes the most probable token.")
+    ] = 1.0,
+    top_k: Annotated[
+        int | None, typer.Option(help="Draw from the k likeliest tokens.")
+    ] = None,
+    top_p: Annotated[
+        float | None,
+        typer.Option(help="Draw from the likeliest tokens of this sum."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Same seed, same images.")
+    ] = None,
+) -> dict[str, Any]:
+    """Arguments of `ImageGPT.generate` that say how to sample."""
+    return {
+        "guidance_scale": guidance,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "seed": seed,
+    }
+
+
+def with_sampling(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command the sampling options, as its argument `sampling`.
+
+    Args:
+        command: function for Typer, with a parameter `sampling`.
+
+    Returns:
+        Function whose signature, which Typer reads, has the options of
+        `sampling_options` in its place.
+    """
+    shared = inspect.signature(sampling_options).parameters
+    own = inspect.signature(command)
+    kept = [p for name, p in own.parameters.items() if name != "sampling"]
+
+    @functools.wraps(command)
+    def wrapped(*args, **kwargs):
+        asked = {n: kwargs.pop(n) for n in list(kwargs) if n in shared}
+        return command(*args, sampling=sampling_options(**asked), **kwargs)
+
+    signature = own.replace(parameters=[*kept, *shared.values()])
+    wrapped.__signature__ = signature
+    wrapped.__annotations__ = {
+        name: parameter.annotation
+        for name, parameter in signature.parameters.items()
+    }
+    return wrapped
+
+
+def load_image_gpt(model: "PathLike") -> "ImageGPT":
+    """As `keras_igpt.load`, for what must be an `ImageGPT`."""
+    import keras_igpt
+    from keras_igpt.pretrained.loading import find
+    from keras_igpt.training.run_folder import class_names
+
+    loaded = keras_igpt.load(model)
+    if not isinstance(loaded, keras_igpt.ImageGPT):
+        raise ValueError(
+            "`--model` must hold an ImageGPT. "
+            f"Received: --model {model}, which holds a "
+            f"{type(loaded).__name__}."
+        )
+    if not loaded.class_names:
+        # Models of earlier runs do not know them, their folders do.
+        names = class_names(find(model).parent)
+        if len(names) == loaded.num_classes:
+            loaded.config["class_names"] = names
+    return loaded
+
+
+def read_labels(
+    labels: list[str] | None, image_gpt: "ImageGPT"
+) -> list[str | int] | None:
+    """Labels as `ImageGPT.generate` takes them, of names and numbers.
+
+    Args:
+        labels: names of classes or their numbers; None or [] for none.
+        image_gpt: knows the names, or none.
+    """
+    names = image_gpt.class_names
+
+    def read(label):
+        if label in names or not label.isdecimal():
+            return label
+        number = int(label)
+        return names[number] if number < len(names) else number
+
+    return [read(label) for label in labels] if labels else None
+
+
+def load_data(image_gpt: "ImageGPT", source: str, split: str) -> "Dataset":
+    """As `keras_igpt.data.load`, in the model's size and channels."""
+    from keras_igpt import data
+
+    height, width, channels = image_gpt.tokenizer.image_shape
+    return data.load(
+        source, split=split, image_size=(height, width), channels=channels
+    )
+
+
+def numbers(
+    option: str, value: str | None, count: int, optional: bool = False
+) -> tuple[int, ...] | None:
     """Whole numbers with commas between; None if there are none.
 
     Args:
@@ -101,19 +211,19 @@ def numbers(option, value, count, optional=False):
     )
 
 
-def new_console():
+def new_console() -> "Console":
     """The terminal, as `rich` writes to it."""
     from rich.console import Console
 
     return Console()
 
 
-def print_figures(figures):
+def print_figures(figures: dict[str, float]) -> None:
     """Prints what `evaluate` and `quickstart` have measured, as a table."""
     from rich.table import Table
 
     rows = {
-        "nats_per_picture": ("nats per picture", "{:.2f}"),
+        "nats_per_picture": ("nats per image", "{:.2f}"),
         "bits_per_pixel": ("bits per pixel", "{:.3f}"),
         "histogram_bits_per_pixel": (
             "  a histogram per pixel would need",
@@ -124,13 +234,13 @@ def print_figures(figures):
             "{:.3f}",
         ),
         "recognised_generated": ("generated and recognised as asked", "{:.1%}"),
-        "recognised_real": ("  real test pictures recognised", "{:.1%}"),
+        "recognised_real": ("  real test images recognised", "{:.1%}"),
         "psnr": ("decoded tokens, PSNR in dB", "{:.2f}"),
         "palette_psnr": ("  as many tokens of a 512-colour palette", "{:.2f}"),
         "codes_used": ("codes in use", "{:.1%}"),
         "perplexity": ("  their perplexity", "{:.0f}"),
     }
-    table = Table("On test pictures", "", show_lines=False)
+    table = Table("On test images", "", show_lines=False)
     for name, (title, form) in rows.items():
         if name in figures:
             table.add_row(title, form.format(figures[name]))

@@ -1,20 +1,20 @@
-"""The first thing to run: real digits in, painted digits out.
+"""The command `quickstart`: real digits in, generated digits out.
 
 Data: the 1,797 handwritten digits of 8x8 pixels that ship with scikit-learn.
 """
 
 import pathlib
+from typing import TYPE_CHECKING, Annotated
 
-import keras
-import numpy as np
+import typer
 
-from keras_igpt import data
-from keras_igpt.atomic_files import replacing, save_model
-from keras_igpt.evaluation import likelihood
-from keras_igpt.models.image_gpt import ImageGPT
-from keras_igpt.tokenizers.palette import PaletteTokenizer
-from keras_igpt.training.callbacks import ProgressBar, StopOnNaN
-from keras_igpt.training.schedule import TrainingBudget
+import keras_igpt
+from keras_igpt.cli.options import new_console, print_figures
+
+if TYPE_CHECKING:
+    from tensorflow.data import Dataset
+
+    from keras_igpt.annotations import PathLike
 
 LEARNING_RATE = 2e-3
 
@@ -23,15 +23,67 @@ BATCH_SIZE = 16  # on two cores many small steps beat few large ones
 DROPOUT = 0.05
 
 
-def build_model():
+def quickstart(
+    out: Annotated[
+        pathlib.Path, typer.Option(help="Folder for the results.")
+    ] = pathlib.Path("runs/quickstart"),
+    minutes: Annotated[float, typer.Option(help="Training time.")] = 2.0,
+    seed: Annotated[int, typer.Option()] = 0,
+) -> None:
+    """Trains on real 8x8 digits for two minutes and generates new ones."""
+    console = new_console()
+    console.print("Loading TensorFlow …", style="dim")
+    print_figures(run(out, minutes, seed))
+    console.print(f"\nImages: [bold]{out / 'quickstart.png'}[/]")
+    console.print(f"Model:  [bold]{out / 'quickstart.keras'}[/]")
+    console.print(
+        "\nTry next:\n"
+        f"  keras-igpt generate --model {out / 'quickstart.keras'} "
+        "--label 7 --n 16\n"
+        "  keras-igpt train --data path/to/images --size 32 "
+        "--out runs/mine --minutes 30",
+        highlight=False,
+        soft_wrap=True,  # commands are copied
+    )
+
+
+def run(
+    folder: "PathLike", minutes: float = 2.0, seed: int = 0
+) -> dict[str, float]:
+    """Trains, generates, measures and saves.
+
+    Args:
+        folder: where `quickstart.png` and `quickstart.keras` go.
+        minutes: training time.
+        seed: of all that is random.
+
+    Returns:
+        dict of figures, as `keras_igpt.evaluation.likelihood.report`.
+    """
+    import keras
+
+    from keras_igpt.atomic_files import save_model
+    from keras_igpt.evaluation import likelihood
+
+    folder = pathlib.Path(folder)
+    keras.utils.set_random_seed(seed)
+    model = build_model()
+    train(model, minutes, seed)
+    save_model(model, folder / "quickstart.keras")
+    test = keras_igpt.data.load("digits", split="test")
+    draw(model, test, folder / "quickstart.png", seed)
+    return likelihood.report(model, keras_igpt.data.load("digits"), test, seed)
+
+
+def build_model() -> "keras_igpt.ImageGPT":
     """A model of 0.5 M weights that reads and writes 8x8 digits exactly.
 
     The digits have 17 grey levels, so 17 palette entries lose nothing.
     """
-    tokenizer = PaletteTokenizer((8, 8), num_colors=17, channels=1)
-    model = ImageGPT(
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), num_colors=17, channels=1)
+    model = keras_igpt.ImageGPT(
         tokenizer,
-        **ImageGPT.SIZES["tiny"],
+        **keras_igpt.ImageGPT.SIZES["tiny"],
         num_classes=10,
         dropout=DROPOUT,
     )
@@ -39,55 +91,42 @@ def build_model():
     return model
 
 
-def train(model, minutes, seed=0):
+def train(model: "keras_igpt.ImageGPT", minutes: float, seed: int = 0) -> None:
     """Fits the model on the training digits for some minutes."""
+    import keras
+
+    from keras_igpt.training.callbacks import ProgressBar
+    from keras_igpt.training.schedule import fit_within
+
     keras.utils.set_random_seed(seed)
-    budget = TrainingBudget(LEARNING_RATE, minutes=minutes)
-    bar = ProgressBar(budget)
-    try:
-        model.fit(
-            model.prepare(data.load("digits"), BATCH_SIZE, seed=seed),
-            epochs=1_000_000,  # the budget ends it
-            callbacks=[budget, StopOnNaN(), bar],
-            verbose=0,
-        )
-    finally:
-        bar.close()
+    budget = keras_igpt.TrainingBudget(LEARNING_RATE, minutes=minutes)
+    digits = keras_igpt.data.load("digits")
+    batches = model.prepare(digits, BATCH_SIZE, seed=seed)
+    fit_within(model, batches, budget, bar=ProgressBar(budget))
 
 
-def run(folder, minutes=2.0, seed=0):
-    """Trains, paints, measures and saves.
-
-    Args:
-        folder: where `quickstart.png` and `quickstart.keras` go.
-        minutes: float. Training time.
-        seed: int.
-
-    Returns:
-        dict of figures, as `keras_igpt.evaluation.report`.
-    """
-    folder = pathlib.Path(folder)
-    keras.utils.set_random_seed(seed)
-    model = build_model()
-    train(model, minutes, seed)
-    save_model(model, folder / "quickstart.keras")
-    test = data.load("digits", split="test")
-    draw(model, test, folder / "quickstart.png", seed)
-    return likelihood.report(model, data.load("digits"), test, seed)
-
-
-def draw(model, test, path, seed=0, num_generated=8, num_completed=3):
+def draw(
+    model: "keras_igpt.ImageGPT",
+    test: "Dataset",
+    path: "PathLike",
+    seed: int = 0,
+    num_generated: int = 8,
+    num_completed: int = 3,
+) -> None:
     """Draws one row per class: generated, and completed from the top half.
 
     Args:
-        model: an `ImageGPT` with classes.
-        test: pictures to complete, as `keras_igpt.data.load` gives.
+        model: with classes.
+        test: images to complete, as `keras_igpt.data.load` gives.
         path: of the PNG file.
-        seed: int.
-        num_generated: int. Generated pictures per class.
-        num_completed: int. Pictures per class completed.
+        seed: of all that is random.
+        num_generated: generated images per class.
+        num_completed: images per class completed.
     """
+    import numpy as np
     from matplotlib.figure import Figure
+
+    from keras_igpt.atomic_files import replacing
 
     classes = np.arange(model.num_classes)
     generated = model.generate(classes, num_images=num_generated, seed=seed)
@@ -117,7 +156,9 @@ def draw(model, test, path, seed=0, num_generated=8, num_completed=3):
 
 
 def _some_per_class(test, classes, count):
-    batch = next(data.batches(test, batch_size=100_000))
+    import numpy as np
+
+    batch = next(keras_igpt.data.batches(test, batch_size=100_000))
     chosen = np.concatenate(
         [np.flatnonzero(batch["label"] == c)[:count] for c in classes]
     )
@@ -125,6 +166,8 @@ def _some_per_class(test, classes, count):
 
 
 def _show(axes, images, columns, title):
+    import numpy as np
+
     from keras_igpt.images.files import contact_sheet
 
     sheet = contact_sheet(images, columns, height=32, gap=4)

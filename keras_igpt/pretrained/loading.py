@@ -34,12 +34,6 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     Raises:
         FileNotFoundError: if there is none.
     """
-    # Keras finds the classes of a file only where they are imported.
-    import keras_igpt.models.classifier
-    import keras_igpt.models.image_gpt
-    import keras_igpt.tokenizers.palette
-    import keras_igpt.tokenizers.vq  # noqa: F401
-
     return keras.saving.load_model(find(path))
 
 

@@ -1,8 +1,16 @@
 """Tests of what commands share."""
 
-import pytest
+import json
 
-from keras_igpt.cli.options import numbers, print_figures
+import pytest
+from small_models import make_model
+
+from keras_igpt.cli.options import (
+    load_image_gpt,
+    numbers,
+    print_figures,
+    read_labels,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,3 +33,28 @@ def test_figures_that_were_not_measured_are_left_out(capsys):
     shown = capsys.readouterr().out
     assert "31.26" in shown and "50.0%" in shown
     assert "bits per pixel" not in shown
+
+
+def test_labels_are_names_or_numbers():
+    model = make_model(class_names=["cat", "dog", "2"])
+    assert read_labels(["dog", "0", "2", "9", "owl"], model) == [
+        *("dog", "cat", "2", 9, "owl"),
+    ]
+    assert read_labels(["dog", "1"], make_model()) == ["dog", 1]
+    assert read_labels(None, model) is None
+
+
+def test_classes_of_an_earlier_run_have_the_names_of_its_folder(
+    tiny_model, tmp_path
+):
+    tiny_model.save(tmp_path / "last.keras")
+    names = ["cat", "dog", "owl"]
+    config = {"options": {}, "class_names": names}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert load_image_gpt(tmp_path).class_names == tuple(names)
+
+
+def test_config_of_another_model_names_no_classes(tiny_model, tmp_path):
+    tiny_model.save(tmp_path / "model.keras")
+    (tmp_path / "config.json").write_text('{"class_names": ["cat"]}')
+    assert load_image_gpt(tmp_path).class_names == ()

@@ -1,6 +1,9 @@
+"""Tests of the command `quickstart`."""
+
 import numpy as np
 import pytest
 from PIL import Image
+from small_models import invoke
 
 import keras_igpt
 from keras_igpt.cli import quickstart
@@ -12,8 +15,8 @@ def test_quickstart_beats_counting_in_under_a_minute(tmp_path):
     assert figures["bits_per_pixel"] < figures["histogram_bits_per_pixel"]
     model = keras_igpt.load(tmp_path / "quickstart.keras")
     assert model.generate(labels=range(10), seed=0).shape == (10, 8, 8, 1)
-    with Image.open(tmp_path / "quickstart.png") as picture:
-        assert len(np.unique(np.asarray(picture.convert("L")))) > 16
+    with Image.open(tmp_path / "quickstart.png") as image:
+        assert len(np.unique(np.asarray(image.convert("L")))) > 16
 
 
 def test_quickstart_model_reads_digits_exactly():
@@ -24,3 +27,18 @@ def test_quickstart_model_reads_digits_exactly():
     images = batch["image"]
     restored = model.tokenizer.decode(model.tokenizer.encode(images))
     np.testing.assert_array_equal(np.asarray(restored), images)
+
+
+def test_quickstart_prints_its_figures(monkeypatch, tmp_path):
+    figures = {
+        "nats_per_picture": 71.23,
+        "bits_per_pixel": 1.606,
+        "histogram_bits_per_pixel": 2.5,
+        "class_histogram_bits_per_pixel": 2.0,
+        "recognised_generated": 0.964,
+        "recognised_real": 0.989,
+    }
+    monkeypatch.setattr(quickstart, "run", lambda *args: figures)
+    shown = invoke("quickstart", "--out", tmp_path).output
+    for figure in ("71.23", "1.606", "2.500", "2.000", "96.4%", "98.9%"):
+        assert figure in shown

@@ -1,10 +1,12 @@
 import csv
+import dataclasses
 import json
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
+from small_models import TRAIN_OPTIONS, make_model
 
 import keras_igpt
 from keras_igpt.training import callbacks, run_folder
@@ -38,8 +40,6 @@ def fit(model, folder, epochs=2, learning_rate=1e-3, ema=None, **kwargs):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    from small_models import make_model
-
     folder = tmp_path_factory.mktemp("run")
     model = make_model()
     return model, folder, fit(model, folder)
@@ -82,6 +82,23 @@ def test_state_says_how_far_the_run_came(run):
 
 def test_state_of_no_run_is_the_beginning(tmp_path):
     assert run_folder.read_state(tmp_path)["spent"] == 0.0
+
+
+@pytest.mark.parametrize("content", ["[1]", "{}", "no JSON"])
+def test_config_of_another_program_names_no_classes(tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    assert run_folder.class_names(tmp_path) == []
+
+
+def test_options_of_other_versions_are_read(tmp_path):
+    """An option less in `config.json`, and one more."""
+    known = {**dataclasses.asdict(TRAIN_OPTIONS), "batch_size": 5, "new": 1}
+    del known["ema"]
+    (tmp_path / "last.keras").touch()
+    (tmp_path / "config.json").write_text(json.dumps({"options": known}))
+    asked = dataclasses.replace(TRAIN_OPTIONS, ema=0.9, batch_size=7)
+    options, _ = run_folder.resumed(asked, tmp_path, {"spent": 0.5})
+    assert options == dataclasses.replace(asked, batch_size=5)
 
 
 def test_long_epochs_are_saved_within(fresh_model, tmp_path):
@@ -146,8 +163,6 @@ def test_nan_of_the_last_step_is_not_saved(fresh_model, tmp_path):
 
 @pytest.fixture(scope="module")
 def averaged_run(tmp_path_factory):
-    from small_models import make_model
-
     folder = tmp_path_factory.mktemp("averaged")
     model = make_model()
     fit(model, folder, epochs=1, learning_rate=3e-2, ema=0.5)

@@ -1,21 +1,28 @@
-"""What the page of `demo.py` does with a model, callable from Python too.
+"""What a click on the demo's page does with a model, callable from Python too.
 
-Whatever a browser sends is checked here: its sliders bind nobody.
+All that a browser sends is checked here: it can send what its sliders refuse.
 
-Axes: H and W height and width of a picture, C channels.
+Axes: H and W height and width of an image, C channels.
 """
+
+import numbers
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from keras_igpt.cli.jobs import with_seed
+from keras_igpt.annotations import Array, PathLike
+from keras_igpt.cli import edit_inputs
+from keras_igpt.cli.output_files import with_seed
 from keras_igpt.edits.kinds import Upscale
-from keras_igpt.images import arrays, crop, files, lettering
-from keras_igpt.prompts import captions
+from keras_igpt.images import arrays, crop, files
 
-# Pictures that one click may paint.
-MAX_PICTURES = 16
+if TYPE_CHECKING:
+    from keras_igpt.models.image_gpt import ImageGPT
 
-# Larger pictures are shrunk when they are opened.
+# Images that one click may generate.
+MAX_IMAGES = 16
+
+# Larger images are shrunk when they are opened.
 MAX_SIDE = 1024
 
 # Percent of a side that a border for "outpaint" may have.
@@ -25,32 +32,32 @@ MAX_BORDER = 100
 MAX_NUMBERED = 20
 
 
-def open_picture(path, channels=3):
+def open_image(path: PathLike | None, channels: int = 3) -> Array:
     """Opens a file that somebody uploaded.
 
     Args:
-        path: str, or None for "nothing was chosen".
-        channels: 3 for RGB, 1 for grey pictures.
+        path: None for "nothing was chosen".
+        channels: 3 for RGB, 1 for grey images.
 
     Returns:
         uint8 array of shape `(H, W, channels)`, at most 1,024 pixels high
         and wide.
 
     Raises:
-        ValueError: if it is no picture.
+        ValueError: if it is no image.
     """
     if path is None:
         raise ValueError(
-            "A picture must be chosen first. Received: none. "
-            "Do open one, or let the model paint one."
+            "An image must be chosen first. Received: none. "
+            "Open one, or let the model generate one."
         )
     try:
         image = files.decode(path, (MAX_SIDE, MAX_SIDE))
     # Pillow's readers raise nearly anything on a damaged file.
     except Exception as error:
         raise ValueError(
-            "The file must be a picture, such as PNG or JPEG. Received: "
-            f"{files.reason(path, error)}. Do choose another one."
+            "The file must be an image, such as PNG or JPEG. Received: "
+            f"{files.reason(path, error)}. Choose another one."
         ) from error
     rows, columns = image.shape[:2]
     scale = MAX_SIDE / max(rows, columns)
@@ -60,13 +67,13 @@ def open_picture(path, channels=3):
     return arrays.set_channels(np.asarray(image), channels)
 
 
-def drawn_mask(layers, size):
-    """What was painted over a picture, as a mask of its size.
+def drawn_mask(layers: list[Array] | None, size: tuple[int, int]) -> Array:
+    """What was drawn over an image, as a mask of its size.
 
     Args:
-        layers: list of uint8 arrays of shape `(rows, columns, 4)`: what a
-            drawing canvas of any size holds; opaque where something is drawn.
-        size: tuple of two ints, height and width of the picture.
+        layers: uint8 arrays of shape `(rows, columns, 4)`: what a drawing
+            canvas of any size holds; opaque where something is drawn.
+        size: height and width of the image.
 
     Returns:
         bool array of shape `size`.
@@ -77,46 +84,50 @@ def drawn_mask(layers, size):
     drawn = [layer[..., 3] > 127 for layer in layers or ()]
     if not any(layer.any() for layer in drawn):
         raise ValueError(
-            "The picture must be drawn over where it is to be painted anew. "
-            "Received: nothing drawn. Do take the brush and draw."
+            "The image must be drawn over where it is to be generated anew. "
+            "Received: nothing drawn. Take the brush and draw."
         )
     return np.any([crop.fit_masks(m[None], size)[0] for m in drawn], axis=0)
 
 
-def generate(model, count=4, **asked):
-    """Paints new pictures.
+def generate(
+    model: "ImageGPT", count: int = 4, **asked: Any
+) -> tuple[Array, int]:
+    """Generates new images.
 
     Args:
-        model: an `ImageGPT`.
-        count: int from 1 to 16.
+        model: generates.
+        count: from 1 to 16.
         asked: `text`, `label`, `seed`, `guidance_scale` and `temperature`,
             one each, as a page's fields hold them: "" and None for none.
 
     Returns:
         Tuple of a uint8 array of shape `(count, H, W, C)` and the first
-        picture's seed; the others' follow.
+        image's seed; the others' follow.
     """
-    asked, sampling = _settings(asked)
-    images = model.generate(**asked, num_images=_checked(count), **sampling)
+    conditions, sampling = _settings(asked)
+    images = model.generate(
+        **conditions, num_images=_checked(count), **sampling
+    )
     return images, sampling["seed"]
 
 
-def edit_choices(model):
+def edit_choices(model: "ImageGPT") -> dict[str, str]:
     """Edits that a model knows, as a page names them.
 
     Args:
-        model: an `ImageGPT`.
+        model: may know none.
 
     Returns:
-        dict of str to str: what it does, and what `edit` calls it: a name,
-        and behind a slash how much to enlarge, or a style.
+        dict of what it does to what `edit` calls it: a name, and behind a
+        slash how much to enlarge, or a style.
     """
     height, width = model.tokenizer.image_size
     choices = {}
     for name in model.edit_set.names:
         kind, _, style = name.partition("/")
         if kind == "inpaint":
-            choices["Paint anew what I draw over"] = "inpaint"
+            choices["Generate anew what I draw over"] = "inpaint"
             choices["Extend on all sides"] = "outpaint"
         elif kind == "upscale":
             for factor in Upscale.factors:
@@ -130,155 +141,161 @@ def edit_choices(model):
 
 
 def edit(
-    model,
-    picture,
-    edit,
-    layers=None,
-    border=25,
-    paste_back=False,
-    count=4,
-    **asked,
-):
-    """Edits a picture several times.
+    model: "ImageGPT",
+    image: Array | None,
+    edit: str,
+    layers: list[Array] | None = None,
+    border: int = 25,
+    paste_back: bool = False,
+    count: int = 4,
+    **asked: Any,
+) -> tuple[Array, int]:
+    """Edits an image several times.
 
     Args:
-        model: an `ImageGPT`.
-        picture: uint8 array of shape `(H, W, C)`, of any size; None for
+        model: with edits.
+        image: uint8 array of shape `(H, W, C)`, of any size; None for
             "nothing was chosen".
-        edit: str, one of `edit_choices`.
+        edit: one of `edit_choices`.
         layers: as `drawn_mask` takes them; for "inpaint".
-        border: int, percent of the picture's sides to add around it; for
-            "outpaint", of whose picture the middle is taken that has the
+        border: percent of the image's sides to add around it; for
+            "outpaint", of whose image the middle is taken that has the
             model's aspect ratio.
-        paste_back: bool. Put what was drawn over and painted into the
-            picture at its own size; for "inpaint".
+        paste_back: whether to put what was drawn over and generated into the
+            image at its own size; for "inpaint".
         count, asked: as in `generate`.
 
     Returns:
         Tuple as `generate` returns it.
     """
-    asked, sampling = _settings(asked)
-    picture = _chosen(picture)
-    masks = None
+    conditions, sampling = _settings(asked)
+    image, masks = _chosen(image), None
+    size = model.tokenizer.image_size
     edit, _, detail = edit.partition("/")
     if edit == "outpaint":
         _check_range("border", border, 1, MAX_BORDER)
         # Else the model's aspect ratio would cut two sides of the border.
-        picture = crop.middle(picture, model.tokenizer.image_size)
-        tall, wide = (-(-border * side // 100) for side in picture.shape[:2])
-        picture, masks = crop.expand(picture, (wide, tall, wide, tall))
+        image = crop.middle(image, size)
+        tall, wide = (-(-border * side // 100) for side in image.shape[:2])
+        image, masks = crop.expand(image, (wide, tall, wide, tall))
     elif edit == "inpaint":
-        masks = drawn_mask(layers, picture.shape[:2])
+        masks = drawn_mask(layers, image.shape[:2])
     elif edit == "upscale":
-        size = model.tokenizer.image_size
-        picture = arrays.resize(picture, tuple(s // int(detail) for s in size))
+        image = edit_inputs.shrink(image, size, int(detail))
     images = model.edit(
-        np.repeat(np.asarray(picture)[None], _checked(count), axis=0),
+        np.repeat(np.asarray(image)[None], _checked(count), axis=0),
         edit,
         masks,
         style=detail or None if edit == "restyle" else None,
         paste_back=bool(paste_back) and edit == "inpaint",
-        **_captioned(asked),
+        **_given(conditions),
         **sampling,
     )
     return images, sampling["seed"]
 
 
-def place(model, picture, left=0, top=0, size=50, glyphs=False, text=None):
-    """Puts a picture onto the model's canvas, and a word if it is wanted.
+def place(
+    model: "ImageGPT",
+    image: Array | None,
+    left: int = 0,
+    top: int = 0,
+    size: float = 50,
+    glyphs: bool = False,
+    text: str | None = None,
+) -> tuple[Array, Array]:
+    """Puts an image onto the model's canvas, and a word if it is wanted.
 
     Args:
-        model: an `ImageGPT`.
-        picture: as in `edit`.
-        left, top: ints, where its corner comes to lie, in pixels of the
-            model's canvas.
-        size: float, its height in percent of the canvas's.
-        glyphs: bool. Draw the word between quotation marks in `text`.
-        text: str, the caption.
+        model: says how large the canvas is.
+        image: as in `edit`.
+        left, top: where its corner comes to lie, in pixels of the canvas.
+        size: its height in percent of the canvas's.
+        glyphs, text: as `edit_inputs.compose` takes them.
 
     Returns:
-        Tuple of the canvas, uint8 `(H, W, C)`, and a mask, bool `(H, W)`,
-        True where the model is to paint.
+        Tuple as `edit_inputs.compose` returns it.
     """
-    picture = _chosen(picture)
+    image = _chosen(image)
     canvas_size = model.tokenizer.image_size
     _check_range("size", size, 1, 100)
     _check_range("left", left, -MAX_SIDE, MAX_SIDE)
     _check_range("top", top, -MAX_SIDE, MAX_SIDE)
-    scale = size / 100 * canvas_size[0] / picture.shape[0]
-    canvas, mask = crop.place(picture, canvas_size, int(top), int(left), scale)
-    if glyphs:
-        word = captions.quoted_word(text)
-        canvas, mask = lettering.with_sign(canvas, mask, word)
-    return canvas, mask
+    scale = size / 100 * canvas_size[0] / image.shape[0]
+    at = (int(left), int(top))
+    return edit_inputs.compose(image, canvas_size, at, scale, text, glyphs)
 
 
 def compose(
-    model,
-    picture,
-    left=0,
-    top=0,
-    size=50,
-    glyphs=False,
-    count=4,
-    **asked,
-):
-    """Paints around a picture that was placed on an empty canvas.
+    model: "ImageGPT",
+    image: Array | None,
+    left: int = 0,
+    top: int = 0,
+    size: float = 50,
+    glyphs: bool = False,
+    count: int = 4,
+    **asked: Any,
+) -> tuple[Array, int]:
+    """Generates around an image that was placed on an empty canvas.
 
     Args:
-        model, picture, left, top, size, glyphs: as in `place`.
+        model: with the edit "inpaint".
+        image, left, top, size, glyphs: as in `place`.
         count, asked: as in `generate`.
 
     Returns:
         Tuple as `generate` returns it.
     """
-    canvas, mask = place(
-        model, picture, left, top, size, glyphs, asked.get("text")
-    )
-    asked, sampling = _settings(asked)
+    text = asked.get("text")
+    canvas, mask = place(model, image, left, top, size, glyphs, text)
+    conditions, sampling = _settings(asked)
     images = model.edit(
         np.repeat(canvas[None], _checked(count), axis=0),
         "inpaint",
         mask,
-        **_captioned(asked),
+        **_given(conditions),
         **sampling,
     )
     return images, sampling["seed"]
 
 
-def read(model, picture, text=None, label=None):
-    """What a model reads of a picture, and how much it is surprised.
+def read(
+    model: "ImageGPT",
+    image: Array | None,
+    text: str | None = None,
+    label: int | None = None,
+) -> dict[str, Array]:
+    """What a model reads of an image, and how much it is surprised.
 
     Args:
-        model: an `ImageGPT`.
-        picture: as in `edit`; resized to the model's size.
+        model: reads.
+        image: as in `edit`; resized to the model's size.
         text, label: as in `generate`, under which it is scored.
 
     Returns:
-        dict of `"seen"`, uint8 `(H, W, C)`, the tokens painted again;
+        dict of `"seen"`, uint8 `(H, W, C)`, the tokens decoded again;
         `"tokens"`, int32 `(rows, columns)`; `"nats"`, float32
         `(rows, columns)`, the surprise of each.
     """
-    asked, _ = _settings({"text": text, "label": label})
+    conditions, _ = _settings({"text": text, "label": label})
     size = model.tokenizer.image_size
-    image = np.asarray(arrays.resize(_chosen(picture), size))[None]
-    numbers = model.tokenizer.encode(image)
+    images = np.asarray(arrays.resize(_chosen(image), size))[None]
+    tokens = model.tokenizer.encode(images)
     return {
-        "seen": np.asarray(model.tokenizer.decode(numbers))[0],
-        "tokens": np.asarray(numbers).reshape(model.tokenizer.grid_size),
-        "nats": model.score(image, **asked, per_cell=True)[0],
+        "seen": np.asarray(model.tokenizer.decode(tokens))[0],
+        "tokens": np.asarray(tokens).reshape(model.tokenizer.grid_size),
+        "nats": model.score(images, **conditions, per_cell=True)[0],
     }
 
 
-def drawn_tokens(found):
+def drawn_tokens(found: dict[str, Array]) -> Array:
     """Draws what `read` found, cell by cell.
 
     Args:
-        found: dict, as `read` returns it.
+        found: as `read` returns it.
 
     Returns:
         uint8 array of shape `(rows, columns, 3)`: to the left the tokens'
-        picture with their numbers, to the right their nats as colours.
+        image with their numbers, to the right their nats as colours.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -294,7 +311,7 @@ def drawn_tokens(found):
         extent=extent,
         interpolation="nearest",
     )
-    left.set_title("Tokens, and the picture that they say")
+    left.set_title("Tokens, and the image that they say")
     colours = right.imshow(found["nats"], extent=extent, cmap="magma", vmin=0)
     right.set_title("Surprise at each token, in nats")
     figure.colorbar(colours, ax=right, shrink=0.85)
@@ -307,13 +324,13 @@ def drawn_tokens(found):
     return np.asarray(canvas.buffer_rgba())[..., :3].copy()
 
 
-def _write_numbers(axes, numbers):
+def _write_numbers(axes, tokens):
     """Writes a number into every cell, readable on any colour."""
     from matplotlib.patheffects import withStroke
 
-    size = 7 if len(numbers) > 10 else 11
+    size = 7 if len(tokens) > 10 else 11
     outline = [withStroke(linewidth=1.6, foreground="black")]
-    for (row, column), number in np.ndenumerate(numbers):
+    for (row, column), number in np.ndenumerate(tokens):
         axes.text(
             column,
             row,
@@ -339,22 +356,22 @@ def _settings(asked):
     return conditions, with_seed(asked)
 
 
-def _captioned(conditions):
+def _given(conditions):
     """Those that are given, for a model need not have all of them."""
     return {name: v for name, v in conditions.items() if v is not None}
 
 
-def _chosen(picture):
-    return open_picture(None) if picture is None else np.asarray(picture)
+def _chosen(image):
+    return open_image(None) if image is None else np.asarray(image)
 
 
 def _checked(count):
-    _check_range("count", count, 1, MAX_PICTURES)
+    _check_range("count", count, 1, MAX_IMAGES)
     return int(count)
 
 
 def _check_range(name, value, least, most):
-    if not isinstance(value, (int, float)) or not least <= value <= most:
+    if not isinstance(value, numbers.Real) or not least <= value <= most:
         raise ValueError(
             f"`{name}` must be a number from {least} to {most}. "
             f"Received: {name}={value!r}."

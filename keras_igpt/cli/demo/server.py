@@ -1,17 +1,25 @@
 """The server of `keras-igpt demo`: a model to play with, in a browser.
 
-What the page shows is in `demo_page.py`, what a click does in `demo_jobs.py`.
-It needs gradio (`pip install 'keras_igpt[demo]'`), and nothing but this
-machine: no fonts, scripts or figures come from or go elsewhere.
+What the page shows is in `page.py`, what a click does in `actions.py`. It
+needs gradio (`pip install 'keras_igpt[demo]'`), and nothing but this machine:
+no fonts, scripts or figures come from or go elsewhere.
 """
 
-from keras_igpt.cli import jobs
-from keras_igpt.cli.demo import page
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from keras_igpt.cli.options import ModelOption, load_image_gpt
+
+if TYPE_CHECKING:
+    import gradio
+
+    from keras_igpt.annotations import PathLike
 
 # Largest file that may be sent to the page.
 MAX_UPLOAD = "10mb"
 
-# Browsers whose pictures are remembered.
+# Browsers whose images are remembered.
 MAX_SESSIONS = 256
 
 # The browser itself refuses to ask anybody else.
@@ -28,16 +36,39 @@ CSS = """
 """
 
 
-def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
+def demo(
+    model: ModelOption = "football",
+    host: Annotated[
+        str,
+        typer.Option(
+            help="The address to listen at. 0.0.0.0 lets anybody in who can "
+            "reach this machine."
+        ),
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes a free one.")] = 7860,
+    open_browser: Annotated[
+        bool, typer.Option("--open", help="Open the page in a browser.")
+    ] = False,
+) -> None:
+    """Serves a page to generate, edit and look into images with a model."""
+    launch(model, host, port, open_browser)
+
+
+def launch(
+    model: "PathLike",
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    open_browser: bool = False,
+    wait: bool = True,
+) -> "gradio.Blocks":
     """Serves the page until it is interrupted.
 
     Args:
-        model: path as `keras_igpt.load` takes it.
-        host: str. The address to listen at; "0.0.0.0" lets other machines
-            in, whoever they are.
-        port: int; 0 takes a free one.
-        open_browser: bool. Open the page.
-        wait: bool. Return only when interrupted.
+        model: as `keras_igpt.load` takes it.
+        host: the address to listen at; "0.0.0.0" lets all other machines in.
+        port: 0 takes a free one.
+        open_browser: whether to open the page.
+        wait: whether to return only when interrupted.
 
     Returns:
         The `gradio.Blocks`; its `local_url` says where it is, its `close()`
@@ -47,12 +78,12 @@ def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
         ModuleNotFoundError: if gradio is not installed.
         ValueError: if the port is taken.
     """
+    from keras_igpt.cli.demo import page
+
     page.check_gradio()
     from starlette.middleware import Middleware
 
-    shown = page.page(
-        jobs.load_painter(model), jobs.class_names(model), str(model)
-    )
+    shown = page.page(load_image_gpt(model), str(model))
     try:
         shown.launch(
             server_name=host,
@@ -71,7 +102,7 @@ def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
     except OSError as error:
         raise ValueError(
             f"`port` must be free. Received: port={port}, and: {error} "
-            "Do take another one, or 0 for any."
+            "Take another one, or 0 for any."
         ) from error
     return shown
 
@@ -79,10 +110,12 @@ def launch(model, host="127.0.0.1", port=7860, open_browser=False, wait=True):
 class AloneWithServer:
     """Adds the policy that lets a page ask its own server alone."""
 
-    def __init__(self, app):
+    def __init__(self, app: Any) -> None:
         self.app = app
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Answers a request, as ASGI wants it."""
+
         async def send_with_policy(message):
             if message["type"] == "http.response.start":
                 name = b"content-security-policy"

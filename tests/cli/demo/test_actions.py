@@ -27,7 +27,7 @@ def model():
 
 
 @pytest.fixture
-def picture():
+def image():
     generator = np.random.default_rng(3)
     return generator.integers(0, 256, (8, 8, 3), dtype="uint8")
 
@@ -42,27 +42,27 @@ def drawn(rows, columns, size=(16, 16)):
 # Files
 
 
-def test_picture_files_are_opened(tmp_path):
+def test_image_files_are_opened(tmp_path):
     path = save_picture(tmp_path / "a.png", (9, 8, 7), (30, 20))
-    image = actions.open_picture(path)
+    image = actions.open_image(path)
     assert image.shape == (20, 30, 3) and image.dtype == np.uint8
     assert (image == (9, 8, 7)).all()
 
 
-def test_large_pictures_are_shrunk(tmp_path):
+def test_large_images_are_shrunk(tmp_path):
     path = save_picture(tmp_path / "a.png", size=(3000, 1500))
-    assert actions.open_picture(path).shape == (512, 1024, 3)
+    assert actions.open_image(path).shape == (512, 1024, 3)
 
 
 def test_rubbish_is_named_in_a_sentence(tmp_path):
-    (tmp_path / "a.png").write_bytes(b"no picture at all")
+    (tmp_path / "a.png").write_bytes(b"no image at all")
     with pytest.raises(ValueError, match="must be an image, such as PNG"):
-        actions.open_picture(tmp_path / "a.png")
+        actions.open_image(tmp_path / "a.png")
 
 
 def test_no_file_is_named_in_a_sentence():
     with pytest.raises(ValueError, match="must be chosen first"):
-        actions.open_picture(None)
+        actions.open_image(None)
 
 
 # Masks
@@ -81,10 +81,10 @@ def test_nothing_drawn_is_named_in_a_sentence(layers):
         actions.drawn_mask(layers, (8, 8))
 
 
-# Painting
+# Generating
 
 
-def test_generate_paints_as_the_model_does(model):
+def test_generate_does_as_the_model_does(model):
     images, seed = actions.generate(model, 3, text=" ball ", seed=5.0)
     wanted = model.generate(text="ball", num_images=3, seed=5)
     np.testing.assert_array_equal(images, wanted)
@@ -111,58 +111,56 @@ def test_a_seed_that_nobody_gave_is_told(model):
 
 
 @pytest.mark.parametrize("count", [0, 17, "2", None])
-def test_number_of_pictures_is_bounded(model, count):
+def test_number_of_images_is_bounded(model, count):
     with pytest.raises(ValueError, match="`count` must be"):
         actions.generate(model, count, seed=0)
 
 
-def test_drawn_over_parts_alone_are_painted(model, picture):
+def test_drawn_over_parts_alone_are_generated(model, image):
     layers = drawn(slice(0, 8), slice(0, 8))
-    images, _ = actions.edit(model, picture, "inpaint", layers, seed=0)
+    images, _ = actions.edit(model, image, "inpaint", layers, seed=0)
     assert images.shape == (4, 8, 8, 3)
-    np.testing.assert_array_equal(images[:, 4:], np.array([picture[4:]] * 4))
-    assert (images[:, :4, :4] != picture[:4, :4]).any()
+    np.testing.assert_array_equal(images[:, 4:], np.array([image[4:]] * 4))
+    assert (images[:, :4, :4] != image[:4, :4]).any()
 
 
-def test_painted_parts_go_back_into_a_large_picture(model):
-    picture = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
+def test_generated_parts_go_back_into_a_large_image(model):
+    image = np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8")
     layers = drawn(slice(0, 8), slice(6, 10), (16, 24))
     images, _ = actions.edit(
-        model, picture, "inpaint", layers, paste_back=True, count=1, seed=0
+        model, image, "inpaint", layers, paste_back=True, count=1, seed=0
     )
     assert images.shape == (1, 40, 60, 3)
-    np.testing.assert_array_equal(images[0, 20:], picture[20:])
+    np.testing.assert_array_equal(images[0, 20:], image[20:])
 
 
 @pytest.mark.parametrize("size", [(4, 4), (4, 7), (9, 4)])
-def test_extended_pictures_are_kept_in_the_middle(model, size):
-    picture = np.full((*size, 3), 77, "uint8")
+def test_extended_images_are_kept_in_the_middle(model, size):
+    image = np.full((*size, 3), 77, "uint8")
     images, _ = actions.edit(
-        model, picture, "outpaint", border=50, count=2, seed=0
+        model, image, "outpaint", border=50, count=2, seed=0
     )
     assert (images[:, 2:6, 2:6] == 77).all()
 
 
 def test_what_is_not_drawn_over_has_the_models_size(model):
     # The page hides the choice, and remembers it.
-    picture = np.full((40, 60, 3), 77, "uint8")
+    image = np.full((40, 60, 3), 77, "uint8")
     images, _ = actions.edit(
-        model, picture, "outpaint", paste_back=True, count=1, seed=0
+        model, image, "outpaint", paste_back=True, count=1, seed=0
     )
     assert images.shape == (1, 8, 8, 3)
 
 
-def test_picture_cannot_be_placed_nowhere(model, picture):
+def test_image_cannot_be_placed_nowhere(model, image):
     with pytest.raises(ValueError, match="`left` must be a number"):
-        actions.place(model, picture, left=None)
+        actions.place(model, image, left=None)
 
 
-def test_every_choice_edits(model, picture):
+def test_every_choice_edits(model, image):
     layers = drawn(slice(0, 8), slice(0, 8))
     for choice in actions.edit_choices(model).values():
-        images, _ = actions.edit(
-            model, picture, choice, layers, count=1, seed=0
-        )
+        images, _ = actions.edit(model, image, choice, layers, count=1, seed=0)
         assert images.shape == (1, 8, 8, 3), choice
 
 
@@ -174,42 +172,42 @@ def test_choices_are_what_the_model_knows(model):
     assert actions.edit_choices(make_model()) == {}
 
 
-def test_edit_without_a_picture_is_a_sentence(model):
+def test_edit_without_an_image_is_a_sentence(model):
     with pytest.raises(ValueError, match="must be chosen first"):
         actions.edit(model, None, "colorize", seed=0)
 
 
-def test_composed_pictures_are_kept(model):
-    picture = np.full((16, 16, 3), 99, "uint8")
+def test_composed_images_are_kept(model):
+    image = np.full((16, 16, 3), 99, "uint8")
     images, _ = actions.compose(
-        model, picture, left=4, top=2, size=50, count=2, seed=0
+        model, image, left=4, top=2, size=50, count=2, seed=0
     )
     assert (images[:, 2:6, 4:8] == 99).all()
 
 
 def test_place_draws_the_quoted_word():
     model = make_model(image_size=(64, 64), num_classes=0, edits=("inpaint",))
-    picture = np.zeros((8, 8, 1), "uint8")
-    plain, _ = actions.place(model, picture, 2, 40, 20)
+    image = np.zeros((8, 8, 1), "uint8")
+    plain, _ = actions.place(model, image, 2, 40, 20)
     signed, mask = actions.place(
-        model, picture, 2, 40, 20, glyphs=True, text='day, banner "GOAL"'
+        model, image, 2, 40, 20, glyphs=True, text='day, banner "GOAL"'
     )
     assert (signed != plain).any() and not mask[8:14, 20:40].any()
 
 
-# Looking into pictures
+# Looking into images
 
 
-def test_read_tells_tokens_and_their_surprise(model, picture):
-    found = actions.read(model, picture, text="ball")
-    tokens = np.asarray(model.tokenizer.encode(picture[None])).reshape(8, 8)
+def test_read_tells_tokens_and_their_surprise(model, image):
+    found = actions.read(model, image, text="ball")
+    tokens = np.asarray(model.tokenizer.encode(image[None])).reshape(8, 8)
     np.testing.assert_array_equal(found["tokens"], tokens)
-    nats = model.score(picture[None], text="ball")
+    nats = model.score(image[None], text="ball")
     np.testing.assert_allclose(found["nats"].sum(), nats[0], rtol=1e-5)
 
 
-def test_tokens_are_drawn(model, picture):
-    found = actions.read(model, picture)
+def test_tokens_are_drawn(model, image):
+    found = actions.read(model, image)
     sheet = actions.drawn_tokens(found)
     assert sheet.ndim == 3 and sheet.shape[-1] == 3
     other = {**found, "nats": found["nats"][::-1]}

@@ -11,7 +11,9 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import make_painter, save_picture
+from small_models import invoke, make_painter, save_picture
+
+from keras_igpt.cli.demo import server
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 FLAGS = (
@@ -32,8 +34,8 @@ def served(tmp_path_factory):
     make_painter().save(path)
     program = (
         "import sys\n"
-        "from keras_igpt import demo\n"
-        f"page = demo.launch({str(path)!r}, port=0, wait=False)\n"
+        "from keras_igpt.cli.demo import server\n"
+        f"page = server.launch({str(path)!r}, port=0, wait=False)\n"
         "print(page.local_url, flush=True)\n"
         "sys.stdin.read()\n"  # until this end of the pipe is closed
         "page.close()\n"
@@ -84,8 +86,8 @@ def tab(browser, served):
     page.close()
 
 
-def shown_pictures(page):
-    """The pictures of the gallery that can be seen, as arrays."""
+def shown_images(page):
+    """The images of the gallery that can be seen, as arrays."""
     found = page.locator(".thumbnail-item img:visible")
     found.first.wait_for()
     return [
@@ -102,17 +104,17 @@ def click(page, name):
 
 def open_file(page, path):
     with page.expect_file_chooser() as chooser:
-        click(page, "Open a picture …")
+        click(page, "Open an image …")
     chooser.value.set_files(path)
 
 
 @pytest.mark.slow
-def test_caption_makes_the_models_pictures(tab, served):
+def test_caption_makes_the_models_images(tab, served):
     page = tab("Generate")
-    page.get_by_label("Caption: what to paint").fill("a ball")
+    page.get_by_label("Caption: what to generate").fill("a ball")
     page.get_by_label("Seed").fill("7")
-    click(page, "Paint")
-    images = shown_pictures(page)
+    click(page, "Generate")
+    images = shown_images(page)
     wanted = make_painter().generate(
         text="a ball", num_images=4, guidance_scale=2.0, seed=7
     )
@@ -132,7 +134,7 @@ def test_page_asks_its_own_server_alone(tab, served):
 
 
 @pytest.mark.slow
-def test_drawn_mask_is_painted_anew_and_the_rest_is_kept(tab, tmp_path):
+def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(tab, tmp_path):
     page = tab("Edit")
     path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
     open_file(page, path)
@@ -147,7 +149,7 @@ def test_drawn_mask_is_painted_anew_and_the_rest_is_kept(tab, tmp_path):
     page.mouse.up()
     page.wait_for_timeout(500)
     click(page, "Edit")
-    images = np.array(shown_pictures(page))
+    images = np.array(shown_images(page))
     kept = (images == (10, 200, 30)).all(-1)
     assert images.shape == (4, 8, 8, 3)
     assert kept[:, [0, 0, -1, -1], [0, -1, 0, -1]].all()
@@ -157,9 +159,9 @@ def test_drawn_mask_is_painted_anew_and_the_rest_is_kept(tab, tmp_path):
 @pytest.mark.slow
 def test_rubbish_makes_a_sentence(tab, tmp_path):
     page = tab("Edit")
-    (tmp_path / "a.png").write_bytes(b"no picture at all" * 100)
+    (tmp_path / "a.png").write_bytes(b"no image at all" * 100)
     open_file(page, tmp_path / "a.png")
-    page.get_by_text("The file must be a picture, such as PNG").wait_for()
+    page.get_by_text("The file must be an image, such as PNG").wait_for()
 
 
 @pytest.mark.slow
@@ -171,26 +173,33 @@ def test_large_files_are_refused_with_a_sentence(tab, tmp_path):
 
 
 @pytest.mark.slow
-def test_picture_is_read_cell_by_cell(tab, tmp_path):
+def test_image_is_read_cell_by_cell(tab, tmp_path):
     page = tab("Tokens")
-    picture = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
-    Image.fromarray(picture).save(tmp_path / "a.png")
+    image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
+    Image.fromarray(image).save(tmp_path / "a.png")
     open_file(page, tmp_path / "a.png")
     page.wait_for_timeout(1500)
     click(page, "Read")
     page.locator("#cells img").wait_for()
-    nats = make_painter().score(picture[None])[0]
+    nats = make_painter().score(image[None])[0]
     page.get_by_text(f"{nats:.1f} nats").wait_for()
 
 
 @pytest.mark.slow
-def test_page_is_composed_around_a_picture(tab, tmp_path):
+def test_page_is_composed_around_an_image(tab, tmp_path):
     page = tab("Compose")
     open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     page.wait_for_timeout(1500)
     click(page, "Compose")
-    images = np.array(shown_pictures(page))
+    images = np.array(shown_images(page))
     assert (images[:, 2:6, 2:6] == (10, 200, 30)).all()
+
+
+def test_demo_serves_this_machine_alone_by_default(monkeypatch):
+    seen = []
+    monkeypatch.setattr(server, "launch", lambda *args: seen.append(args))
+    invoke("demo", "--model", "m.keras")
+    assert seen == [("m.keras", "127.0.0.1", 7860, False)]
 
 
 @pytest.mark.slow
@@ -201,7 +210,7 @@ def test_other_origins_are_refused_by_policy(served):
     assert "http" not in json.dumps(policy)
 
 
-def test_several_users_get_their_own_pictures():
+def test_several_users_get_their_own_images():
     model = make_painter()
     texts = ["a", "bb", "ccc", "dddd"] * 2
     paint = concurrent.futures.ThreadPoolExecutor(8).map

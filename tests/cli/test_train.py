@@ -1,13 +1,53 @@
-"""Tests of training runs."""
+"""Tests of the commands `train` and `classify`, and of runs."""
 
 import json
 
+import keras
 import numpy as np
 import pytest
-from small_models import TRAIN_OPTIONS
+from small_models import invoke, train
 
 from keras_igpt import VQTokenizer, load
-from keras_igpt.cli import train_jobs
+from keras_igpt.cli import training_run
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """What a run is asked for, which is not begun."""
+    seen = {}
+
+    def run(options, folder, resume, console):
+        seen.update(options=options, folder=folder, resume=resume)
+        return {"step": 1, "val_bits_per_pixel": 2.0}
+
+    monkeypatch.setattr(training_run, "run", run)
+    return seen
+
+
+def test_train_passes_its_options_on(asked, tmp_path):
+    result = invoke(
+        *f"train --data digits --out {tmp_path} --minutes 2 --model small "
+        "--colors 17 --precision mixed_bfloat16 --tokenizer vq --codes 64 "
+        "--no-labels --resume".split()
+    )
+    assert "2.000 bits/pixel" in result.output
+    options = asked["options"]
+    assert options.minutes == 2.0 and options.epochs is None
+    assert options.model == "small" and options.colors == 17
+    assert options.precision == "mixed_bfloat16" and asked["resume"]
+    assert options.tokenizer == "vq" and options.codes == 64
+    assert options.captions and not options.labels
+    assert asked["folder"] == tmp_path
+
+
+def test_train_without_a_budget_takes_15_minutes(asked, tmp_path):
+    invoke("train", "--data", "digits", "--out", tmp_path)
+    assert asked["options"].minutes == 15.0
+
+
+def test_a_run_that_goes_on_keeps_its_budget(asked, tmp_path):
+    invoke("train", "--resume", "--out", tmp_path)
+    assert asked["options"].minutes is asked["options"].epochs is None
 
 
 def test_train_writes_a_run(class_run):
@@ -24,16 +64,17 @@ def test_train_writes_a_run(class_run):
 
 def test_train_remembers_what_was_asked(class_run, class_folder):
     config = json.loads((class_run / "config.json").read_text())
-    assert config["class_names"] == ["ball", "goal"]
     assert config["options"]["size"] == 4
     assert set(config["versions"]) >= {"keras", "tensorflow"}
 
 
+def test_model_knows_the_names_of_its_classes(class_run):
+    assert load(class_run).class_names == ("ball", "goal")
+
+
 def test_train_refuses_a_used_folder(class_run, class_folder):
-    with pytest.raises(FileExistsError, match="Do add --resume"):
-        train_jobs.train(
-            {**TRAIN_OPTIONS, "data": str(class_folder)}, class_run
-        )
+    with pytest.raises(FileExistsError, match="Add --resume"):
+        train(class_run, data=str(class_folder))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +87,7 @@ def test_train_refuses_a_used_folder(class_run, class_folder):
         ({"dropout": 1.0}, "`dropout` must be"),
         ({"ema": 1.0}, "`ema` must be"),
         ({"edits": ["paint"]}, "`edits` must be names of"),
-        ({"edits": ["restyle"]}, "must be pairs of pictures"),
+        ({"edits": ["restyle"]}, "must be pairs of"),
         ({"data": None}, "`--data` must be given"),
     ],
 )
@@ -59,44 +100,34 @@ def test_misuse_is_named_before_anything_is_learned(
     monkeypatch.setattr(VQTokenizer, "adapt", adapt)
     known = {"data": str(class_folder), "size": 4, "tokenizer": "vq"}
     with pytest.raises(ValueError, match=message):
-        train_jobs.train({**TRAIN_OPTIONS, **known, **options}, tmp_path / "a")
+        train(tmp_path / "a", **{**known, **options})
     assert not (tmp_path / "a").exists()
 
 
 def test_resume_needs_a_run(tmp_path):
     with pytest.raises(FileNotFoundError, match="--resume"):
-        train_jobs.train(
-            {**TRAIN_OPTIONS, "data": "digits"}, tmp_path, resume=True
-        )
+        train(tmp_path, resume=True, data="digits")
 
 
 def test_resume_of_a_finished_run_does_nothing(class_run):
-    assert train_jobs.train(TRAIN_OPTIONS, class_run, resume=True) is None
+    assert train(class_run, resume=True) is None
 
 
 @pytest.mark.slow
 def test_resume_goes_on_where_a_run_ended(class_folder, tmp_path):
-    options = {
-        **TRAIN_OPTIONS,
-        "data": str(class_folder),
-        "size": 4,
-        "epochs": 2,
-    }
-    train_jobs.train(options, tmp_path / "run")
+    options = {"data": str(class_folder), "size": 4, "epochs": 2}
+    train(tmp_path / "run", **options)
     state = json.loads((tmp_path / "run" / "state.json").read_text())
     steps = state["step"]
     state.update(spent=0.5, epoch=1)
     (tmp_path / "run" / "state.json").write_text(json.dumps(state))
-    row = train_jobs.train(options, tmp_path / "run", resume=True)
+    row = train(tmp_path / "run", resume=True, **options)
     assert row["epoch"] == 2 and row["step"] == steps + steps // 2
 
 
 def test_resume_goes_on_for_longer(class_folder, tmp_path):
-    options = {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}
-    train_jobs.train(options, tmp_path / "run")
-    row = train_jobs.train(
-        {**options, "data": None, "epochs": 3}, tmp_path / "run", resume=True
-    )
+    train(tmp_path / "run", data=str(class_folder), size=4)
+    row = train(tmp_path / "run", resume=True, epochs=3)
     assert row["epoch"] == 3
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["options"]["epochs"] == 3
@@ -104,18 +135,12 @@ def test_resume_goes_on_for_longer(class_folder, tmp_path):
 
 def test_resume_with_another_unit_is_an_error(class_run):
     with pytest.raises(ValueError, match="in the run's own unit"):
-        train_jobs.train(
-            {**TRAIN_OPTIONS, "minutes": 3.0}, class_run, resume=True
-        )
+        train(class_run, resume=True, minutes=3.0)
 
 
 def test_a_run_with_averages_goes_on(class_folder, tmp_path):
-    options = {**TRAIN_OPTIONS, "data": str(class_folder), "size": 4}
-    options["ema"] = 0.9
-    train_jobs.train(options, tmp_path / "run")
-    row = train_jobs.train(
-        {**options, "epochs": 2}, tmp_path / "run", resume=True
-    )
+    train(tmp_path / "run", data=str(class_folder), size=4, ema=0.9)
+    row = train(tmp_path / "run", resume=True, epochs=2)
     last = load(tmp_path / "run" / "last.keras")
     assert row["epoch"] == 2
     assert last.optimizer.use_ema and last.optimizer.ema_momentum == 0.9
@@ -138,13 +163,7 @@ def test_train_makes_the_tokenizer_that_was_asked_for(caption_run):
 
 
 def test_classes_can_be_left_out(class_folder, tmp_path):
-    options = {
-        **TRAIN_OPTIONS,
-        "data": str(class_folder),
-        "size": 4,
-        "labels": False,
-    }
-    train_jobs.train(options, tmp_path / "run")
+    train(tmp_path / "run", data=str(class_folder), size=4, labels=False)
     assert load(tmp_path / "run").num_classes == 0
 
 
@@ -152,22 +171,40 @@ def test_classes_can_be_left_out(class_folder, tmp_path):
 
 
 def test_a_run_goes_on_from_a_model(class_run, class_folder, tmp_path):
-    options = {
-        **TRAIN_OPTIONS,
-        "data": str(class_folder),
-        "labels": False,
-        "init_from": str(class_run),
-        "model": "small",
-        "tokenizer": "vq",
-    }
-    train_jobs.train(options, tmp_path / "run")
+    train(
+        tmp_path / "run",
+        data=str(class_folder),
+        labels=False,
+        init_from=str(class_run),
+        model="small",
+        tokenizer="vq",
+    )
     old, new = load(class_run), load(tmp_path / "run")
-    assert new.config == {**old.config, "num_classes": 0}
+    of_classes = {"num_classes": 2, "class_names": ["ball", "goal"]}
+    assert old.config == {**new.config, **of_classes}
     assert new.tokenizer.image_shape == old.tokenizer.image_shape
     np.testing.assert_array_equal(
         new.tokenizer.codebook, old.tokenizer.codebook
     )
-    row = train_jobs.train(
-        {**options, "epochs": 2}, tmp_path / "run", resume=True
-    )
+    row = train(tmp_path / "run", resume=True, epochs=2)
     assert row["epoch"] == 2
+
+
+# === Classifiers ===
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scratch", [False, True])
+def test_classify_saves_a_classifier(
+    class_run, class_folder, tmp_path, scratch
+):
+    shown = invoke(
+        *("classify", "--model", class_run, "--data", class_folder),
+        *"--split train --epochs 1 --batch-size 8".split(),
+        *("--out", tmp_path / "new.keras"),
+        *(["--scratch"] if scratch else []),
+    ).output
+    assert "Test accuracy" in shown.splitlines()[-1]
+    assert shown.startswith("A linear probe") is not scratch
+    loaded = keras.saving.load_model(tmp_path / "new.keras")
+    assert loaded.num_classes == 2

@@ -1,16 +1,13 @@
-"""Tests of edits of picture files."""
+"""Tests of the command `edit`."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import make_model, save_picture
+from small_models import invoke, make_model
 
-from keras_igpt import data
-from keras_igpt.cli import edit_jobs
+from keras_igpt import ImageGPT, data
 from keras_igpt.images import arrays, lettering
 from keras_igpt.images.files import read_parameters
-
-SAMPLING = {"temperature": 1.0, "seed": 3}
 
 
 @pytest.fixture(scope="module")
@@ -31,18 +28,26 @@ def photo(tmp_path):
 
 
 def run(photo, model, name, tmp_path, **options):
-    out = tmp_path / "out"
-    edit_jobs.edit(photo, model, name, 2, SAMPLING, out, **options)
-    return [np.asarray(Image.open(out / f"{i:04d}.png")) for i in range(2)]
+    """Two results of the command; True stands for an option alone."""
+    words = ["edit", photo, "--model", model, "--edit", name]
+    words += ["--n", 2, "--seed", 3, "--out", tmp_path / "out"]
+    for option, value in options.items():
+        words.append(f"--{option.replace('_', '-')}")
+        words += [] if value is True else [value]
+    invoke(*words)
+    return [
+        np.asarray(Image.open(tmp_path / "out" / f"{i:04d}.png"))
+        for i in range(2)
+    ]
 
 
 @pytest.mark.parametrize(
     ("name", "options"),
     [
-        ("inpaint", {"mask": (20, 10, 40, 30)}),
-        ("replace", {"mask": (20, 10, 40, 30)}),
-        ("outpaint", {"expand": (0, 0, 20, 0)}),
-        ("compose", {"at": (2, 3), "scale": 0.1}),
+        ("inpaint", {"mask": "20,10,40,30"}),
+        ("replace", {"mask": "20,10,40,30"}),
+        ("outpaint", {"expand": "0,0,20,0"}),
+        ("compose", {"at": "2,3", "scale": 0.1}),
         ("upscale", {}),
         ("upscale", {"factor": 2}),
         ("denoise", {}),
@@ -85,14 +90,14 @@ def test_transparent_parts_are_a_mask(model, tmp_path):
 
 
 def test_file_says_how_it_was_made(photo, model, tmp_path):
-    run(photo, model, "outpaint", tmp_path, expand=(1, 2, 3, 4))
+    run(photo, model, "outpaint", tmp_path, expand="1,2,3,4")
     parameters = read_parameters(tmp_path / "out" / "0001.png")
     assert parameters["edit"] == "outpaint" and parameters["seed"] == 4
 
 
 @pytest.fixture(scope="module")
 def larger_model(tmp_path_factory):
-    """A model of pictures on which a short word finds room."""
+    """A model of images on which a short word finds room."""
     path = tmp_path_factory.mktemp("model") / "larger.keras"
     make_model(
         image_size=(64, 64),
@@ -110,9 +115,9 @@ def test_compose_draws_a_word_itself(photo, larger_model, tmp_path):
         larger_model,
         "compose",
         tmp_path,
-        at=(0, 30),
+        at="0,30",
         scale=0.5,
-        text=['sign "GO"'],
+        text='sign "GO"',
         glyphs=True,
     )
     sign = lettering.sign("GO") @ [0.299, 0.587, 0.114]
@@ -124,7 +129,7 @@ def test_compose_draws_a_word_itself(photo, larger_model, tmp_path):
 
 def test_expanded_photo_shows_the_whole_border(photo, model, tmp_path):
     # The model sees 41 of 87 columns: those around the new 20.
-    image, _ = run(photo, model, "outpaint", tmp_path, expand=(0, 0, 20, 0))
+    image, _ = run(photo, model, "outpaint", tmp_path, expand="0,0,20,0")
     seen = data.read_image(photo, (41, 67), 1)[:, 46:]
     shown = arrays.resize(np.pad(seen, ((0, 0), (0, 20), (0, 0))), (8, 8))
     np.testing.assert_array_equal(image[:, :4], shown[:, :4, 0])
@@ -137,49 +142,64 @@ def test_border_beyond_what_is_seen_is_not_pasted(photo, model, tmp_path):
             model,
             "outpaint",
             tmp_path,
-            expand=(9, 0, 9, 0),
+            expand="9,0,9,0",
             paste_back=True,
         )
 
 
-def test_damaged_picture_is_named(model, tmp_path):
-    (tmp_path / "a.jpg").write_text("no picture")
+def test_damaged_image_is_named(model, tmp_path):
+    (tmp_path / "a.jpg").write_text("no image")
     with pytest.raises(ValueError, match="The file must be an image.*a.jpg"):
         run(tmp_path / "a.jpg", model, "denoise", tmp_path)
 
 
-def test_evaluate_writes_a_sheet(model, tmp_path):
-    pytest.importorskip("cv2")
-    for i in range(40):
-        save_picture(tmp_path / "p" / f"{i}.png", (i, 2 * i, 99), (8, 8))
-    out = tmp_path / "sheet.png"
-    table = edit_jobs.evaluate(
-        model, str(tmp_path / "p"), 4, split="train", out=out
+def test_edit_passes_its_options_on(photo, model, tmp_path, monkeypatch):
+    seen = {}
+
+    def edit(self, images, *args, **kwargs):
+        seen.update(kwargs, args=args)
+        return np.zeros((2, 8, 8, 1), "uint8")
+
+    monkeypatch.setattr(ImageGPT, "edit", edit)
+    run(
+        *(photo, model, "restyle", tmp_path),
+        **{"style": "map", "guidance": 2, "temperature": 0.9, "top_k": 5},
+        **{"top_p": 0.8, "text": "ball", "label": 1, "paste_back": True},
     )
-    # Five methods for each of two holes, five for upscale, five for denoise.
-    assert table.row_count == 24
-    assert read_parameters(out)["seed"] == 0
+    assert seen == {
+        "args": ("restyle", None),
+        "style": "map",
+        "labels": [1],
+        "text": ["ball"],
+        "paste_back": True,
+        "guidance_scale": 2.0,
+        "temperature": 0.9,
+        "top_k": 5,
+        "top_p": 0.8,
+        "seed": 3,
+    }
 
 
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("denoise", {"glyphs": True}, "`--glyphs` must be left out"),
-        ("compose", {"at": (2, 3), "glyphs": True}, "one word between"),
+        ("compose", {"at": "2,3", "glyphs": True}, "one word between"),
         ("inpaint", {}, "`--mask` must say where"),
-        ("inpaint", {"mask": (90, 0, 99, 9)}, "a box within the picture"),
+        ("inpaint", {"mask": "90,0,99,9"}, "a box within the image"),
         ("outpaint", {}, "`--expand` must be given"),
         (
             "outpaint",
-            {"expand": (1, 1, 1, 1), "mask": (0, 0, 9, 9)},
+            {"expand": "1,1,1,1", "mask": "0,0,9,9"},
             "`--mask` must be left out",
         ),
-        ("outpaint", {"expand": (0, 0, 0, 0)}, "one of them above 0"),
-        ("denoise", {"expand": (1, 1, 1, 1)}, "`--expand` must be left out"),
+        ("outpaint", {"expand": "0,0,0,0"}, "one of them above 0"),
+        ("denoise", {"expand": "1,1,1,1"}, "`--expand` must be left out"),
         ("compose", {}, "`--at` must be given"),
-        ("compose", {"at": (99, 0)}, "must lie on the canvas"),
-        ("compose", {"at": (0, 0), "scale": 0.0}, "`--scale` must be above"),
-        ("compose", {"at": (0, 0), "mask": (0, 0, 9, 9)}, "`--mask` must be"),
+        ("compose", {"at": "1"}, "`--at` must be 2 whole numbers"),
+        ("compose", {"at": "99,0"}, "must lie on the canvas"),
+        ("compose", {"at": "0,0", "scale": 0}, "`--scale` must be above"),
+        ("compose", {"at": "0,0", "mask": "0,0,9,9"}, "`--mask` must be"),
         ("upscale", {"factor": 3}, "`--factor` must be one of"),
         ("restyle", {"style": "kit"}, "restyle/map"),
         ("paint", {}, "one that the model has learned"),

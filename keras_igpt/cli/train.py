@@ -1,0 +1,209 @@
+"""The commands `train` and `classify`."""
+
+import pathlib
+from typing import Annotated
+
+import typer
+
+import keras_igpt
+from keras_igpt.cli.options import (
+    DataOption,
+    LimitOption,
+    ModelOption,
+    ModelSize,
+    NewDataOption,
+    Precision,
+    SplitOption,
+    TokenizerName,
+    load_data,
+    load_image_gpt,
+    new_console,
+)
+
+
+def train(
+    out: Annotated[pathlib.Path, typer.Option(help="The run's folder.")],
+    data: NewDataOption = None,
+    size: Annotated[
+        int | None, typer.Option(help="Height and width in pixels.")
+    ] = None,
+    channels: Annotated[
+        int | None, typer.Option(help="1 (grey) or 3 (RGB).")
+    ] = None,
+    tokenizer: Annotated[TokenizerName, typer.Option()] = TokenizerName.palette,
+    colors: Annotated[
+        int | None,
+        typer.Option(help="Palette size. Default 16 (grey) or 512 (RGB)."),
+    ] = None,
+    codes: Annotated[
+        int, typer.Option(help="Codebook size of --tokenizer vq and fsq.")
+    ] = 512,
+    cell_size: Annotated[
+        int,
+        typer.Option(
+            help="Pixels that a token of --tokenizer vq and fsq is high and "
+            "wide: 4, or 2 for small images."
+        ),
+    ] = 4,
+    tokenizer_minutes: Annotated[
+        float, typer.Option(help="How long the tokenizer learns: vq and fsq.")
+    ] = 10.0,
+    labels: Annotated[
+        bool, typer.Option(help="Use the classes that the data has.")
+    ] = True,
+    captions: Annotated[
+        bool, typer.Option(help="Use the captions that the data has.")
+    ] = True,
+    edits: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--edit",
+            help="An edit to learn beside generating; may be repeated. Pairs, "
+            "as 'football/layout', teach restyle/layout.",
+        ),
+    ] = None,
+    edit_share: Annotated[
+        float,
+        typer.Option(
+            help="Share of the training images that are edited; the others "
+            "are generated from nothing."
+        ),
+    ] = 0.5,
+    init_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A model to go on from: its size, tokenizer and weights. "
+            "--size, --channels, --model and all about tokenizers are then "
+            "its own."
+        ),
+    ] = None,
+    model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
+    epochs: Annotated[int | None, typer.Option()] = None,
+    minutes: Annotated[float | None, typer.Option()] = None,
+    batch_size: Annotated[int, typer.Option()] = 32,
+    learning_rate: Annotated[float, typer.Option()] = 2e-3,
+    dropout: Annotated[float, typer.Option()] = 0.0,
+    ema: Annotated[
+        float | None,
+        typer.Option(
+            help="Momentum of averaged weights, such as 0.999; best.keras "
+            "then holds the average. Default: none."
+        ),
+    ] = None,
+    precision: Annotated[Precision, typer.Option()] = Precision.float32,
+    seed: Annotated[int, typer.Option()] = 0,
+    resume: Annotated[
+        bool,
+        typer.Option(
+            "--resume",
+            help="Go on with the run in --out; for longer with --minutes or "
+            "--epochs, the time before counted in.",
+        ),
+    ] = False,
+) -> None:
+    """Trains a model on images; the folder --out holds all results."""
+    from keras_igpt.cli.training_run import run
+    from keras_igpt.training.run_folder import TrainingOptions
+
+    if epochs is None and minutes is None and not resume:
+        minutes = 15.0
+    options = TrainingOptions(
+        data=data,
+        size=size,
+        channels=channels,
+        tokenizer=tokenizer.value,
+        colors=colors,
+        codes=codes,
+        cell_size=cell_size,
+        tokenizer_minutes=tokenizer_minutes,
+        labels=labels,
+        captions=captions,
+        edits=edits or [],
+        edit_share=edit_share,
+        init_from=init_from,
+        model=model_size.value,
+        epochs=epochs,
+        minutes=minutes,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        dropout=dropout,
+        ema=ema,
+        precision=precision.value,
+        seed=seed,
+    )
+    console = new_console()
+    row = run(options, out, resume, console)
+    if row is None:
+        console.print("This run has spent its budget already.")
+        return
+    console.print(
+        f"Step {row['step']}: validation "
+        f"{row['val_bits_per_pixel']:.3f} bits/pixel. Saved in {out}."
+    )
+    console.print(
+        f"Try: keras-igpt generate --model {out} --n 16", highlight=False
+    )
+
+
+def classify(
+    model: ModelOption,
+    data: DataOption,
+    limit: LimitOption = None,
+    epochs: Annotated[int, typer.Option()] = 5,
+    batch_size: Annotated[int, typer.Option()] = 32,
+    learning_rate: Annotated[float, typer.Option()] = 3e-4,
+    generative_weight: Annotated[
+        float, typer.Option(help="Weight of the tokens' loss; 0 for none.")
+    ] = 1.0,
+    scratch: Annotated[
+        bool, typer.Option("--scratch", help="Begin with random weights.")
+    ] = False,
+    split: SplitOption = "test",
+    seed: Annotated[int, typer.Option()] = 0,
+    out: Annotated[
+        pathlib.Path | None, typer.Option(help="A .keras file.")
+    ] = None,
+) -> None:
+    """Fine-tunes a model to classify images; prints the test accuracy."""
+    import keras
+
+    from keras_igpt.argument_checks import check_suffix
+    from keras_igpt.atomic_files import save_model
+    from keras_igpt.training.schedule import fit_within
+
+    check_suffix("--out", out, ".keras")
+    report = new_console().print
+    keras.utils.set_random_seed(seed)
+    image_gpt = load_image_gpt(model)
+    train, test = (
+        load_data(image_gpt, data, part) for part in ("train", split)
+    )
+    num_classes = len(train.class_names)
+    if limit is not None:
+        train = train.take(limit)
+    if scratch:
+        # The tokenizer stays: what it has learned is no part of the network.
+        image_gpt = keras_igpt.ImageGPT(
+            image_gpt.tokenizer,
+            dtype=image_gpt.dtype_policy,
+            **image_gpt.config,
+        )
+    classifier = keras_igpt.ImageGPTClassifier.from_model(
+        image_gpt, num_classes, generative_weight
+    )
+    if not scratch:
+        right = classifier.fit_head(train, seed)
+        report(f"A linear probe to begin with: validation {right:.1%}")
+    classifier.compile()
+    fit_within(
+        classifier,
+        classifier.prepare(train, batch_size, seed=seed),
+        keras_igpt.TrainingBudget(learning_rate, epochs=epochs),
+        verbose=2,
+    )
+    figures = classifier.evaluate(
+        classifier.prepare(test, shuffle=False), verbose=0, return_dict=True
+    )
+    report(f"Test accuracy: {figures['accuracy']:.1%}")
+    if out:
+        save_model(classifier, out)

@@ -1,0 +1,72 @@
+"""Tests of benchmarks that are commands of their own."""
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks import football
+from keras_igpt import ImageGPT, VQTokenizer
+from keras_igpt.data.football import scenes
+from keras_igpt.evaluation.football import judge, report
+
+
+def invoke(*words):
+    words = [str(word) for word in words]
+    return CliRunner().invoke(football.app, words, catch_exceptions=False)
+
+
+@pytest.fixture
+def asked(tiny_model, tmp_path, monkeypatch):
+    """What the reports are asked for, which are not made."""
+    seen = {}
+
+    def note(model, **kwargs):
+        seen.update(kwargs)
+
+    monkeypatch.setattr(report, "report", note)
+    monkeypatch.setattr(report, "conversions", note)
+    monkeypatch.setattr(report, "table", lambda found: "")
+    monkeypatch.setattr(report, "conversion_table", lambda found: "")
+    monkeypatch.chdir(tmp_path)
+    tiny_model.save("m.keras")
+    return seen
+
+
+def test_judge_compares_without_and_with_guidance(asked):
+    invoke("judge", "--model", "m.keras", "--n", 5)
+    assert asked.pop("guidance_scales") == (1.0, 3.0)
+    assert asked == {"split": "test", "count": 5, "seed": 0}
+
+
+def test_judge_takes_several_scales(asked):
+    invoke("judge", "--model", "m.keras", "--guidance", 2, "--guidance", 4)
+    assert asked["guidance_scales"] == (2.0, 4.0)
+
+
+def test_judge_conversions_takes_a_number(asked):
+    invoke("judge-conversions", "--model", "m.keras", "--n", 5)
+    assert asked == {"split": "test", "count": 5, "seed": 0}
+
+
+@pytest.mark.slow
+def test_judge_shows_figures_of_a_football_model(tmp_path, monkeypatch):
+    train, tables = judge.Judge.train, []
+    monkeypatch.setattr(
+        judge.Judge, "train", lambda seed: train(steps=2, seed=seed)
+    )
+    table = report.table
+    monkeypatch.setattr(
+        report, "table", lambda found: tables.append(table(found)) or ""
+    )
+    images = [example["image"] for example in scenes.scenes("train", 30)]
+    tokenizer = VQTokenizer((64, 64), 16, hidden_dim=8)
+    tokenizer.adapt(np.stack(images), epochs=1, verbose=False)
+    ImageGPT(
+        tokenizer, num_layers=1, num_heads=1, hidden_dim=16, text_length=80
+    ).save(tmp_path / "a.keras")
+    invoke(
+        *("judge", "--model", tmp_path / "a.keras", "--n", 4),
+        *("--guidance", 1, "--guidance", 2),
+    )
+    headers = [column.header for column in tables[0].columns]
+    assert {"all 1", "en 1", "all 2", "decoded", "real"} <= set(headers)
