@@ -1,6 +1,6 @@
 """Draws what templates and edits do: `python -m benchmarks.templates FILE`.
 
-The football model on test scenes: what is given, and what it paints.
+The football model on test scenes: what is given, and what it generates.
 """
 
 import sys
@@ -28,12 +28,12 @@ def box(left, top, right, bottom):
 
 
 def masked(image, mask):
-    """A picture with grey where it is to be painted."""
+    """An image with grey where it is to be generated."""
     return np.where(mask[..., None], np.uint8(150), image)
 
 
 def pairs(model, scenes):
-    """Titles, what is given (None for words alone), and what is painted."""
+    """Titles, what is given (None for words alone), and the result."""
     first, second, third = (scene["image"] for scene in scenes)
 
     def edit(given, name, **arguments):
@@ -71,7 +71,7 @@ def pairs(model, scenes):
     text = 'Two yellow players, day, sign "ACE"'
     layout = scenes[0]["layout"]
     yield (
-        "restyle, layout → picture: " + text,
+        "restyle, layout → image: " + text,
         layout,
         edit(layout, "restyle", style="layout", text=text, guidance_scale=2),
     )
@@ -98,14 +98,14 @@ def draw(path):
     model = keras_igpt.load("football")
     scenes = list(football_scenes.scenes("test", 3, seed=SEED))
     figure, panels = plt.subplots(3, 4, figsize=(12, 6.6))
-    for axes, (title, given, painted) in zip(
+    for axes, (title, given, result) in zip(
         panels.ravel(), pairs(model, scenes)
     ):
         if given is not None:
             axes.imshow(given, extent=(0, 64, 0, 64))
             axes.text(71, 32, "→", ha="center", va="center", fontsize=14)
         left = 78 if given is not None else 39
-        axes.imshow(painted, extent=(left, left + 64, 0, 64))
+        axes.imshow(result, extent=(left, left + 64, 0, 64))
         axes.set(xlim=(0, 142), ylim=(0, 64))
         head, _, caption = title.partition(": ")
         axes.set_title(f"{head}\n{caption}", fontsize=8)
