@@ -46,6 +46,8 @@ MAKERS = {
     if words[0] == "train" and "--resume" not in words
 }
 
+SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
+
 each_page = pytest.mark.parametrize("name", PAGES)
 
 
@@ -174,7 +176,7 @@ def football_like(train, size):
     tokenizer.adapt(train, epochs=1)
     return keras_igpt.ImageGPT(
         tokenizer,
-        **{"num_layers": 1, "num_heads": 1, "hidden_dim": 16},
+        **SMALLEST,
         text_length=80,
         edits=(
             *("inpaint", "upscale", "colorize", "denoise"),
@@ -210,7 +212,11 @@ def place(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def small_and_here(request, monkeypatch):
-    """Tests that run something are in that folder, and do without XLA."""
+    """Tests that run something are in that folder, with the smallest sizes.
+
+    Without XLA, and `fit` without a graph: two seconds of work are not worth
+    ten of compiling.
+    """
     if "place" not in request.fixturenames:
         return
     import tensorflow as tf
@@ -221,6 +227,9 @@ def small_and_here(request, monkeypatch):
         return function(*args, **{**kwargs, "jit_compile": False})
 
     monkeypatch.setattr(tf, "function", plain)
+    eager = property(lambda model: True, lambda model, value: None)
+    monkeypatch.setattr(keras.Model, "run_eagerly", eager)
+    monkeypatch.setitem(keras_igpt.ImageGPT.SIZES, "tiny", SMALLEST)
     monkeypatch.chdir(request.getfixturevalue("place"))
     keras.utils.set_random_seed(0)
 
@@ -334,7 +343,6 @@ LESS = {
     "epochs=20": "epochs=1",
     "epochs=5": "epochs=1",
     "minutes=10": "epochs=1",
-    '**keras_igpt.ImageGPT.SIZES["tiny"]': SMALL,
     "num_layers=4, num_heads=4, hidden_dim=96": SMALL,
     "ImageGPT(tokenizer, ": f"ImageGPT(tokenizer, {SMALL}, ",
     'load("football", image_size=64)': 'load("captioned", image_size=16)',
