@@ -26,7 +26,7 @@ def fitting(model, repeats):
     pictures = _pictures("train", BATCH * STEPS)
     for precision in ("float32", "mixed_bfloat16"):
         runs = {}
-        for name, edits in (("edits", model.tasks.names), ("none", ())):
+        for name, edits in (("edits", model.edit_set.names), ("none", ())):
             trained = from_model(model, edits=edits, dtype=precision)
             trained.compile(optimizer=keras.optimizers.AdamW(1e-4))
             runs[name] = (trained, trained.prepare(pictures, BATCH))

@@ -1,4 +1,4 @@
-"""keras_igpt: one decoder-only Transformer that paints pictures.
+"""keras_igpt: one decoder-only Transformer that generates images.
 
 The public names stand in `__init__.pyi` and load when they are used, so that
 `import keras_igpt` costs next to nothing. Keras finds the classes of a saved

@@ -2,9 +2,13 @@
 
 import numbers
 import pathlib
+from collections.abc import Container
+from typing import Any
+
+from keras_igpt.annotations import PathLike
 
 
-def check_positive(name, value):
+def check_positive(name: str, value: int) -> None:
     """Refuses what is no int of at least 1."""
     if not is_whole(value) or value < 1:
         raise ValueError(
@@ -12,7 +16,7 @@ def check_positive(name, value):
         )
 
 
-def check_not_negative(name, value):
+def check_not_negative(name: str, value: int) -> None:
     """Refuses what is no int of at least 0."""
     if not is_whole(value) or value < 0:
         raise ValueError(
@@ -20,7 +24,16 @@ def check_not_negative(name, value):
         )
 
 
-def check_share(name, value):
+def check_at_least(name: str, value: int, least: int) -> None:
+    """Refuses what is no int, or less than `least`."""
+    if not is_whole(value) or value < least:
+        raise ValueError(
+            f"`{name}` must be an int of at least {least}. "
+            f"Received: {name}={value!r}."
+        )
+
+
+def check_share(name: str, value: float) -> None:
     """Refuses what is no number from 0 to 1."""
     if not 0 <= value <= 1:
         raise ValueError(
@@ -28,7 +41,7 @@ def check_share(name, value):
         )
 
 
-def check_one_of(name, value, allowed):
+def check_one_of(name: str, value: Any, allowed: Container) -> None:
     """Refuses what is not among `allowed`."""
     if value not in allowed:
         raise ValueError(
@@ -36,7 +49,7 @@ def check_one_of(name, value, allowed):
         )
 
 
-def check_suffix(name, path, suffix):
+def check_suffix(name: str, path: PathLike | None, suffix: str) -> None:
     """Refuses a file's name that does not end as it must."""
     if path is not None and pathlib.Path(path).suffix.lower() != suffix:
         raise ValueError(
@@ -45,7 +58,7 @@ def check_suffix(name, path, suffix):
         )
 
 
-def check_width(hidden_dim, num_heads, positions):
+def check_width(hidden_dim: int, num_heads: int, positions: str) -> None:
     """Refuses a width that the heads cannot share equally."""
     check_positive("num_heads", num_heads)
     check_positive("hidden_dim", hidden_dim)
@@ -58,17 +71,22 @@ def check_width(hidden_dim, num_heads, positions):
         )
 
 
-def is_whole(value):
+def is_whole(value: Any) -> bool:
     """Whether it is a whole number, of Python's or NumPy's."""
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def checked_image_size(image_size, optional=True):
+def checked_image_size(
+    image_size: int | tuple[int, int] | None,
+    optional: bool = True,
+    multiple_of: int = 1,
+) -> tuple[int, int] | None:
     """Tuple of height and width, from an int or a pair of them.
 
     Args:
         image_size: int, or tuple of two; or None.
         optional: bool. Whether it may be None, which is returned then.
+        multiple_of: int. What both must be multiples of.
     """
     if image_size is None and optional:
         return None
@@ -77,9 +95,11 @@ def checked_image_size(image_size, optional=True):
         not isinstance(size, (tuple, list))
         or len(size) != 2
         or not all(is_whole(side) and side > 0 for side in size)
+        or any(side % multiple_of for side in size)
     ):
+        also = f", multiples of {multiple_of}" if multiple_of > 1 else ""
         raise ValueError(
             "`image_size` must be a positive int or a tuple of two, "
-            f"`(height, width)`. Received: image_size={image_size!r}."
+            f"`(height, width)`{also}. Received: image_size={image_size!r}."
         )
     return int(size[0]), int(size[1])

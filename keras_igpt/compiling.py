@@ -3,17 +3,21 @@
 import contextlib
 import contextvars
 import functools
+import operator
 import os
 import threading
+from collections.abc import Callable, Iterator
 
 import keras
 from keras import ops
+
+from keras_igpt.annotations import Tensor
 
 _PLAIN = contextvars.ContextVar("plain", default=False)
 
 
 @contextlib.contextmanager
-def plain_operations():
+def plain_operations() -> Iterator[None]:
     """Within, `put` is traced without operations that few runtimes have."""
     token = _PLAIN.set(True)
     try:
@@ -22,7 +26,7 @@ def plain_operations():
         _PLAIN.reset(token)
 
 
-def put(tensor, part, index, axis):
+def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
     """Writes a part of a tensor, a few positions of an axis.
 
     Args:
@@ -46,69 +50,107 @@ def put(tensor, part, index, axis):
     return ops.slice_update(tensor, start, part)
 
 
-def compile_function(model, function, jit_compile=False):
-    """Compiles a function of tensors that reads a model's variables.
+class CompiledFunction:
+    """A function of tensors, compiled for its model as the model is now.
 
-    On TensorFlow there is one trace for all sizes of the arguments' first three
-    axes; XLA, which `jit_compile` asks for, translates it once per size. On
-    JAX the variables travel as arguments, so that weights loaded later are
-    seen. The result may be called from several threads.
+    Compiled code keeps the variables and the arithmetic that it was traced
+    with. Before each call the model is compared with what it was then: LoRA,
+    quantisation, another dtype policy or other variables lead to a new trace.
+    Values of variables are read at each call. It may be called from several
+    threads.
 
     Args:
-        model: a Keras model whose variables the function reads.
+        model: a Keras model or layer whose variables the function reads.
         function: callable on nested tensors and arrays, by position only.
         jit_compile: bool. Use XLA on TensorFlow; JAX always does.
-
-    Returns:
-        A callable with the function's arguments.
     """
-    backend = keras.backend.backend()
-    if backend == "tensorflow":
-        return _compile_tensorflow(function, jit_compile)
-    if backend == "jax":
-        return _compile_jax(model, function)
-    if backend == "torch":
-        import torch
 
-        return torch.no_grad()(function)
-    return function
+    def __init__(
+        self,
+        model: keras.layers.Layer,
+        function: Callable,
+        jit_compile: bool = False,
+    ) -> None:
+        self.model = model
+        self.function = function
+        self.jit_compile = jit_compile
+        # How often it has been compiled for another state of the model.
+        self.num_states = 0
+        self._state = None
+        self._traced = None
+        self._lock = threading.Lock()
+
+    def __call__(self, *args):
+        with self._lock:
+            state = _State(self.model)
+            if self._state != state:
+                self._traced = self._compile(args)
+                self._state = state
+                self.num_states += 1
+            traced = self._traced
+        return traced(*args)
+
+    def _compile(self, args):
+        backend = keras.backend.backend()
+        if backend == "tensorflow":
+            return _compile_tensorflow(self.function, args, self.jit_compile)
+        if backend == "jax":
+            return _compile_jax(self.model, self.function)
+        if backend == "torch":
+            import torch
+
+            return torch.no_grad()(self.function)
+        return self.function
 
 
-def _compile_tensorflow(function, jit_compile):
+class _State:
+    """What of a model is part of compiled code."""
+
+    def __init__(self, model):
+        # The variables themselves: numbers of freed ones would come back.
+        self.variables = model.weights
+        self.layers = [
+            (layer.dtype_policy.name, layer.trainable)
+            for layer in model._flatten_layers()
+        ]
+
+    def __eq__(self, other):
+        return (
+            isinstance(other, _State)
+            and self.layers == other.layers
+            and len(self.variables) == len(other.variables)
+            and all(map(operator.is_, self.variables, other.variables))
+        )
+
+
+def _compile_tensorflow(function, args, jit_compile):
+    """One trace for all sizes of the arguments' first three axes.
+
+    XLA, which `jit_compile` asks for, translates it once per size.
+    """
     import tensorflow as tf
-
-    compiled = None
-    lock = threading.Lock()
 
     def any_size(tensor):
         shape = tf.convert_to_tensor(tensor).shape
         free = [None] * min(len(shape), 3)
         return tf.TensorSpec(free + shape[3:], tensor.dtype)
 
-    def compile_for(args):
-        traced = tf.function(
-            # TensorFlow counts traces per line of code and warns; these are
-            # different functions, which `partial` lets it see.
-            functools.partial(lambda *args: function(*args)),
-            input_signature=tf.nest.map_structure(any_size, args),
-            autograph=False,
-            jit_compile=jit_compile,
-        )
-        # Traced here, once: TensorFlow would count it, and warn, for each of
-        # several threads that call for the first time.
-        traced.get_concrete_function()
-        return traced
-
-    def call(*args):
-        nonlocal compiled
-        with lock:
-            compiled = compiled or compile_for(args)
-        return compiled(*args)
-
-    return call
+    traced = tf.function(
+        # TensorFlow counts traces per line of code and warns; these are
+        # different functions, which `partial` lets it see.
+        functools.partial(lambda *args: function(*args)),
+        input_signature=tf.nest.map_structure(any_size, args),
+        autograph=False,
+        jit_compile=jit_compile,
+    )
+    # Traced here, once: TensorFlow would count it, and warn, for each of
+    # several threads that call for the first time.
+    traced.get_concrete_function()
+    return traced
 
 
 def _compile_jax(model, function):
+    """The variables travel as arguments, so that new values are seen."""
     import jax
 
     @jax.jit
@@ -122,8 +164,8 @@ def _compile_jax(model, function):
     )
 
 
-def num_workers():
-    """How many batches are best painted side by side.
+def num_workers() -> int:
+    """How many batches are best generated side by side.
 
     On processors one each: compiled loops use little more than one. An
     accelerator takes one batch after the other.

@@ -1,6 +1,6 @@
 """How far long work has come, and how long it will take, on one line.
 
-    with progress.bar("painting", total=1000) as advance:
+    with progress.bar("generating", total=1000) as advance:
         for chunk in chunks:
             ...
             advance(len(chunk))
@@ -14,14 +14,45 @@ import importlib.util
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 # Seconds of work before anything is shown, and between plain lines.
 PATIENCE = 3.0
 
 PAUSE = 60.0
 
-# Two lines at once would overwrite each other: the first one stays.
-_shown = threading.Lock()
+
+class _Turn:
+    """Whose line is shown: two at once would overwrite each other."""
+
+    def __init__(self):
+        self.owner = None
+        self.lock = threading.Lock()
+
+    def ask(self, bar):
+        """Whether a bar may show its line: the first one that asks."""
+        with self.lock:
+            self.owner = self.owner or bar
+            return self.owner is bar
+
+    def give(self, bar):
+        """Lets a bar show its line; returns the one that did so far."""
+        with self.lock:
+            before, self.owner = self.owner, bar
+            return before
+
+    def end(self, bar):
+        """Lets another bar be the next one."""
+        with self.lock:
+            if self.owner is bar:
+                self.owner = None
+
+
+_turn = _Turn()
 
 
 class Bar:
@@ -35,7 +66,14 @@ class Bar:
         start: number, what was done before.
     """
 
-    def __init__(self, what, total=1.0, console=None, patience=0.0, start=0):
+    def __init__(
+        self,
+        what: str,
+        total: float = 1.0,
+        console: "Console | None" = None,
+        patience: float = 0.0,
+        start: float = 0,
+    ):
         self.what = what
         self.total = total
         self.console = console
@@ -44,11 +82,11 @@ class Bar:
         self.words = ""
         self.begin = self.printed = time.monotonic()
         self._line = None
-        self._has_turn = self._ended = False
+        self._is_open = self._ended = False
         self._lock = threading.Lock()
 
     @property
-    def time_left(self):
+    def time_left(self) -> str:
         """What is left at the mean pace so far, as "0:01:30"."""
         done, seconds = self.done - self.start, time.monotonic() - self.begin
         if done <= 0:
@@ -56,12 +94,12 @@ class Bar:
         left = round(max(self.total - self.done, 0) / done * seconds)
         return f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
 
-    def advance(self, amount=1, words=""):
+    def advance(self, amount: float = 1, words: str = "") -> None:
         """Counts on; from any thread."""
         with self._lock:
             self._show(self.done + amount, words)
 
-    def update(self, done, words=""):
+    def update(self, done: float, words: str = "") -> None:
         """Says how much is done by now.
 
         Args:
@@ -71,25 +109,36 @@ class Bar:
         with self._lock:
             self._show(done, words)
 
-    def close(self):
+    def close(self) -> None:
         """Ends the line; also when an error or Ctrl-C ended the work."""
         with self._lock:
             self._ended = True
-            if self._line:
-                self._line.stop()
-                self._line = None
-            if self._has_turn:
-                self._has_turn = False
-                _shown.release()
+            self._hide()
+        _turn.end(self)
+
+    def take_turn(self) -> None:
+        """Shows this line in place of another one, which may be of no use.
+
+        An error may have ended the work of that other one. If it has not,
+        its line comes back at its first step after this one is closed.
+        """
+        before = _turn.give(self)
+        if before not in (None, self):
+            with before._lock:
+                before._hide()
+
+    def _hide(self):
+        if self._line:
+            self._line.stop()
+        self._line, self._is_open = None, False
 
     def _show(self, done, words):
         self.done, self.words = done, words
         if self._ended or time.monotonic() - self.begin < self.patience:
             return
-        if not self._has_turn:
-            self._has_turn = _shown.acquire(blocking=False)
-            if not self._has_turn:
-                return
+        if not _turn.ask(self):
+            return
+        if not self._is_open:
             self._open()
         if self._line:
             done = min(self.done, self.total)
@@ -107,6 +156,7 @@ class Bar:
         """Begins the line, where there is something to draw it on."""
         from rich import console, progress
 
+        self._is_open = True
         screen = self.console or console.Console()
         # In a notebook a line can be redrawn by a widget only.
         has_widgets = importlib.util.find_spec("ipywidgets") is not None
@@ -129,7 +179,9 @@ class Bar:
 
 
 @contextlib.contextmanager
-def bar(what, total, patience=PATIENCE):
+def bar(
+    what: str, total: float | None, patience: float = PATIENCE
+) -> Iterator[Callable]:
     """Shows progress of what is done inside, if it takes a while.
 
     Args:
@@ -150,7 +202,9 @@ def bar(what, total, patience=PATIENCE):
         line.close()
 
 
-def steps(what, items, total=None):
+def steps(
+    what: str, items: Iterable, total: int | None = None
+) -> Iterator[Any]:
     """Iterates with a bar.
 
     Args:

@@ -10,6 +10,7 @@ def test_what_is_right_passes():
     argument_checks.check_positive("n", 1)
     argument_checks.check_positive("n", np.int32(3))
     argument_checks.check_not_negative("n", 0)
+    argument_checks.check_at_least("n", np.int64(2), 2)
     argument_checks.check_share("share", 0)
     argument_checks.check_share("share", 1.0)
     argument_checks.check_one_of("kind", "a", ("a", "b"))
@@ -53,3 +54,20 @@ def test_check_suffix_says_what_was_received():
 def test_check_width_names_its_unit(width, positions, unit):
     with pytest.raises(ValueError, match=f"a multiple of {unit} "):
         argument_checks.check_width(width, 3, positions)
+
+
+@pytest.mark.parametrize("value", [1, 2.5, "2", None, True])
+def test_check_at_least_says_what_was_received(value):
+    with pytest.raises(ValueError, match=f"of at least 2.*n={value!r}"):
+        argument_checks.check_at_least("n", value, 2)
+
+
+def test_image_size_may_be_one_number():
+    assert argument_checks.checked_image_size(np.int64(8)) == (8, 8)
+    assert argument_checks.checked_image_size([8, 4], multiple_of=4) == (8, 4)
+    assert argument_checks.checked_image_size(None) is None
+
+
+def test_image_size_names_what_it_must_be_a_multiple_of():
+    with pytest.raises(ValueError, match=r"multiples of 4.*\(8, 6\)"):
+        argument_checks.checked_image_size((8, 6), multiple_of=4)

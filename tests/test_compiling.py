@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from keras_igpt import compiling
-from keras_igpt.compiling import compile_function
+from keras_igpt.compiling import CompiledFunction
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def layer():
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_equals_plain(layer, jit_compile):
     x = np.ones((4, 3), "float32")
-    run = compile_function(layer, lambda x: layer(x), jit_compile)
+    run = CompiledFunction(layer, lambda x: layer(x), jit_compile)
     np.testing.assert_allclose(np.asarray(run(x)), layer(x), rtol=1e-6)
 
 
@@ -32,7 +32,7 @@ def test_one_trace_serves_all_sizes(layer):
         traces.append(1)
         return layer(x) * scales["a"][:, None]
 
-    run = compile_function(layer, function)
+    run = CompiledFunction(layer, function)
     for size in (1, 5, 2):
         scales = {"a": np.ones(size, "float32")}
         assert run(np.ones((size, 3), "float32"), scales).shape == (size, 2)
@@ -46,7 +46,7 @@ def test_threads_share_one_trace(layer):
         traces.append(1)
         return layer(x)
 
-    run = compile_function(layer, function)
+    run = CompiledFunction(layer, function)
     inputs = [np.full((i + 1, 3), i, "float32") for i in range(8)]
     with ThreadPoolExecutor(4) as pool:
         outputs = list(pool.map(run, inputs))
@@ -66,7 +66,7 @@ def test_first_calls_side_by_side_raise_no_warning(layer):
         time.sleep(0.2)  # all others have begun by then
         return layer(x)
 
-    run = compile_function(layer, function)
+    run = CompiledFunction(layer, function)
     inputs = [np.ones((i + 1, 3), "float32") for i in range(8)]
     try:
         with ThreadPoolExecutor(8) as pool:
@@ -77,7 +77,7 @@ def test_first_calls_side_by_side_raise_no_warning(layer):
 
 
 def test_compiled_sees_new_weights(layer):
-    run = compile_function(layer, lambda x: layer(x))
+    run = CompiledFunction(layer, lambda x: layer(x))
     x = np.ones((1, 3), "float32")
     before = np.asarray(run(x))
     layer.kernel.assign(layer.kernel * 2)

@@ -86,8 +86,34 @@ def test_bar_ends_with_an_error(screen):
     with pytest.raises(ValueError), progress.bar("painting", 8, 0.0) as advance:
         advance(1)
         raise ValueError
-    assert progress._shown.acquire(blocking=False)
-    progress._shown.release()
+    later = progress.Bar("scoring", 8, screen)
+    later.update(1)
+    later.close()
+    assert "scoring" in shown(screen)
+
+
+def test_bar_that_takes_its_turn_is_shown_instead(screen):
+    failed = progress.Bar("training", 8, screen)
+    failed.update(1)
+    later = progress.Bar("scoring", 8, screen)
+    later.take_turn()
+    later.update(1)
+    later.close()
+    failed.close()
+    assert "scoring" in shown(screen)
+
+
+def test_bar_that_lost_its_turn_comes_back(screen):
+    outer = progress.Bar("training", 8, screen)
+    outer.update(1, "one")
+    inner = progress.Bar("scoring", 8, screen)
+    inner.take_turn()
+    outer.update(2, "two")
+    assert "two" not in shown(screen)
+    inner.close()
+    outer.update(3, "three")
+    outer.close()
+    assert "three" in shown(screen)
 
 
 def test_threads_count_together():

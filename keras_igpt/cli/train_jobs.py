@@ -119,8 +119,8 @@ def _new_model(options, pictures, start=None):
     model.compile(default_optimizer(options.get("ema")))
     # What data or options lack is found before the tokenizer's minutes.
     first = next(datasets.batches(pictures, 1))
-    for column in model.tasks.columns:
-        model.tasks.column(column, first)
+    for column in model.edit_set.columns:
+        model.edit_set.column(column, first)
     if not start:
         _adapt(tokenizer, options, pictures)
     return model

@@ -1,3 +1,4 @@
+from .batches import arrays as arrays
 from .batches import batches as batches
 from .batches import num_images as num_images
 from .loading import load as load

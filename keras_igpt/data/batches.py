@@ -1,13 +1,21 @@
 """Data sets and arrays, walked through in batches."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 
-from keras_igpt.argument_checks import is_whole
+from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.argument_checks import check_positive
 from keras_igpt.data import checks
+from keras_igpt.images.arrays import slices
+
+# Images that `arrays` reads, and converts, at once.
+GATHERED = 256
 
 
-def batches(dataset, batch_size):
-    """Walks once over pictures, whatever holds them, as NumPy batches.
+def batches(dataset: Any, batch_size: int) -> Iterator[dict[str, Array]]:
+    """Walks once over images, whatever holds them, as NumPy batches.
 
     Needs TensorFlow only if `dataset` is itself a `tf.data.Dataset`.
 
@@ -22,21 +30,17 @@ def batches(dataset, batch_size):
         `(batch, height, width, channels)`, "label" int32 `(batch,)` and
         "text" object array of str `(batch,)`, as far as there are such.
     """
-    if not is_whole(batch_size) or batch_size < 1:
-        raise ValueError(
-            "`batch_size` must be a positive int. "
-            f"Received: batch_size={batch_size!r}."
-        )
+    check_positive("batch_size", batch_size)
     if not hasattr(dataset, "as_numpy_iterator"):
-        arrays = checks.checked_arrays(dataset, "dataset")
-        return _array_batches(arrays, batch_size)
+        columns = checks.checked_arrays(dataset, "dataset")
+        return _array_batches(columns, batch_size)
     is_batched = checks.check_spec(dataset, "dataset") == 4
     rebatch = dataset.rebatch if is_batched else dataset.batch
     return _dataset_batches(rebatch(batch_size))
 
 
-def num_images(dataset):
-    """About how many pictures `batches` walks over; None if nobody knows.
+def num_images(dataset: Any) -> int | None:
+    """About how many images `batches` walks over; None if nobody knows.
 
     Args:
         dataset: as `batches` takes it.
@@ -49,10 +53,9 @@ def num_images(dataset):
     return count if count > 0 else None
 
 
-def _array_batches(arrays, batch_size):
-    for start in range(0, len(arrays["image"]), batch_size):
-        rows = slice(start, start + batch_size)
-        yield {key: values[rows] for key, values in arrays.items()}
+def _array_batches(columns, batch_size):
+    for rows in slices(columns["image"], batch_size):
+        yield {key: values[rows] for key, values in columns.items()}
 
 
 def _dataset_batches(dataset):
@@ -84,12 +87,39 @@ def _next_batch(iterator):
         ) from error
 
 
-def images_of(dataset, limit=None):
-    """Pictures in one array, the first ones."""
+def arrays(
+    dataset: Any,
+    convert: Callable[[dict[str, Array]], dict[str, ArrayLike]] | None = None,
+    limit: int | None = None,
+) -> dict[str, Array]:
+    """Gathers images, whatever holds them, as whole arrays in memory.
+
+    Args:
+        dataset: as `batches` takes it.
+        convert: function of a batch, as `batches` yields it, to a dictionary
+            of arrays of that length, always with the same keys. What it
+            leaves out takes no memory. None keeps all.
+        limit: int. At most so many images, the first ones; None for all.
+
+    Returns:
+        Dictionary of what `convert` returned, joined along the first axis.
+
+    Example:
+
+    >>> whole = keras_igpt.data.arrays(test, limit=100)
+    >>> whole["image"].shape
+    (100, 64, 64, 3)
+    """
+    if limit is not None:
+        check_positive("limit", limit)
     parts, count = [], 0
-    for batch in batches(dataset, batch_size=256):
-        parts.append(batch["image"])
-        count += len(parts[-1])
-        if limit is not None and count >= limit:
+    for batch in batches(dataset, GATHERED):
+        if limit is not None:
+            batch = {key: rows[: limit - count] for key, rows in batch.items()}
+        count += len(batch["image"])
+        parts.append(convert(batch) if convert else batch)
+        if count == limit:
             break
-    return np.concatenate(parts)[:limit]
+    return {
+        key: np.concatenate([part[key] for part in parts]) for key in parts[0]
+    }

@@ -1,12 +1,17 @@
-"""What is known of a picture, and how painted ones are made to agree.
+"""What is known of an image, and how generated images are made to agree.
 
-All of it is `keras.ops` on tensors or arrays of uint8 pictures, so that a
+All of it is `keras.ops` on tensors or arrays of uint8 images, so that a
 graph that is served keeps the same promises.
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
 
+from collections.abc import Callable
+
 from keras import ops
+
+from keras_igpt.annotations import Tensor
+from keras_igpt.images import arrays
 
 # Weights of red, green and blue in luma (ITU-R BT.601).
 LUMA = (0.299, 0.587, 0.114)
@@ -20,8 +25,8 @@ ROUNDS = 0.49
 # === Sources ===
 
 
-def hidden(images, masks):
-    """The source of pictures that masks `(B, height, width)` hide in part.
+def hidden(images: Tensor, masks: Tensor | None) -> Tensor:
+    """The source of images that masks `(B, height, width)` hide in part.
 
     Returns:
         uint8 tensor of shape `(B, height, width, C + 1)`.
@@ -33,8 +38,8 @@ def hidden(images, masks):
     return ops.concatenate([shown, known], axis=-1)
 
 
-def known_everywhere(images):
-    """The source of pictures of which every pixel is known."""
+def known_everywhere(images: Tensor) -> Tensor:
+    """The source of images of which every pixel is known."""
     known = ops.full_like(images[..., :1], 255, dtype="uint8")
     return ops.concatenate([images, known], axis=-1)
 
@@ -42,23 +47,23 @@ def known_everywhere(images):
 # === Measures ===
 
 
-def luma(images):
-    """uint8 tensor `(B, height, width, 1)` of RGB pictures."""
-    return rounded(exact_luma(images))
+def luma(images: Tensor) -> Tensor:
+    """uint8 tensor `(B, height, width, 1)` of RGB images."""
+    return ops.cast(arrays.luma(ops.cast(images, "int32")), "uint8")
 
 
-def exact_luma(images):
-    """The same before it is rounded, float32."""
+def exact_luma(images: Tensor) -> Tensor:
+    """float32 luma that is not rounded: it grows with every channel."""
     parts = ops.cast(images, "float32") * ops.convert_to_tensor(LUMA, "float32")
     return ops.sum(parts, axis=-1, keepdims=True)
 
 
-def shrunk(images, factor):
-    """uint8 pictures shrunk by areas."""
+def shrunk(images: Tensor, factor: int) -> Tensor:
+    """uint8 images shrunk by areas."""
     return rounded(block_mean(images, factor))
 
 
-def block_mean(images, factor):
+def block_mean(images: Tensor, factor: int) -> Tensor:
     """Means of blocks of `factor` x `factor` pixels, float32."""
     height, width, channels = images.shape[1:]
     blocks = ops.reshape(
@@ -68,12 +73,12 @@ def block_mean(images, factor):
     return ops.mean(blocks, axis=(2, 4))
 
 
-def repeated(x, factor):
-    """Pictures with every pixel repeated in both directions."""
+def repeated(x: Tensor, factor: int) -> Tensor:
+    """Images with every pixel repeated in both directions."""
     return ops.repeat(ops.repeat(x, factor, axis=1), factor, axis=2)
 
 
-def rounded(x):
+def rounded(x: Tensor) -> Tensor:
     """Levels as uint8."""
     return ops.cast(ops.round(x), "uint8")
 
@@ -81,27 +86,32 @@ def rounded(x):
 # === Agreement ===
 
 
-def shifted(painted, wanted, measure, spread=lambda shift: shift):
+def shifted(
+    generated: Tensor,
+    wanted: Tensor,
+    measure: Callable[[Tensor], Tensor],
+    spread: Callable[[Tensor], Tensor] = lambda shift: shift,
+) -> Tensor:
     """Shifts levels, clipped to 0 … 255, until a mean of them is as wanted.
 
     The mean grows with the shift, which is found by bisection. What rounds
     to what is wanted already is not shifted.
 
     Args:
-        painted: uint8 tensor of shape `(B, height, width, C)`.
+        generated: uint8 tensor of shape `(B, height, width, C)`.
         wanted: uint8 tensor, what `measure` is to give.
-        measure: function of a float tensor of the shape of `painted`.
+        measure: function of a float tensor of the shape of `generated`.
         spread: function of shifts, of the shape of `wanted`, to the pixels.
 
     Returns:
-        uint8 tensor of the shape of `painted`.
+        uint8 tensor of the shape of `generated`.
     """
-    painted = ops.cast(painted, "float32")
+    generated = ops.cast(generated, "float32")
     wanted = ops.cast(wanted, "float32")
-    aim = ops.clip(measure(painted), wanted - ROUNDS, wanted + ROUNDS)
+    aim = ops.clip(measure(generated), wanted - ROUNDS, wanted + ROUNDS)
 
     def shift(levels):
-        return ops.clip(painted + spread(levels), 0, 255)
+        return ops.clip(generated + spread(levels), 0, 255)
 
     def halve(low, high):
         middle = (low + high) / 2

@@ -1,8 +1,11 @@
-"""The edits of a model: their numbers, and training pictures for them."""
+"""The edits of a model: their numbers, and training images for them."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from keras_igpt.edits.kinds import EDITS
+from keras_igpt.annotations import Array, Tensor
+from keras_igpt.edits.kinds import EDITS, Edit
 
 # Other names for what a mask is good for.
 ALIASES = {"outpaint": "inpaint", "replace": "inpaint"}
@@ -17,12 +20,14 @@ class EditSet:
         image_shape: tuple, the model's height, width and C.
     """
 
-    # Share of the pictures to be edited that nothing is said of: pictures to
+    # Share of the images to be edited that nothing is said of: images to
     # be repaired often come without words. Pairs keep theirs, for what to
-    # make of a picture is often said in words.
+    # make of an image is often said in words.
     silent = 0.5
 
-    def __init__(self, names, image_shape):
+    def __init__(
+        self, names: Sequence[str], image_shape: tuple[int, int, int]
+    ) -> None:
         self.names = tuple(names)
         self.image_shape = tuple(image_shape)
         for name in self.names:
@@ -33,7 +38,7 @@ class EditSet:
     def __len__(self):
         return len(self.names)
 
-    def find(self, name, style=None):
+    def find(self, name: str, style: str | None = None) -> tuple[Edit, int]:
         """An edit and its number; "outpaint" and "replace" are "inpaint".
 
         A single style need not be named.
@@ -57,25 +62,25 @@ class EditSet:
                 f"`edit` must be one that the model has learned: "
                 f"{', '.join(self.names) or 'it knows none'}. "
                 f"Received: edit={name!r}, style={style!r}. "
-                "Do make a model with `ImageGPT(edits=…)`."
+                "Make a model with `ImageGPT(edits=…)`."
             )
         return EDITS[name.split("/")[0]], 1 + self.names.index(full)
 
     @property
-    def columns(self):
-        """What training needs of each picture, beside its tokens."""
+    def columns(self) -> list[str]:
+        """What training needs of each image, beside its tokens."""
         if any(self._of_pairs):
             return ["image", "other", "pair"]
         return ["image"] if self.names else []
 
-    def column(self, name, batch):
+    def column(self, name: str, batch: int | Tensor) -> Array:
         """An array of one of `columns`, from a batch of data."""
         if name == "image":
             return batch["image"]
         if "source" not in batch:
             raise ValueError(
-                "The data must be pairs of pictures for restyle. Received: "
-                "no `source` in the data. Do load pairs, such as "
+                "The data must be pairs of images for restyle. Received: "
+                "no `source` in the data. Load pairs, such as "
                 "'football/layout', or leave restyle out of `edits`."
             )
         if name == "other":
@@ -86,15 +91,21 @@ class EditSet:
             styles = [None] * count
         return np.array([self.find("restyle", s)[1] for s in styles], "int32")
 
-    def draw(self, inputs, generator, nulls=None, share=0.5):
-        """Draws an edit for each training picture, and hides accordingly.
+    def draw(
+        self,
+        inputs: dict[str, Array],
+        generator: np.random.Generator,
+        nulls: dict[str, Array] | None = None,
+        share: float = 0.5,
+    ) -> dict[str, Array]:
+        """Draws an edit for each training image, and hides accordingly.
 
         Args:
             inputs: dict of arrays with B rows, with `columns` among them.
             generator: `numpy.random.Generator`.
             nulls: dict of arrays with one row, of those inputs that say what
-                to paint: what they are if nothing is said. Default: none.
-            share: float. Share of the pictures that are edited; of the
+                to generate: what they are if nothing is said. Default: none.
+            share: float. Share of the images that are edited; of the
                 others nothing is known.
 
         Returns:
@@ -121,7 +132,7 @@ class EditSet:
         return {**inputs, "edit": numbers, "source": source}
 
     def _draw_numbers(self, pairs, count, generator):
-        """Edits by number `(B,)`, one of them that of the picture's pair."""
+        """Edits by number `(B,)`, one of them that of the image's pair."""
         own = [
             number
             for number, name in enumerate(self.names, 1)
@@ -139,14 +150,14 @@ class EditSet:
         if kind not in EDITS or "/" in name and kind != "restyle":
             rule = f"names of {', '.join(EDITS)}"
         elif kind == "upscale" and (height % 2 or width % 2):
-            rule = "without upscale for pictures of odd size"
+            rule = "without upscale for images of odd size"
         elif kind == "colorize" and channels == 1:
-            rule = "without colorize for grey pictures"
+            rule = "without colorize for grey images"
         else:
             return
         raise ValueError(
             f"`edits` must be {rule}. Received: edits={self.names!r} and "
-            f"pictures of shape {self.image_shape}."
+            f"images of shape {self.image_shape}."
         )
 
 

@@ -1,11 +1,11 @@
-"""Edits: what each hides of a picture, and what it keeps exactly.
+"""Edits: what each hides of an image, and what it keeps exactly.
 
-A *source* is what is known of a picture: its pixels and one more channel,
+A *source* is what is known of an image: its pixels and one more channel,
 255 where they are known and 0, as the pixels themselves, where they are not.
-In training an edit hides a part of each picture, another one every epoch; at
+In training an edit hides a part of each image, another one every epoch; at
 work it is given the known part, and afterwards puts back what it promises.
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
 
 import abc
@@ -14,6 +14,7 @@ import io
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 from keras_igpt.edits.consistency import (
     block_mean,
     exact_luma,
@@ -31,15 +32,15 @@ from keras_igpt.images.crop import fit_around
 
 
 class Edit(abc.ABC):
-    """What all edits share: pictures as given, and a source as it is."""
+    """What all edits share: images as given, and a source as it is."""
 
-    # Whether masks may, and must, say where to paint.
+    # Whether masks may, and must, say where to generate.
     takes_masks = False
     needs_masks = False
 
     @abc.abstractmethod
-    def hide(self, images, generator):
-        """Draws what a model is to know of training pictures.
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
+        """Draws what a model is to know of training images.
 
         Args:
             images: uint8 array of shape `(B, height, width, C)`.
@@ -49,13 +50,15 @@ class Edit(abc.ABC):
             uint8 array of shape `(B, height, width, C + 1)`, a source.
         """
 
-    def fit(self, images, masks, image_size):
+    def fit(
+        self, images: Tensor, masks: Tensor | None, image_size: tuple[int, int]
+    ) -> tuple[Array, Array | None]:
         """Brings what a user gives to the model's size.
 
         Args:
             images: uint8 array of shape `(B, rows, columns, C)`.
             masks: bool array of shape `(B, rows, columns)`, True where to
-                paint; the parts around them are kept. None: the middle is.
+                generate; the parts around them are kept. None: the middle is.
             image_size: tuple, the model's height and width.
 
         Returns:
@@ -67,8 +70,13 @@ class Edit(abc.ABC):
             return arrays.resize(images, image_size), None
         return fit_around(images, masks, image_size)
 
-    def source(self, images, image_shape, masks=None):
-        """What is known of pictures that a user gives.
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
+        """What is known of images that a user gives.
 
         Args:
             images, masks: as `fit` returns them, arrays or tensors.
@@ -78,28 +86,30 @@ class Edit(abc.ABC):
             uint8 tensor of shape `(B, height, width, C + 1)`.
 
         Raises:
-            ValueError: if the pictures have another shape.
+            ValueError: if the images have another shape.
         """
         check_images(images, image_shape)
         return known_everywhere(images)
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, generated: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Puts back what must not change: here what is not masked.
 
         Args:
-            painted: uint8 tensor of shape `(B, height, width, C)`.
+            generated: uint8 tensor of shape `(B, height, width, C)`.
             images, masks: as `source` was given them.
 
         Returns:
-            uint8 tensor of the shape of `painted`.
+            uint8 tensor of the shape of `generated`.
         """
         if masks is None:
-            return painted
-        return ops.where(masks[..., None], painted, images)
+            return generated
+        return ops.where(masks[..., None], generated, images)
 
 
 class Inpaint(Edit):
-    """Paints what a mask hides; known pixels come back bit by bit.
+    """Generates what a mask hides; known pixels come back bit by bit.
 
     It also outpaints (the mask is a border), replaces (a mask and a caption)
     and completes (the mask is a half).
@@ -109,12 +119,17 @@ class Inpaint(Edit):
     takes_masks = True
     needs_masks = True
 
-    def hide(self, images, generator):
-        """Hides boxes, strokes, a border or a side of each picture."""
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
+        """Hides boxes, strokes, a border or a side of each image."""
         masks = [random_mask(images.shape[1:3], generator) for _ in images]
         return np.asarray(hidden(images, np.stack(masks)))
 
-    def source(self, images, image_shape, masks):
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None,
+    ) -> Tensor:
         """Shows what the masks do not hide."""
         check_images(images, image_shape)
         return hidden(images, masks)
@@ -123,13 +138,13 @@ class Inpaint(Edit):
 class Upscale(Edit):
     """Enlarges 2 or 4 times; shrunk by areas, the result is what was given.
 
-    The source is the small picture, its pixels repeated.
+    The source is the small image, its pixels repeated.
     """
 
     name = "upscale"
     factors = (2, 4)
 
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Shrinks by one of the factors."""
         height, width = images.shape[1:3]
         fit = [f for f in self.factors if height % f == width % f == 0]
@@ -140,12 +155,19 @@ class Upscale(Edit):
             coarse[some] = repeated(shrunk(images[some], factor), factor)
         return np.asarray(known_everywhere(coarse))
 
-    def fit(self, images, masks, image_size):
-        """Leaves pictures as they are: their size says how much to enlarge."""
+    def fit(
+        self, images: Tensor, masks: Tensor | None, image_size: tuple[int, int]
+    ) -> tuple[Array, Array | None]:
+        """Leaves images as they are: their size says how much to enlarge."""
         return images, masks
 
-    def source(self, images, image_shape, masks=None):
-        """Repeats pixels of pictures a half or a quarter as large."""
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
+        """Repeats pixels of images a half or a quarter as large."""
         height, width, channels = image_shape
         factor = height // max(images.shape[1], 1)
         large = (factor * images.shape[1], factor * images.shape[2])
@@ -158,15 +180,17 @@ class Upscale(Edit):
                 f"`images` must be {height} x {width} divided by one of "
                 f"{self.factors}, with {channels} channels. "
                 f"Received: images of shape {images.shape}. "
-                "Do resize them with `keras_igpt.data.resize`."
+                "Resize them with `keras_igpt.data.resize`."
             )
         return known_everywhere(repeated(images, factor))
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, generated: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Shifts each block of pixels until its mean is the pixel given."""
-        factor = painted.shape[1] // images.shape[1]
+        factor = generated.shape[1] // images.shape[1]
         return shifted(
-            painted,
+            generated,
             images,
             lambda x: block_mean(x, factor),
             lambda shift: repeated(shift, factor),
@@ -174,16 +198,23 @@ class Upscale(Edit):
 
 
 class Colorize(Edit):
-    """Colours grey pictures; their luma stays (ITU-R BT.601)."""
+    """Colours grey images; their luma stays (ITU-R BT.601)."""
 
     name = "colorize"
 
-    def hide(self, images, generator=None):
+    def hide(
+        self, images: Tensor, generator: np.random.Generator = None
+    ) -> Array:
         """Shows the luma, in all channels."""
         return np.asarray(self._grey(images))
 
-    def source(self, images, image_shape, masks=None):
-        """Takes grey pictures, and the luma of others."""
+    def source(
+        self,
+        images: Tensor,
+        image_shape: tuple[int, int, int],
+        masks: Tensor | None = None,
+    ) -> Tensor:
+        """Takes grey images, and the luma of others."""
         if images.shape[-1] == 1:
             images = ops.repeat(images, 3, axis=-1)
         check_images(images, image_shape)
@@ -192,10 +223,12 @@ class Colorize(Edit):
     def _grey(self, images):
         return known_everywhere(ops.repeat(luma(images), 3, axis=-1))
 
-    def keep(self, painted, images, masks=None):
+    def keep(
+        self, generated: Tensor, images: Tensor, masks: Tensor | None = None
+    ) -> Tensor:
         """Shifts the channels of each pixel until its luma is right."""
         wanted = images if images.shape[-1] == 1 else luma(images)
-        return shifted(painted, wanted, exact_luma)
+        return shifted(generated, wanted, exact_luma)
 
 
 class Denoise(Edit):
@@ -207,7 +240,7 @@ class Denoise(Edit):
     noise = (8.0, 48.0)
     quality = (8, 40)
 
-    def hide(self, images, generator):
+    def hide(self, images: Tensor, generator: np.random.Generator) -> Array:
         """Adds noise, compresses, or both."""
         damaged = np.empty_like(images)
         for i, image in enumerate(images):
@@ -224,13 +257,15 @@ class Denoise(Edit):
 
 
 class Restyle(Edit):
-    """Paints a picture after another one, as pairs in the data show it."""
+    """Generates an image after another one, as pairs in the data show it."""
 
     name = "restyle"
     takes_masks = True
 
-    def hide(self, images, generator=None):
-        """Shows the other pictures of the pairs."""
+    def hide(
+        self, images: Tensor, generator: np.random.Generator = None
+    ) -> Array:
+        """Shows the other images of the pairs."""
         return np.asarray(known_everywhere(images))
 
 
@@ -240,8 +275,8 @@ EDITS = {
 }
 
 
-def compressed(image, quality):
-    """A picture `(height, width, C)` after JPEG compression."""
+def compressed(image: Array, quality: int) -> Array:
+    """An image `(height, width, C)` after JPEG compression."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,12 +1,16 @@
-"""Masks: what to paint anew, as users give it and as training draws it."""
+"""Masks: what to generate anew, as users give it and as training draws it."""
 
 import warnings
 
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 
-def checked_masks(masks, images, taken, needed):
+
+def checked_masks(
+    masks: Tensor | None, images: Tensor, taken: bool, needed: bool
+) -> Array | None:
     """Masks as a user gives them, as bool `(B, height, width)`.
 
     Args:
@@ -21,7 +25,7 @@ def checked_masks(masks, images, taken, needed):
         rule = "given for this edit" if needed else "None for this edit"
         raise ValueError(
             f"`masks` must be {rule}. Received: masks={masks!r}. "
-            "Do use edit='inpaint' with masks, True where to paint."
+            "Use edit='inpaint' with masks, True where to generate."
         )
     if masks is None:
         return None
@@ -30,7 +34,7 @@ def checked_masks(masks, images, taken, needed):
         array = array[..., 0]
     if array.shape not in (images.shape[:3], images.shape[1:3]):
         raise ValueError(
-            f"`masks` must have the pictures' shape {images.shape[1:3]}, one "
+            f"`masks` must have the images' shape {images.shape[1:3]}, one "
             f"for all or one each. Received: masks of shape {array.shape} "
             f"for images of shape {images.shape}."
         )
@@ -44,12 +48,12 @@ def checked_masks(masks, images, taken, needed):
         array = array > (0.5 if largest <= 1 else 127)
     if not array.any():
         warnings.warn(
-            "`masks` is empty: the pictures stay as they are.", stacklevel=3
+            "`masks` is empty: the images stay as they are.", stacklevel=3
         )
     return np.broadcast_to(array, images.shape[:3])
 
 
-def cells_with(masks, grid_size):
+def cells_with(masks: Tensor | None, grid_size: tuple[int, int]) -> Tensor:
     """Cells of which any pixel is True, bool tensor `(B, N)`.
 
     Args:
@@ -61,8 +65,8 @@ def cells_with(masks, grid_size):
     return ops.reshape(ops.any(cells, axis=(2, 4)), (-1, h * w))
 
 
-def random_mask(size, generator):
-    """What to hide of a picture, bool `(height, width)`."""
+def random_mask(size: tuple[int, int], generator: np.random.Generator) -> Array:
+    """What to hide of an image, bool `(height, width)`."""
     kind = generator.integers(4)
     return (_boxes, _strokes, _border, _half)[kind](size, generator)
 
@@ -107,7 +111,7 @@ def _border(size, generator):
 
 
 def _half(size, generator):
-    """One side, a third to two thirds of the picture."""
+    """One side, a third to two thirds of the image."""
     mask = np.zeros(size, bool)
     axis = generator.integers(2)
     depth = round(size[axis] * generator.uniform(0.33, 0.67))

@@ -92,7 +92,7 @@ def report(model, source, split="test", count=200, seed=0, features=None):
         raise ValueError(
             "`model` must have learned to restore pictures: inpaint, "
             "upscale, colorize or denoise. "
-            f"Received: a model with edits={model.tasks.names}."
+            f"Received: a model with edits={model.edit_set.names}."
         )
 
     def pictures(split, limit):
@@ -132,7 +132,7 @@ def _fits(name, model):
     height, width, _ = model.tokenizer.image_shape
     edit = {"outpaint": "inpaint"}.get(name, name.split()[0])
     whole = height % FACTOR == width % FACTOR == 0
-    return edit in model.tasks.names and (edit != "upscale" or whole)
+    return edit in model.edit_set.names and (edit != "upscale" or whole)
 
 
 def _arrays(dataset, limit):

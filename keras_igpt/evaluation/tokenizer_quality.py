@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_igpt.data.batches import images_of
+from keras_igpt import data
 from keras_igpt.images import arrays, metrics
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 
@@ -40,8 +40,9 @@ def tokenizer_figures(tokenizer, train, test):
     def small(images):
         return arrays.resize(images, palette.image_size)
 
-    palette.adapt(small(images_of(train, PALETTE_PICTURES)))
-    images = images_of(test)
+    fitted = data.arrays(train, limit=PALETTE_PICTURES)["image"]
+    palette.adapt(small(fitted))
+    images = data.arrays(test)["image"]
     tokens = palette.encode(small(images))
     painted = np.asarray(palette.decode(tokens))
     painted = arrays.resize(painted, tokenizer.image_size)

@@ -1,4 +1,4 @@
-"""The decoding loop: tokens in, tokens out; it knows no pictures.
+"""The decoding loop: tokens in, tokens out; it knows no images.
 
 The loop draws nothing: it is given one uniform number per cell, and
 `sampling.py` makes a token of it.
@@ -7,12 +7,15 @@ Axes: B batch, N cells, V vocabulary.
 """
 
 import functools
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_igpt.compiling import compile_function
+from keras_igpt.annotations import Array, Tensor
+from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.sampling import guide, sample, uniforms
 
 # At most so many stretches of cells, each with caches of its own length, and
@@ -21,7 +24,7 @@ STRETCHES = 4
 
 SHORTEST_STRETCH = 128
 
-# Cells that are known in all pictures of a batch are read so many at once.
+# Cells that are known in all images of a batch are read so many at once.
 RUN = 4
 
 
@@ -38,32 +41,40 @@ class Decoder:
         jit_compile: bool. Run the loop under XLA.
     """
 
-    def __init__(self, model, guided, jit_compile):
+    def __init__(self, model: Any, guided: bool, jit_compile: bool) -> None:
         self.model = model
         self.guided = guided
-        self.prefill = compile_function(
+        self.prefill = CompiledFunction(
             model, functools.partial(prefill, model, guided=guided)
         )
-        self.uniforms = compile_function(
+        self.uniforms = CompiledFunction(
             model, functools.partial(uniforms, count=model.num_cells)
         )
         self.grow = functools.cache(
-            lambda end: compile_function(
+            lambda end: CompiledFunction(
                 model,
                 functools.partial(grow, length=model.prompt_length + end),
             )
         )
         self.write = {
-            run: compile_function(
+            run: CompiledFunction(
                 model,
-                functools.partial(write, model, guided=guided, run=run),
+                Writer(model, guided, run),
                 jit_compile,
             )
             for run in (1, RUN)
         }
         self.compiled = set()
 
-    def __call__(self, conditions, tokens, known, prefix, last, settings):
+    def __call__(
+        self,
+        conditions: dict[str, Array],
+        tokens: Array,
+        known: Array,
+        prefix: Array,
+        last: int,
+        settings: dict[str, Array],
+    ) -> Tensor:
         """Writes the cells that are not known, from the prefix to `last`.
 
         Args:
@@ -98,7 +109,10 @@ class Decoder:
         ends = stretches(cell, last, self.model.num_cells)
         self._compile_all(
             functools.partial(write, cell, cell, tokens, caches),
-            [(len(tokens), run, end) for end in ends],
+            [
+                (len(tokens), run, self.write[run].num_states, end)
+                for end in ends
+            ],
         )
         for end in ends:
             tokens, caches = write(cell, min(end, last), tokens, caches, end)
@@ -120,8 +134,8 @@ class Decoder:
         self.compiled.update(new)
 
 
-def has_run(known, length):
-    """Whether so many cells side by side are known in all pictures.
+def has_run(known: Array, length: int) -> bool:
+    """Whether so many cells side by side are known in all images.
 
     Args:
         known: bool array of shape `(B, N)`.
@@ -131,7 +145,15 @@ def has_run(known, length):
     return "1" * length in together
 
 
-def decode(model, conditions, tokens, known, draws, settings, guided):
+def decode(
+    model: Any,
+    conditions: dict[str, Tensor],
+    tokens: Tensor,
+    known: Tensor,
+    draws: Tensor,
+    settings: dict[str, Tensor],
+    guided: bool,
+) -> Tensor:
     """As `Decoder`, in one piece: to be part of a larger graph.
 
     Args:
@@ -149,11 +171,11 @@ def decode(model, conditions, tokens, known, draws, settings, guided):
     first = ops.min(ops.where(unknown, cells, last))
     caches = prefill(model, conditions, tokens[:, :first], guided)
     cell = first
+    write = Writer(model, guided)
     for end in stretches(0, model.num_cells, model.num_cells):
         # What is read already may be longer than that.
         room = model.prompt_length + ops.maximum(end, first)
         tokens, caches = write(
-            model,
             cell,
             ops.minimum(end, last),
             tokens,
@@ -161,13 +183,12 @@ def decode(model, conditions, tokens, known, draws, settings, guided):
             draws,
             grow(caches, room),
             settings,
-            guided,
         )
         cell = ops.maximum(cell, ops.minimum(end, last))
     return tokens
 
 
-def stretches(first, last, num_cells):
+def stretches(first: int, last: int, num_cells: int) -> list[int]:
     """Where the stretches end that lead from cell `first` to `last`."""
     step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)
     begins = range(0, min(last, num_cells), step)
@@ -175,7 +196,7 @@ def stretches(first, last, num_cells):
     return [end for end in ends if first < end]
 
 
-def grow(caches, length):
+def grow(caches: dict, length: int | Tensor) -> dict:
     """Appends zeros to caches of S positions until S is `length`."""
 
     def pad(tensor, axis):
@@ -189,7 +210,9 @@ def grow(caches, length):
     return {**caches, "blocks": blocks}
 
 
-def prefill(model, conditions, prefix, guided):
+def prefill(
+    model: Any, conditions: dict[str, Tensor], prefix: Tensor, guided: bool
+) -> dict:
     """Caches of prompt and prefix; of the null prompt too when guided.
 
     The null prompt asks for the same edit of the same source.
@@ -204,49 +227,80 @@ def prefill(model, conditions, prefix, guided):
     return model.prefill(conditions, prefix)
 
 
-def write(
-    model,
-    first,
-    last,
-    tokens,
-    known,
-    draws,
-    caches,
-    settings,
-    guided=False,
-    run=1,
-):
-    """The loop: cell by cell from `first` up to `last`, its end left out.
+class Writer:
+    """The loop: writes cell by cell, reading at once what is known to all.
 
     Args:
-        first, last: int32 scalar tensors.
-        tokens: int32 tensor of shape `(B, N)`.
-        known: bool tensor of shape `(B, N)`.
-        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
-        caches: of all positions before `first`, with room up to `last`.
-        settings: dict of tensors of shape `(B,)`.
-        guided: bool. As `Decoder` takes it.
+        model, guided: as `Decoder` takes them.
         run: int. So many cells are read at once where all are known; 1 for
             always one by one.
-
-    Returns:
-        Tuple of the tokens and the caches with these cells written.
     """
-    scale = settings["guidance_scale"] if guided else None
-    known_to_all = ops.all(known, axis=0)
 
-    def is_run(cell):
+    def __init__(self, model: Any, guided: bool, run: int = 1) -> None:
+        self.model = model
+        self.guided = guided
+        self.run = run
+
+    def __call__(
+        self,
+        first: Tensor,
+        last: Tensor,
+        tokens: Tensor,
+        known: Tensor,
+        draws: Tensor,
+        caches: dict,
+        settings: dict[str, Tensor],
+    ) -> tuple[Tensor, dict]:
+        """Writes the cells from `first` up to `last`, its end left out.
+
+        Args:
+            first, last: int32 scalar tensors.
+            tokens: int32 tensor of shape `(B, N)`.
+            known: bool tensor of shape `(B, N)`.
+            draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+            caches: of all positions before `first`, with room up to `last`.
+            settings: dict of tensors of shape `(B,)`.
+
+        Returns:
+            Tuple of the tokens and the caches with these cells written.
+        """
+        known_to_all = ops.all(known, axis=0)
+        is_run = functools.partial(self._is_run, last, known_to_all)
+        read_run = functools.partial(self._read_run, settings)
+        write_cell = functools.partial(self._write_cell, known, draws, settings)
+
+        def write_until_run(*state):
+            state = _loop(is_run, read_run, state)
+            return _loop(
+                lambda cell: ops.logical_and(
+                    cell < last, ops.logical_not(is_run(cell))
+                ),
+                write_cell,
+                state,
+            )
+
+        body = write_cell if self.run == 1 else write_until_run
+        state = (first, tokens, caches)
+        return _loop(lambda cell: cell < last, body, state)[1:]
+
+    def _is_run(self, last, known_to_all, cell):
+        """Whether the cells that begin here are known in all rows."""
         # Beyond the end nothing is: the last cells count several times.
-        cells = ops.minimum(cell + ops.arange(run), model.num_cells - 1)
+        cells = cell + ops.arange(self.run)
+        cells = ops.minimum(cells, self.model.num_cells - 1)
         whole = ops.all(ops.take(known_to_all, cells))
-        return ops.logical_and(whole, cell + run <= last)
+        return ops.logical_and(whole, cell + self.run <= last)
 
-    def read_run(cell, tokens, caches):
-        _, caches = next_logits(model, tokens, cell, caches, scale, run)
-        return cell + run, tokens, caches
+    def _read_run(self, settings, cell, tokens, caches):
+        _, caches = next_logits(
+            self.model, tokens, cell, caches, self._scale(settings), self.run
+        )
+        return cell + self.run, tokens, caches
 
-    def write_cell(cell, tokens, caches):
-        logits, caches = next_logits(model, tokens, cell, caches, scale)
+    def _write_cell(self, known, draws, settings, cell, tokens, caches):
+        logits, caches = next_logits(
+            self.model, tokens, cell, caches, self._scale(settings)
+        )
         token = sample(
             logits,
             ops.take(draws, cell, axis=1),
@@ -254,29 +308,26 @@ def write(
             settings["top_k"],
             settings["top_p"],
         )
-        here = ops.arange(model.num_cells) == cell
+        here = ops.arange(self.model.num_cells) == cell
         unknown = ops.logical_and(here, ops.logical_not(known))
         return cell + 1, ops.where(unknown, token[:, None], tokens), caches
 
-    def write_until_run(*state):
-        state = loop(is_run, read_run, state)
-        return loop(
-            lambda cell: ops.logical_and(
-                cell < last, ops.logical_not(is_run(cell))
-            ),
-            write_cell,
-            state,
-        )
-
-    def loop(goes_on, body, state):
-        return ops.while_loop(lambda cell, *_: goes_on(cell), body, state)
-
-    body = write_cell if run == 1 else write_until_run
-    state = (first, tokens, caches)
-    return loop(lambda cell: cell < last, body, state)[1:]
+    def _scale(self, settings):
+        return settings["guidance_scale"] if self.guided else None
 
 
-def next_logits(model, tokens, cell, caches, guidance_scale, count=1):
+def _loop(goes_on, body, state):
+    return ops.while_loop(lambda cell, *_: goes_on(cell), body, state)
+
+
+def next_logits(
+    model: Any,
+    tokens: Tensor,
+    cell: Tensor,
+    caches: dict,
+    guidance_scale: Tensor | None,
+    count: int = 1,
+) -> tuple[Tensor, dict]:
     """Reads some cells: logits `(B, V)` of the last one, and the caches."""
     before = ops.pad(
         tokens, [(0, 0), (1, 0)], constant_values=model.start_token
@@ -295,16 +346,29 @@ class SamplerDecoder:
     """As `Decoder`, with a `keras_nlp` sampler choosing the tokens.
 
     The sampler draws from a generator of its own, one for the whole batch,
-    and always goes on to the end of the picture.
+    and always goes on to the end of the image.
+
+    Args:
+        model, guided: as `Decoder` takes them.
+        sampler: a `keras_nlp.samplers.Sampler`.
     """
 
-    def __init__(self, model, guided, sampler):
+    def __init__(self, model: Any, guided: bool, sampler: Callable) -> None:
         self.model = model
         self.guided = guided
         self.sampler = sampler
-        self.decode = compile_function(model, self._decode)
+        self.decode = CompiledFunction(model, self._decode)
 
-    def __call__(self, conditions, tokens, known, prefix, last, settings):
+    def __call__(
+        self,
+        conditions: dict[str, Array],
+        tokens: Array,
+        known: Array,
+        prefix: Array,
+        last: int,
+        settings: dict[str, Array],
+    ) -> Tensor:
+        """As `Decoder.__call__`."""
         del last
         scale = settings["guidance_scale"]
         return self.decode(conditions, tokens, known, prefix, scale)

@@ -1,7 +1,7 @@
 """Logits and one uniform number in, one token out.
 
-Every picture has numbers of its own that decide it. They are hashed from its
-seed, so that a picture does not depend on the batch it shares; a token is
+Every image has numbers of its own that decide it. They are hashed from its
+seed, so that an image does not depend on the batch it shares; a token is
 drawn by the inverse of the cumulative distribution.
 
 Axes: B batch, V vocabulary.
@@ -9,6 +9,8 @@ Axes: B batch, V vocabulary.
 
 import numpy as np
 from keras import ops
+
+from keras_igpt.annotations import Tensor
 
 # Numbers added up at once in a cumulative sum.
 GROUP = 32
@@ -22,7 +24,7 @@ MANTISSA_STEPS = np.array(8 * [0] + [2**i for i in range(22, -1, -1)], "int32")
 LOG_PLAUSIBLE = float(np.log(0.1))
 
 
-def uniforms(seeds, count):
+def uniforms(seeds: Tensor, count: int) -> Tensor:
     """Uniform numbers in [0, 1) from seeds, by a counter-based hash.
 
     Integer operations only (the finaliser "lowbias32" of Chris Wellons,
@@ -57,7 +59,7 @@ def _shift_right(x, bits):
     )
 
 
-def truncate(probabilities, top_k, top_p):
+def truncate(probabilities: Tensor, top_k: Tensor, top_p: Tensor) -> Tensor:
     """Drops unlikely tokens: all but the `top_k`, then the `top_p` nucleus.
 
     The nucleus is the smallest set of likeliest tokens that holds at least
@@ -128,7 +130,13 @@ def _float_of(exponent, mantissa):
     return significand * ops.take(powers.astype("float32"), exponent)
 
 
-def sample(logits, uniform, temperature, top_k, top_p):
+def sample(
+    logits: Tensor,
+    uniform: Tensor,
+    temperature: Tensor,
+    top_k: Tensor,
+    top_p: Tensor,
+) -> Tensor:
     """Turns one uniform number into one token per row.
 
     Args:
@@ -176,7 +184,7 @@ def _cumulative_sum(x):
     return total[:, :count]
 
 
-def guide(logits, guidance_scale):
+def guide(logits: Tensor, guidance_scale: Tensor) -> Tensor:
     """Classifier-free guidance on a batch of conditional, then null, rows.
 
     The ratio of two tiny probabilities says nothing, and guidance would make

@@ -1,81 +1,135 @@
-"""The sampling arguments: their rules and defaults."""
+"""The sampling arguments: one table of their rules, for Python and graphs.
+
+Axes: B images.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
+from keras import ops
+
+from keras_igpt.annotations import Array, Tensor
+from keras_igpt.argument_checks import is_whole
+from keras_igpt.prompts.conditions import one_per_image
 
 MAX_SEED = 2**31 - 1
 
 
+class Setting(NamedTuple):
+    """One sampling argument.
+
+    Attributes:
+        default: number. What a request that does not name it gets.
+        dtype: str.
+        rule: str, the end of a sentence that begins with "must be".
+        allows: function of an array or tensor, whether values keep the rule.
+        off: number that turns it off, in Python None; or None.
+    """
+
+    default: float
+    dtype: str
+    rule: str
+    allows: Callable[[Tensor], Tensor]
+    off: float | None = None
+
+
+SETTINGS = {
+    "seed": Setting(
+        0,
+        "int32",
+        f"from 0 to 2**31 - 1 = {MAX_SEED}",
+        lambda x: (x >= 0) & (x <= MAX_SEED),
+    ),
+    "temperature": Setting(
+        1.0, "float32", "0 (greedy) or positive", lambda x: x >= 0
+    ),
+    "top_k": Setting(0, "int32", "a positive int", lambda x: x >= 1, off=0),
+    "top_p": Setting(
+        1.0,
+        "float32",
+        "above 0 and at most 1",
+        lambda x: (x > 0) & (x <= 1),
+        off=1.0,
+    ),
+    "guidance_scale": Setting(
+        1.0, "float32", "0 or positive; 1 is off", lambda x: x >= 0
+    ),
+}
+
+
 def check_settings(
-    count,
-    vocabulary_size,
-    temperature=1.0,
-    top_k=None,
-    top_p=None,
-    guidance_scale=1.0,
-    seed=None,
-):
-    """Checks how to sample, and makes it one value per picture.
+    count: int,
+    vocabulary_size: int,
+    temperature: Any = 1.0,
+    top_k: Any = None,
+    top_p: Any = None,
+    guidance_scale: Any = 1.0,
+    seed: Any = None,
+) -> dict[str, Array]:
+    """Checks how to sample, and makes it one value per image.
 
     Args:
-        count: int. Number of pictures, B.
+        count: int. Number of images, B.
         vocabulary_size: int.
-        temperature, top_k, top_p, guidance_scale: number or one per picture;
+        temperature, top_k, top_p, guidance_scale: number or one per image;
             None turns `top_k` and `top_p` off.
-        seed: int, one int per picture, or None for a surprise. Of one int,
-            picture i gets `seed + i`.
+        seed: int, one int per image, or None for any. Of one int, image i
+            gets `seed + i`.
 
     Returns:
         dict of arrays of shape `(B,)`: float32, `top_k` and `seed` int32.
     """
     if seed is None:
         seed = int(np.random.default_rng().integers(MAX_SEED - count))
-    if np.ndim(seed) == 0 and isinstance(seed, (int, np.integer)):
+    if is_whole(seed):
         seed = seed + np.arange(count)
-    top_k = vocabulary_size if top_k is None else top_k
-    top_p = 1.0 if top_p is None else top_p
-    return {
-        "seed": _per_picture(
-            "seed", seed, count, "int32", "from 0 to 2**31 - 1", _is_seed
-        ),
-        "temperature": _per_picture(
-            "temperature",
-            temperature,
-            count,
-            "float32",
-            "0 (greedy) or positive",
-            lambda t: t >= 0,
-        ),
-        "top_k": np.minimum(
-            _per_picture(
-                "top_k",
-                top_k,
-                count,
-                "int32",
-                "a positive int, or None for off",
-                lambda k: (k >= 1) & (k == np.floor(k)),
-            ),
-            vocabulary_size,
-        ),
-        "top_p": _per_picture(
-            "top_p",
-            top_p,
-            count,
-            "float32",
-            "above 0 and at most 1, or None for off",
-            lambda p: (p > 0) & (p <= 1),
-        ),
-        "guidance_scale": _per_picture(
-            "guidance_scale",
-            guidance_scale,
-            count,
-            "float32",
-            "0 or positive; 1 is off",
-            lambda s: s >= 0,
-        ),
+    given = {
+        "seed": seed,
+        "temperature": temperature,
+        "top_k": top_k,
+        "top_p": top_p,
+        "guidance_scale": guidance_scale,
     }
+    settings = {n: _per_image(n, value, count) for n, value in given.items()}
+    top_k = kept_tokens(settings["top_k"], vocabulary_size)
+    return {**settings, "top_k": ops.convert_to_numpy(top_k)}
 
 
-def check_sampler_alone(settings):
+def kept_tokens(top_k: Tensor, vocabulary_size: int) -> Tensor:
+    """`top_k` as the loop reads it: all tokens where it is 0.
+
+    Args:
+        top_k: int32 tensor or array of shape `(B,)`.
+        vocabulary_size: int.
+
+    Returns:
+        int32 tensor of shape `(B,)`, from 1 to the size.
+    """
+    some = ops.minimum(top_k, vocabulary_size)
+    return ops.where(top_k < 1, vocabulary_size, some)
+
+
+def _per_image(name, value, count):
+    setting = SETTINGS[name]
+    if value is None and setting.off is not None:
+        return np.full((count,), setting.off, setting.dtype)
+    try:
+        values = np.asarray(value, "float64")
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    allowed = np.isfinite(values) & setting.allows(values)
+    if setting.dtype == "int32":
+        allowed &= values == np.floor(values)
+    if not np.all(allowed):
+        off = "" if setting.off is None else ", or None for off"
+        raise ValueError(
+            f"`{name}` must be {setting.rule}{off}. Received: {name}={value!r}."
+        )
+    return one_per_image(name, values, count).astype(setting.dtype)
+
+
+def check_sampler_alone(settings: dict[str, Any]) -> None:
     """Refuses settings that a `keras_nlp` sampler decides itself.
 
     Args:
@@ -95,26 +149,5 @@ def check_sampler_alone(settings):
         raise ValueError(
             "`sampler` must come without arguments that it decides itself. "
             f"Received: sampler and {', '.join(given)}. "
-            "Do give them to the sampler, or leave `sampler` out."
+            "Give them to the sampler, or leave `sampler` out."
         )
-
-
-def _is_seed(seed):
-    return (seed >= 0) & (seed <= MAX_SEED) & (seed == np.floor(seed))
-
-
-def _per_picture(name, value, count, dtype, rule, allowed):
-    try:
-        values = np.asarray(value, "float64")
-    except (TypeError, ValueError):
-        values = np.array(np.nan)
-    if values.shape not in ((), (count,)):
-        raise ValueError(
-            f"`{name}` must be one value or one per picture ({count}). "
-            f"Received: {name}={value!r}."
-        )
-    if not np.all(np.isfinite(values) & allowed(values)):
-        raise ValueError(
-            f"`{name}` must be {rule}. Received: {name}={value!r}."
-        )
-    return np.broadcast_to(values, (count,)).astype(dtype)

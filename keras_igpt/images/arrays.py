@@ -1,10 +1,14 @@
-"""Arrays of pixels: sizes, channels, and what images must be."""
+"""Arrays of pixels: sizes, channels, and what images must be.
 
-import keras
+Keras and TensorFlow load when they are used: plain arrays need neither.
+"""
+
+from collections.abc import Callable, Sized
+
 import numpy as np
-from keras import ops
 
-from keras_igpt.argument_checks import checked_image_size
+from keras_igpt.annotations import Array, ArrayLike, Tensor
+from keras_igpt.argument_checks import checked_image_size, is_whole
 
 
 def resize(images, image_size):
@@ -27,7 +31,7 @@ def resize(images, image_size):
     with tf.device("CPU"):
         pictures = picture_tensor(images)
         if tuple(pictures.shape[-3:-1]) != size:
-            pictures = crop_to_aspect(pictures, height, width)
+            pictures = _crop_to_aspect(pictures, size)
             rows, columns = tf.shape(pictures)[-3], tf.shape(pictures)[-2]
             pictures = tf.cond(
                 (rows >= height) & (columns >= width),
@@ -58,10 +62,7 @@ def set_channels(images, channels):
     if pictures.shape[-1] == 1 and channels == 3:
         pictures = tf.repeat(pictures, 3, axis=-1)
     elif pictures.shape[-1] == 3 and channels == 1:
-        red, green, blue = tf.split(tf.cast(pictures, tf.int32), 3, axis=-1)
-        # Whole numbers, so that every machine rounds alike.
-        luma = (299 * red + 587 * green + 114 * blue + 500) // 1000
-        pictures = tf.cast(luma, tf.uint8)
+        pictures = tf.cast(luma(tf.cast(pictures, tf.int32)), tf.uint8)
     return pictures if tf.is_tensor(images) else pictures.numpy()
 
 
@@ -74,17 +75,14 @@ def picture_tensor(images):
     return tf.convert_to_tensor(images)
 
 
-def crop_to_aspect(pictures, height, width):
+def _crop_to_aspect(images, size):
     import tensorflow as tf
 
-    rows, columns = tf.shape(pictures)[-3], tf.shape(pictures)[-2]
-    # Integers, rounded to nearest; at most one of the two sides is cut.
-    keep_rows = tf.minimum(rows, (columns * height + width // 2) // width)
-    keep_columns = tf.minimum(columns, (rows * width + height // 2) // height)
-    sizes = tf.maximum([keep_rows, keep_columns], 1)
-    top, left = tf.unstack(([rows, columns] - sizes) // 2)
-    pictures = pictures[..., top : top + sizes[0], :, :]
-    return pictures[..., left : left + sizes[1], :]
+    shape = tf.shape(images)
+    top, left, rows, columns = middle_box(
+        (shape[-3], shape[-2]), size, tf.minimum, tf.maximum
+    )
+    return images[..., top : top + rows, left : left + columns, :]
 
 
 def check_pictures(dtype, shape, ranks, argument):
@@ -112,6 +110,8 @@ def check_images(images, image_shape):
         images: what should be uint8 of shape `(batch, *image_shape)`.
         image_shape: tuple of three ints, height, width, channels.
     """
+    import keras
+
     shape = tuple(getattr(images, "shape", ()))
     # In graphs a size may be unknown.
     fits = (a in (b, None) for a, b in zip(shape[1:], image_shape))
@@ -131,6 +131,69 @@ def check_images(images, image_shape):
         )
 
 
-def normalized(images):
-    """uint8 to float32 from -1 to 1."""
-    return ops.cast(images, "float32") / 127.5 - 1.0
+def as_batch(images: ArrayLike) -> Array:
+    """One image becomes a batch of one; a batch of images stays as it is."""
+    images = np.asarray(images)
+    return images[None] if images.ndim == 3 else images
+
+
+def slices(rows: int | Sized, size: int) -> list[slice]:
+    """Slices that walk over a long array, so many rows each.
+
+    Args:
+        rows: the array, or how many rows it has.
+        size: int. Rows of a slice; the last one may have fewer.
+    """
+    count = rows if is_whole(rows) else len(rows)
+    return [slice(i, min(i + size, count)) for i in range(0, count, size)]
+
+
+def to_floats(images: Tensor, dtype: str = "float32") -> Tensor:
+    """uint8 to floats from -1 to 1; a NumPy array of a NumPy array."""
+    if isinstance(images, np.ndarray):
+        return images.astype(dtype) / np.dtype(dtype).type(127.5) - 1
+    from keras import ops
+
+    return ops.cast(images, dtype) / 127.5 - 1.0
+
+
+def to_pixels(floats: Tensor) -> Tensor:
+    """uint8 tensor of the nearest levels of floats from -1 to 1."""
+    from keras import ops
+
+    levels = ops.round(127.5 * (floats + 1))
+    return ops.cast(ops.clip(levels, 0, 255), "uint8")
+
+
+def luma(pixels: Tensor) -> Tensor:
+    """Luma of RGB pixels `(…, 3)` (ITU-R BT.601), from 0 to 255: `(…, 1)`.
+
+    Whole numbers in and out, int32, so that every machine rounds alike.
+    """
+    red, green, blue = pixels[..., :1], pixels[..., 1:2], pixels[..., 2:]
+    return (299 * red + 587 * green + 114 * blue + 500) // 1000
+
+
+def middle_box(
+    size: tuple[int, int],
+    wanted: tuple[int, int],
+    minimum: Callable = min,
+    maximum: Callable = max,
+) -> tuple[int, int, int, int]:
+    """The largest middle part of an image that has an aspect ratio.
+
+    Args:
+        size: tuple of two ints or scalar tensors, height and width.
+        wanted: tuple of two ints, whose ratio the part has.
+        minimum, maximum: functions of two such, as a graph's own.
+
+    Returns:
+        Tuple of four such: top, left, height, width.
+    """
+    (rows, columns), (height, width) = size, wanted
+    # Whole numbers, to the nearest; at most one of the two sides is cut.
+    kept_rows = minimum(rows, (columns * height + width // 2) // width)
+    kept_columns = minimum(columns, (rows * width + height // 2) // height)
+    kept_rows, kept_columns = maximum(kept_rows, 1), maximum(kept_columns, 1)
+    top, left = (rows - kept_rows) // 2, (columns - kept_columns) // 2
+    return top, left, kept_rows, kept_columns

@@ -22,14 +22,11 @@ def crop_box(size, wanted, mask=None):
     Returns:
         Tuple of four ints: top, left, height, width.
     """
-    (rows, columns), (height, width) = size, wanted
-    keep_rows = max(1, min(rows, (columns * height + width // 2) // width))
-    keep_columns = max(1, min(columns, (rows * width + height // 2) // height))
-    top, left = (rows - keep_rows) // 2, (columns - keep_columns) // 2
+    top, left, rows, columns = arrays.middle_box(size, wanted)
     if mask is not None and mask.any():
-        top = _begin_around(mask.any(axis=1), keep_rows)
-        left = _begin_around(mask.any(axis=0), keep_columns)
-    return top, left, keep_rows, keep_columns
+        top = _begin_around(mask.any(axis=1), rows)
+        left = _begin_around(mask.any(axis=0), columns)
+    return top, left, rows, columns
 
 
 def _begin_around(masked, kept):

@@ -3,9 +3,12 @@
 Axes: B batch, T query length, S key length, H heads, D head size.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
+from keras_igpt.annotations import Tensor
 from keras_igpt.compiling import put
 from keras_igpt.layers.primitives import dense, norm
 from keras_igpt.layers.rotary import rotate
@@ -14,7 +17,9 @@ from keras_igpt.layers.rotary import rotate
 CHUNK = 128
 
 
-def prefix_causal_mask(queries, keys, visible):
+def prefix_causal_mask(
+    queries: Tensor, keys: Tensor, visible: Tensor
+) -> Tensor:
     """Who may look at whom: all see the prompt, cells see cells before them.
 
     With a prompt of 2 and 2 cells, rows being the one who looks:
@@ -39,7 +44,7 @@ def prefix_causal_mask(queries, keys, visible):
     return ops.logical_and(mask[None], visible[:, None])
 
 
-def attention_bias(mask, dtype):
+def attention_bias(mask: Tensor, dtype: Any) -> Tensor:
     """What to add to scores: 0 where `mask` is True, else about -infinity.
 
     Adding is cheaper than selecting, above all backwards.
@@ -49,9 +54,15 @@ def attention_bias(mask, dtype):
         dtype: of the scores.
 
     Returns:
-        float tensor of shape `(B, 1, T, S)`.
+        float tensor of shape `(B, 1, T, S)`, finite in every dtype.
     """
-    return ops.cast(ops.where(mask, 0.0, -1e30), dtype)[:, None]
+    return ops.cast(ops.where(mask, 0.0, _lowest(dtype)), dtype)[:, None]
+
+
+def _lowest(dtype):
+    """A number that scores can be added to, and whose exponential is 0."""
+    half = keras.backend.standardize_dtype(dtype) == "float16"
+    return -3e4 if half else -1e30
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -71,15 +82,15 @@ class Attention(keras.layers.Layer):
 
     def __init__(
         self,
-        hidden_dim,
-        num_heads,
-        prompt_length=0,
-        qk_norm=True,
-        use_bias=False,
-        output_scale=1.0,
-        score_scale=1.0,
-        **kwargs,
-    ):
+        hidden_dim: int,
+        num_heads: int,
+        prompt_length: int = 0,
+        qk_norm: bool = True,
+        use_bias: bool = False,
+        output_scale: float = 1.0,
+        score_scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
@@ -99,14 +110,21 @@ class Attention(keras.layers.Layer):
             self.query_norm = norm(self.dtype_policy, "query_norm")
             self.key_norm = norm(self.dtype_policy, "key_norm")
 
-    def build(self):
+    def build(self) -> None:
         self.query_key_value.build((None, None, self.hidden_dim))
         self.output_projection.build((None, None, self.hidden_dim))
         if self.qk_norm:
             self.query_norm.build((None, None, None, self.head_dim))
             self.key_norm.build((None, None, None, self.head_dim))
 
-    def call(self, x, bias, angles=None, cache=None, index=None):
+    def call(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        angles: Tensor | None = None,
+        cache: tuple[Tensor, Tensor] | None = None,
+        index: Tensor | None = None,
+    ) -> Tensor:
         """Mixes positions.
 
         Args:
@@ -151,7 +169,7 @@ class Attention(keras.layers.Layer):
         x = ops.reshape(x, (batch, length, self.hidden_dim))
         return self.output_projection(x), cache
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,
@@ -164,7 +182,7 @@ class Attention(keras.layers.Layer):
         }
 
 
-def cache_layout(key, value):
+def cache_layout(key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     """Two `(B, T, H, D)` to `(B H, D, T)` and `(B H, T, D)`.
 
     A step multiplies caches in these layouts as they are. In any other XLA
@@ -179,7 +197,9 @@ def cache_layout(key, value):
     )
 
 
-def cached_attention(query, keys, values, bias):
+def cached_attention(
+    query: Tensor, keys: Tensor, values: Tensor, bias: Tensor
+) -> Tensor:
     """Attention of one position, or a few, over a cache.
 
     Args:
@@ -204,7 +224,9 @@ def cached_attention(query, keys, values, bias):
     return ops.transpose(x, (0, 2, 1, 3))
 
 
-def causal_attention(query, key, value, bias, prompt_length):
+def causal_attention(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, prompt_length: int
+) -> Tensor:
     """Attention over a whole sequence, in chunks of queries.
 
     A chunk is compared with the keys up to its own end only, which leaves
@@ -239,7 +261,7 @@ def causal_attention(query, key, value, bias, prompt_length):
     return ops.concatenate(parts, axis=1)
 
 
-def first_positions(x, count):
+def first_positions(x: Tensor, count: int) -> Tensor:
     """`x[:, :count]`; TensorFlow's gradient of that form is far slower."""
     shape = (ops.shape(x)[0], count, *x.shape[2:])
     return ops.slice(x, (0, 0, 0, 0), shape)

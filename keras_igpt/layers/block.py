@@ -8,8 +8,11 @@ https://arxiv.org/abs/2002.05202) and normalised queries and keys (Henry et
 al. 2020, https://arxiv.org/abs/2010.04245).
 """
 
+from typing import Any
+
 import keras
 
+from keras_igpt.annotations import Tensor
 from keras_igpt.layers.attention import Attention
 from keras_igpt.layers.feed_forward import FeedForward
 from keras_igpt.layers.primitives import norm
@@ -21,18 +24,18 @@ class TransformerBlock(keras.layers.Layer):
 
     def __init__(
         self,
-        hidden_dim,
-        num_heads,
-        prompt_length=0,
-        activation="swiglu",
-        qk_norm=True,
-        use_bias=False,
-        dropout=0.0,
-        output_scale=1.0,
-        inner_dim=None,
-        score_scale=1.0,
-        **kwargs,
-    ):
+        hidden_dim: int,
+        num_heads: int,
+        prompt_length: int = 0,
+        activation: str = "swiglu",
+        qk_norm: bool = True,
+        use_bias: bool = False,
+        dropout: float = 0.0,
+        output_scale: float = 1.0,
+        inner_dim: int | None = None,
+        score_scale: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
@@ -69,7 +72,7 @@ class TransformerBlock(keras.layers.Layer):
             dropout, dtype=self.dtype_policy, name="residual_dropout"
         )
 
-    def build(self):
+    def build(self) -> None:
         shape = (None, None, self.hidden_dim)
         self.attention_norm.build(shape)
         self.attention.build()
@@ -77,7 +80,15 @@ class TransformerBlock(keras.layers.Layer):
         self.feed_forward.build()
         self.residual_dropout.build(shape)
 
-    def call(self, x, bias, angles=None, cache=None, index=None, training=None):
+    def call(
+        self,
+        x: Tensor,
+        bias: Tensor,
+        angles: Tensor | None = None,
+        cache: tuple[Tensor, Tensor] | None = None,
+        index: Tensor | None = None,
+        training: bool | None = None,
+    ) -> Tensor:
         """As `Attention.call`, with the block's output in its place."""
         mixed, cache = self.attention(
             self.attention_norm(x), bias, angles, cache=cache, index=index
@@ -86,7 +97,7 @@ class TransformerBlock(keras.layers.Layer):
         inner = self.feed_forward(self.feed_forward_norm(x))
         return x + self.residual_dropout(inner, training=training), cache
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,

@@ -1,10 +1,15 @@
-"""The Transformer's smaller parts: embedding, feed-forward, norm, projection.
+"""What goes into a cell: the token before it, and its place.
 
 Axes: B batch, T length.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
+
+from keras_igpt.annotations import Tensor
+from keras_igpt.layers.primitives import table
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -15,31 +20,35 @@ class CellEmbedding(keras.layers.Layer):
     which stands before the first cell.
     """
 
-    def __init__(self, vocabulary_size, num_cells, hidden_dim, **kwargs):
+    def __init__(
+        self,
+        vocabulary_size: int,
+        num_cells: int,
+        hidden_dim: int,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.num_cells = num_cells
         self.hidden_dim = hidden_dim
 
-        def table(rows, name):
-            return keras.layers.Embedding(
-                rows,
-                hidden_dim,
-                embeddings_initializer=keras.initializers.RandomNormal(
-                    stddev=0.02
-                ),
-                dtype=self.dtype_policy,
-                name=name,
-            )
+        self.token_embedding = table(
+            vocabulary_size + 1,
+            hidden_dim,
+            self.dtype_policy,
+            "token_embedding",
+        )
+        self.position_embedding = table(
+            num_cells, hidden_dim, self.dtype_policy, "position_embedding"
+        )
 
-        self.token_embedding = table(vocabulary_size + 1, "token_embedding")
-        self.position_embedding = table(num_cells, "position_embedding")
-
-    def build(self):
+    def build(self) -> None:
         self.token_embedding.build((None, None))
         self.position_embedding.build((None,))
 
-    def call(self, previous, cells, masked=None):
+    def call(
+        self, previous: Tensor, cells: Tensor, masked: Tensor | None = None
+    ) -> Tensor:
         """Embeds the tokens before some cells.
 
         Args:
@@ -56,7 +65,7 @@ class CellEmbedding(keras.layers.Layer):
             x = ops.where(masked[:, :, None], ops.zeros_like(x), x)
         return x + self.position_embedding(cells)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "vocabulary_size": self.vocabulary_size,

@@ -1,10 +1,12 @@
 """The feed-forward part of a block."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_igpt.annotations import Tensor
 from keras_igpt.layers.primitives import dense
 
 
@@ -25,13 +27,13 @@ class FeedForward(keras.layers.Layer):
 
     def __init__(
         self,
-        hidden_dim,
-        activation="swiglu",
-        use_bias=False,
-        output_scale=1.0,
-        inner_dim=None,
-        **kwargs,
-    ):
+        hidden_dim: int,
+        activation: str = "swiglu",
+        use_bias: bool = False,
+        output_scale: float = 1.0,
+        inner_dim: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
         self.activation = activation
@@ -51,11 +53,11 @@ class FeedForward(keras.layers.Layer):
             hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
         )
 
-    def build(self):
+    def build(self) -> None:
         self.inner.build((None, None, self.hidden_dim))
         self.output_projection.build((None, None, self.inner_dim))
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
         x = self.inner(x)
         if self.activation == "swiglu":
             gate, x = ops.split(x, 2, axis=-1)
@@ -66,7 +68,7 @@ class FeedForward(keras.layers.Layer):
             x = x * ops.sigmoid(1.702 * x)
         return self.output_projection(x)
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "hidden_dim": self.hidden_dim,

@@ -1,18 +1,48 @@
 """Small layers with the initial values of this model."""
 
+from typing import Any
+
 import keras
 
 NORM_EPSILON = 1e-5
 
 
-def norm(dtype, name):
+def norm(dtype: Any, name: str) -> keras.layers.RMSNormalization:
     """RMS norm with the original iGPT's epsilon."""
     return keras.layers.RMSNormalization(
         epsilon=NORM_EPSILON, dtype=dtype, name=name
     )
 
 
-def dense(units, use_bias, scale, dtype, name):
+def zero_dense(
+    units: int, dtype: Any, name: str, use_bias: bool = False
+) -> keras.layers.Dense:
+    """Projection that starts as zero: what it is added to is unchanged."""
+    return keras.layers.Dense(
+        units,
+        use_bias=use_bias,
+        kernel_initializer="zeros",
+        dtype=dtype,
+        name=name,
+    )
+
+
+def table(
+    rows: int, hidden_dim: int, dtype: Any, name: str
+) -> keras.layers.Embedding:
+    """Embeddings that start small."""
+    return keras.layers.Embedding(
+        rows,
+        hidden_dim,
+        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        dtype=dtype,
+        name=name,
+    )
+
+
+def dense(
+    units: int, use_bias: bool, scale: float, dtype: Any, name: str
+) -> keras.layers.Dense:
     """Projection that starts with variance `scale**2 / inputs`."""
     return keras.layers.Dense(
         units,

@@ -5,14 +5,21 @@ import math
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 
-def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
+
+def rotary_angles(
+    grid_size: tuple[int, int],
+    head_dim: int,
+    prompt_length: int = 0,
+    base: float = 100.0,
+) -> Array:
     """Angles that turn queries and keys by their cell's row and column.
 
     The first half of the frequencies turns with the row, the second with the
-    column. The prompt stands above the picture's first column, a row for
+    column. The prompt stands above the image's first column, a row for
     each position: so a caption's letters know their distances, and cells
-    see all of it from their own column. `base` is small because a picture's
+    see all of it from their own column. `base` is small because an image's
     sides are tens of cells long, not thousands.
 
     Args:
@@ -35,7 +42,7 @@ def rotary_angles(grid_size, head_dim, prompt_length=0, base=100.0):
     return angles.astype("float32")
 
 
-def rotate(x, angles):
+def rotate(x: Tensor, angles: Tensor | None) -> Tensor:
     """Turns each pair `(x[i], x[i + D/2])` by its angle.
 
     Args:

@@ -1,13 +1,16 @@
-"""What is known of a picture, as a vector for each of its cells.
+"""What is known of an image, as a vector for each of its cells.
 
-Axes: B pictures, h and w rows and columns of cells, N = h w, C channels,
+Axes: B images, h and w rows and columns of cells, N = h w, C channels,
 d width of the model.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Tensor
 from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.primitives import norm
 from keras_igpt.layers.rotary import rotary_angles
@@ -17,13 +20,13 @@ from keras_igpt.layers.rotary import rotary_angles
 class SourceEncoder(keras.layers.Layer):
     """A small Transformer in which all cells see each other.
 
-    Its vectors are added where the model is about to paint a cell: so every
-    cell is painted knowing what stands to its right and below.
+    Its vectors are added where the model is about to write a cell: so every
+    cell is written knowing what stands to its right and below.
 
     Args:
         grid_size: tuple of two ints, h and w.
         cell_size: tuple of two ints, pixels that a cell is high and wide.
-        channels: int. C, of pictures.
+        channels: int. C, of images.
         hidden_dim: int. d.
         num_heads: int. Of the model; it has half of them, as wide.
         num_layers: int.
@@ -31,14 +34,14 @@ class SourceEncoder(keras.layers.Layer):
 
     def __init__(
         self,
-        grid_size,
-        cell_size,
-        channels,
-        hidden_dim,
-        num_heads,
-        num_layers=2,
-        **kwargs,
-    ):
+        grid_size: tuple[int, int],
+        cell_size: tuple[int, int],
+        channels: int,
+        hidden_dim: int,
+        num_heads: int,
+        num_layers: int = 2,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.grid_size = tuple(grid_size)
         self.cell_size = tuple(cell_size)
@@ -66,7 +69,7 @@ class SourceEncoder(keras.layers.Layer):
             for i in range(num_layers)
         ]
         self.final_norm = norm(dtype, "final_norm")
-        # Zeros: at first a model paints as if nothing were known.
+        # Zeros: at first a model generates as if nothing were known.
         self.output_projection = keras.layers.Dense(
             hidden_dim,
             use_bias=False,
@@ -78,7 +81,7 @@ class SourceEncoder(keras.layers.Layer):
         if head_dim % 4 == 0:
             self.angles = rotary_angles(self.grid_size, head_dim)
 
-    def build(self):
+    def build(self) -> None:
         rows, columns = self.cell_size
         self.pixels.build((None, None, rows * columns * (self.channels + 1)))
         self.position_embedding.build((None,))
@@ -87,7 +90,7 @@ class SourceEncoder(keras.layers.Layer):
         self.final_norm.build((None, None, self.width))
         self.output_projection.build((None, None, self.width))
 
-    def call(self, source, training=None):
+    def call(self, source: Tensor, training: bool | None = None) -> Tensor:
         """Reads sources.
 
         Args:
@@ -96,7 +99,7 @@ class SourceEncoder(keras.layers.Layer):
             training: bool.
 
         Returns:
-            float tensor of shape `(B, N, d)`; zeros for pictures of which
+            float tensor of shape `(B, N, d)`; zeros for images of which
             nothing is known.
         """
         known = ops.cast(source[..., -1:], self.compute_dtype) / 255
@@ -118,7 +121,7 @@ class SourceEncoder(keras.layers.Layer):
         x = ops.transpose(x, (0, 1, 3, 2, 4, 5))
         return ops.reshape(x, (-1, h * w, rows * columns * channels))
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "grid_size": self.grid_size,

@@ -1,15 +1,20 @@
-"""`ImageGPTClassifier`: a model that paints learns to name pictures.
+"""`ImageGPTClassifier`: a model that generates learns to name images.
 
-Axes: B pictures, N cells, d width of the model.
+Axes: B images, N cells, d width of the model.
 """
+
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_igpt import data
+from keras_igpt.annotations import Tensor
 from keras_igpt.argument_checks import check_positive
+from keras_igpt.layers.primitives import zero_dense
 from keras_igpt.models import linear_probe
+from keras_igpt.models.network import ImageGPTNetwork
 from keras_igpt.models.token_model import TokenModel
 from keras_igpt.models.transfer import from_model
 from keras_igpt.prompts.conditions import encode_labels
@@ -18,8 +23,8 @@ from keras_igpt.training.losses import token_nats
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPTClassifier(TokenModel, keras.Model):
-    """Fine-tunes an `ImageGPT` to name pictures (Chen et al. 2020, 2.3).
+class ImageGPTClassifier(TokenModel):
+    """Fine-tunes an `ImageGPT` to name images (Chen et al. 2020, 2.3).
 
     The mean over cells of what the model's head reads goes through one more
     projection. What is lowered is the cross-entropy of the labels, plus that
@@ -53,7 +58,13 @@ class ImageGPTClassifier(TokenModel, keras.Model):
     >>> classifier.evaluate(classifier.prepare(test, shuffle=False))
     """
 
-    def __init__(self, backbone, num_classes, generative_weight=1.0, **kwargs):
+    def __init__(
+        self,
+        backbone: ImageGPTNetwork,
+        num_classes: int,
+        generative_weight: float = 1.0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         if not hasattr(backbone, "tokenizer"):
             raise ValueError(
@@ -71,16 +82,19 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         self.generative_weight = generative_weight
         if not generative_weight:
             backbone.head.trainable = False  # Nothing asks it.
-        self.head = keras.layers.Dense(
-            num_classes,
-            kernel_initializer="zeros",
-            dtype=self.dtype_policy,
-            name="head",
+        self.head = zero_dense(
+            num_classes, self.dtype_policy, "head", use_bias=True
         )
         self.build()
 
     @classmethod
-    def from_model(cls, model, num_classes, generative_weight=1.0, **changes):
+    def from_model(
+        cls,
+        model: ImageGPTNetwork,
+        num_classes: int,
+        generative_weight: float = 1.0,
+        **changes: Any,
+    ) -> "ImageGPTClassifier":
         """A classifier that begins with a copy of a model's weights.
 
         Args:
@@ -99,12 +113,13 @@ class ImageGPTClassifier(TokenModel, keras.Model):
             dtype=backbone.dtype_policy,
         )
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the head's weights."""
         self.head.build((None, self.backbone.config["hidden_dim"]))
         self.built = True
 
     @property
-    def given_weights(self):
+    def given_weights(self) -> list:
         """Weights of the backbone that are not learned."""
         if not self.trainable:
             return self.weights
@@ -113,7 +128,10 @@ class ImageGPTClassifier(TokenModel, keras.Model):
             return given
         return [*given, *head.weights]
 
-    def call(self, inputs, training=None):
+    def call(
+        self, inputs: dict[str, Tensor], training: bool | None = None
+    ) -> Tensor:
+        """Logits of the classes, float32 `(B, num_classes)`."""
         backbone, tokens = self.backbone, inputs["tokens"]
         nothing = backbone.null_conditions(ops.shape(tokens)[0])
         hidden = backbone.read({**inputs, **nothing}, training)  # (B, N, d)
@@ -124,22 +142,28 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         pooled = ops.mean(backbone.final_norm(hidden), axis=1)
         return ops.cast(self.head(pooled), "float32")
 
-    def prepare(self, dataset, batch_size=32, shuffle=True, seed=0):
-        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
+    def prepare(
+        self,
+        dataset: Any,
+        batch_size: int = 32,
+        shuffle: bool = True,
+        seed: int = 0,
+    ) -> TokenBatches:
+        """Tokenises images once, for `fit`, `evaluate` and `predict`.
 
         Args:
             dataset: as `ImageGPT.prepare` takes it. Without labels what is
                 returned is good for `predict` alone.
             batch_size: int.
             shuffle: bool. A new order every epoch; False for `evaluate` and
-                `predict`, so that every picture is seen, in order.
+                `predict`, so that every image is seen, in order.
             seed: int. Decides the orders.
 
         Returns:
             A `keras.utils.PyDataset` of `(inputs, labels)` batches.
         """
         check_positive("batch_size", batch_size)
-        columns = self._columns(dataset)
+        columns = data.arrays(dataset, self._columns)
         return TokenBatches(
             columns,
             batch_size,
@@ -149,7 +173,7 @@ class ImageGPTClassifier(TokenModel, keras.Model):
             "label" if "label" in columns else None,
         )
 
-    def fit_head(self, dataset, seed=0):
+    def fit_head(self, dataset: Any, seed: int = 0) -> float:
         """Makes the head a linear probe of the backbone as it is.
 
         A head of zeros bends what the backbone has understood before it can
@@ -157,7 +181,7 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features").
 
         Args:
-            dataset: training pictures with labels, as `prepare` takes them.
+            dataset: training images with labels, as `prepare` takes them.
             seed: int. Chooses the tenth that sets the regularisation.
 
         Returns:
@@ -166,13 +190,13 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         Raises:
             ValueError: if there are no labels, or all are the same.
         """
-        columns = self._columns(dataset)
+        columns = data.arrays(dataset, self._columns)
         labels = columns.get("label")
         if labels is None or len(np.unique(labels)) < 2:
             raise ValueError(
                 "`dataset` must have labels of two classes or more. "
                 f"Received: {'none' if labels is None else 'one class'}. "
-                "Do give more pictures, or leave the head as it is."
+                "Give more images, or leave the head as it is."
             )
         depth = len(self.backbone.blocks)
         features = self.backbone.token_features(columns["tokens"], depth)
@@ -182,21 +206,21 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         )
         return accuracy
 
-    def _columns(self, dataset):
-        """Tokens, and labels if there are any, of all pictures."""
-        parts = []
-        for batch in data.batches(dataset, batch_size=256):
-            tokens = self.backbone.tokenizer.encode(batch["image"])
-            part = {"tokens": ops.convert_to_numpy(tokens)}
-            if "label" in batch:
-                part["label"] = encode_labels(batch["label"], self.num_classes)
-            parts.append(part)
-        return {
-            name: np.concatenate([part[name] for part in parts])
-            for name in parts[0]
-        }
+    def _columns(self, batch):
+        """Tokens, and labels if there are any, of a batch of data."""
+        tokens = self.backbone.tokenizer.encode_all(batch["image"])
+        columns = {"tokens": tokens}
+        if "label" in batch:
+            columns["label"] = encode_labels(batch["label"], self.num_classes)
+        return columns
 
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
+    def compile(
+        self,
+        optimizer: Any = None,
+        loss: Any = None,
+        metrics: Any = None,
+        **kwargs: Any,
+    ) -> None:
         """As `keras.Model.compile`, with defaults for all arguments.
 
         Args:
@@ -217,7 +241,8 @@ class ImageGPTClassifier(TokenModel, keras.Model):
             optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
         )
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """The arguments of the class."""
         return {
             **super().get_config(),
             "backbone": keras.saving.serialize_keras_object(self.backbone),
@@ -226,7 +251,8 @@ class ImageGPTClassifier(TokenModel, keras.Model):
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "ImageGPTClassifier":
+        """A classifier with random weights."""
         backbone = keras.saving.deserialize_keras_object(config["backbone"])
         return cls(**{**config, "backbone": backbone})
 

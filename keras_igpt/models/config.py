@@ -1,7 +1,22 @@
-"""Sizes of model, as arguments of `ImageGPT`."""
+"""The arguments of `ImageGPT`: what they may be, and sizes that have names."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from keras_igpt.argument_checks import (
+    check_not_negative,
+    check_one_of,
+    check_positive,
+    check_width,
+    is_whole,
+)
+
+POSITIONS = ("rotary", "learned")
+ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
+OBJECTIVES = ("autoregressive", "bert")
 
 # What the original has beside its width and depth (Chen et al. 2020). The
-# published sizes read pictures of 32x32 in 512 colours.
+# published sizes read images of 32x32 in 512 colours.
 ORIGINAL = {
     "positions": "learned",
     "activation": "quick_gelu",
@@ -28,8 +43,68 @@ SIZES = {
     },
 }
 
-ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
 
-POSITIONS = ("rotary", "learned")
+def checked_config(tokenizer: Any, config: Mapping[str, Any]) -> dict:
+    """The arguments of `ImageGPT` as its files keep them.
 
-OBJECTIVES = ("autoregressive", "bert")
+    Args:
+        tokenizer: what should be a tokenizer.
+        config: the other arguments of `ImageGPT` by name, all of them.
+
+    Returns:
+        dict of the same names, of values that JSON can hold.
+
+    Raises:
+        ValueError: if one is not what it must be, or two do not fit.
+    """
+    config = {name: _plain(value) for name, value in config.items()}
+    if not hasattr(tokenizer, "vocabulary_size"):
+        raise ValueError(
+            "`tokenizer` must be a tokenizer object, such as a "
+            f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
+        )
+    _check_conditions(config)
+    _check_shape(config)
+    return config
+
+
+def _plain(value):
+    if is_whole(value):
+        return int(value)
+    return list(value) if isinstance(value, list | tuple) else value
+
+
+def _check_conditions(config):
+    """Checks what the model can be asked for."""
+    check_not_negative("num_classes", config["num_classes"])
+    check_not_negative("text_length", config["text_length"])
+    names = config["class_names"]
+    if names and (
+        len(names) != config["num_classes"] or len(set(names)) != len(names)
+    ):
+        raise ValueError(
+            "`class_names` must be empty or have one name for each of the "
+            f"{config['num_classes']} classes, all different. "
+            f"Received: class_names={names}."
+        )
+    check_one_of("objective", config["objective"], OBJECTIVES)
+    if config["objective"] == "bert" and config["edits"]:
+        raise ValueError(
+            "`edits` must be empty with the objective 'bert', which does "
+            f"not generate. Received: edits={tuple(config['edits'])}."
+        )
+
+
+def _check_shape(config):
+    """Checks the network's sizes and switches."""
+    check_one_of("positions", config["positions"], POSITIONS)
+    check_one_of("activation", config["activation"], ACTIVATIONS)
+    check_positive("num_layers", config["num_layers"])
+    check_width(config["hidden_dim"], config["num_heads"], config["positions"])
+    if config["inner_dim"] is not None:
+        check_positive("inner_dim", config["inner_dim"])
+    if not 0 <= config["dropout"] < 1:
+        raise ValueError(
+            "`dropout` must be at least 0 and below 1. "
+            f"Received: dropout={config['dropout']!r}."
+        )

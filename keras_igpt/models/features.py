@@ -1,109 +1,90 @@
-"""What a model has understood of pictures, as vectors.
+"""What a model has understood of images, as vectors.
 
-Axes: B pictures, N cells, d width of the model, L blocks.
+Axes: B images, N cells, d width of the model, L blocks.
 """
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_igpt.compiling import compile_function
-from keras_igpt.images.arrays import check_images
+from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.argument_checks import is_whole
+from keras_igpt.compiling import CompiledFunction
+from keras_igpt.images.arrays import as_batch, check_images, slices
 
 
 class FeatureExtractor:
-    """What `ImageGPT` says of its inside, apart from its network.
+    """Describes images by what a model's blocks read of them.
 
-    Expects of the class it is mixed into: `read`, `blocks`, `final_norm`,
-    `tokenizer`, `null_conditions`, and a dict `_compiled`.
+    Args:
+        model: an `ImageGPT`.
     """
 
-    def hidden_states(self, inputs, start=True):
-        """What goes into each block, and what comes out behind the last norm.
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        # By layers. Threads that are first at once each set the same.
+        self._functions = {}
 
-        Args:
-            inputs, start: as the model is called with.
+    def features(
+        self,
+        images: ArrayLike,
+        layer: int | Sequence[int] | None = None,
+        batch_size: int = 16,
+    ) -> Array:
+        """As `ImageGPT.features`."""
+        images = as_batch(images)
+        tokenizer = self.model.tokenizer
+        check_images(images, tokenizer.image_shape)
+        tokens = tokenizer.encode_all(images)
+        return self.token_features(tokens, layer, batch_size)
 
-        Returns:
-            tuple of L + 1 float tensors of shape `(B, N, d)`.
-        """
-        states = []
-        last = self.read(inputs, start=start, states=states)
-        return (*states, self.final_norm(last))
-
-    def features(self, images, layer=None, batch_size=16):
-        """Describes pictures by vectors, for classifiers and searches.
-
-        The vector is the mean over cells of what a block reads, behind its
-        first norm (Chen et al. 2020, section 2.3). Nothing is said of the
-        pictures: prompts are empty.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
-            layer: int from 0 to L: the block; L is what the head reads. None
-                for the middle. Or a list of those.
-            batch_size: int.
-
-        Returns:
-            float32 array of shape `(batch, d)`; for a list
-            `(batch, layers, d)`.
-
-        Raises:
-            ValueError: if there is no such layer, or pictures do not fit.
-        """
-        images = np.asarray(images)
-        images = images[None] if images.ndim == 3 else images
-        check_images(images, self.tokenizer.image_shape)
-        parts = [
-            ops.convert_to_numpy(self.tokenizer.encode(part))
-            for part in _parts(images, batch_size)
-        ]
-        return self.token_features(np.concatenate(parts), layer, batch_size)
-
-    def token_features(self, tokens, layer=None, batch_size=16):
-        """As `features`, for int tokens of shape `(batch, N)`."""
-        layers = self._asked_layers(layer)
-        key = ("features", layers)
-        if key not in self._compiled:
-
-            def describe(inputs):
-                states = self._pooled(inputs, layers)
-                return ops.stack(states, axis=1)
-
-            self._compiled[key] = compile_function(self, describe)
+    def token_features(
+        self,
+        tokens: Array,
+        layer: int | Sequence[int] | None = None,
+        batch_size: int = 16,
+    ) -> Array:
+        """As `ImageGPT.features`, for int tokens of shape `(batch, N)`."""
+        layers = self._checked_layers(layer)
+        describe = self._functions.setdefault(
+            layers,
+            CompiledFunction(
+                self.model, lambda inputs: self._pooled(inputs, layers)
+            ),
+        )
         found = []
-        for part in _parts(tokens, batch_size):
-            nulls = self.null_conditions(len(part))
-            inputs = {"tokens": part.astype("int32"), **nulls}
-            described = self._compiled[key](inputs)
+        for rows in slices(tokens, batch_size):
+            part = tokens[rows].astype("int32")
+            nulls = self.model.null_conditions(len(part))
+            described = describe({"tokens": part, **nulls})
             found.append(ops.convert_to_numpy(described))
         found = np.concatenate(found).astype("float32")
-        return found if isinstance(layer, (list, tuple)) else found[:, 0]
+        return found if isinstance(layer, list | tuple) else found[:, 0]
 
     def _pooled(self, inputs, layers):
-        """Means over cells `(B, d)` of what the layers read."""
+        """Means over cells of what the layers read, `(B, layers, d)`."""
         states = []
-        states.append(self.read(inputs, states=states))
-        norms = [block.attention_norm for block in self.blocks]
-        norms.append(self.final_norm)
-        return [
+        states.append(self.model.read(inputs, states=states))
+        norms = [block.attention_norm for block in self.model.blocks]
+        norms.append(self.model.final_norm)
+        means = [
             ops.mean(ops.cast(norms[i](states[i]), "float32"), axis=1)
             for i in layers
         ]
+        return ops.stack(means, axis=1)
 
-    def _asked_layers(self, layer):
-        """Layers that are asked for, checked, as a tuple."""
-        depth = len(self.blocks)
+    def _checked_layers(self, layer):
+        """Numbers of the layers that are asked for, as a tuple."""
+        depth = len(self.model.blocks)
         if layer is None:
             return (depth // 2,)
-        layers = layer if isinstance(layer, (list, tuple)) else [layer]
-        whole = all(isinstance(i, (int, np.integer)) for i in layers)
+        layers = layer if isinstance(layer, list | tuple) else [layer]
+        whole = all(is_whole(i) for i in layers)
         if not layers or not whole or min(layers) < 0 or max(layers) > depth:
             raise ValueError(
                 f"`layer` must be an int from 0 to {depth}, or a list of "
                 f"these. Received: layer={layer!r}."
             )
         return tuple(int(i) for i in layers)
-
-
-def _parts(array, size):
-    return [array[i : i + size] for i in range(0, len(array), size)]

@@ -1,157 +1,29 @@
-"""`ImageGPT`: what it is made from, and how it is saved."""
+"""`ImageGPT`: the public model, what it is made from and what it can do.
 
-import functools
-import math
-import warnings
+Axes: B images, N cells, d width of the model, L blocks.
+"""
+
+import pathlib
+from collections.abc import Sequence
+from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
 
-from keras_igpt import data, progress
-from keras_igpt.argument_checks import (
-    check_not_negative,
-    check_one_of,
-    check_positive,
-    check_share,
-    check_width,
-)
-from keras_igpt.edits.edit_set import EditSet
+from keras_igpt.annotations import Array, ArrayLike, PathLike
+from keras_igpt.argument_checks import check_one_of
 from keras_igpt.generation.image_generator import ImageGenerator
-from keras_igpt.models.config import ACTIVATIONS, OBJECTIVES, POSITIONS, SIZES
+from keras_igpt.models.config import SIZES, checked_config
 from keras_igpt.models.features import FeatureExtractor
-from keras_igpt.models.network import ImageGPTNetwork
-from keras_igpt.models.token_model import TokenModel
-from keras_igpt.prompts.conditions import encode_captions, encode_labels
-from keras_igpt.training.batches import TokenBatches, draw_masked
-from keras_igpt.training.losses import BitsPerPixel, TokenCrossentropy
-from keras_igpt.training.schedule import default_optimizer
-
-# Pictures that `prepare` reads at a time.
-PREPARED = 256
-
-
-class Learning(TokenModel):
-    """What `ImageGPT` changes of Keras's training, apart from its network.
-
-    Stands before `keras.Model` among the bases of the class it is mixed into,
-    and expects of it: `tokenizer`, `num_cells`, `num_classes`, `text_length`,
-    `vocabulary_size`, `objective`, `tasks` and `null_conditions`.
-    """
-
-    def prepare(
-        self,
-        dataset,
-        batch_size=64,
-        shuffle=True,
-        seed=0,
-        truncate=False,
-        edit_share=0.5,
-    ):
-        """Tokenises pictures once, for `fit`, `evaluate` and `predict`.
-
-        Args:
-            dataset: what `keras_igpt.data.load` returns, or arrays as
-                `keras_igpt.data.batches` takes them.
-            batch_size: int.
-            shuffle: bool. A new order every epoch.
-            seed: int. Decides the orders.
-            truncate: bool. Cut captions that are too long, rather than
-                refuse them.
-            edit_share: float from 0 to 1. Share of the pictures that a model
-                with edits is to edit; it paints the others from nothing.
-
-        Returns:
-            A `keras.utils.PyDataset` of `(inputs, tokens)` batches; with the
-            objective "bert" of `(inputs, tokens, weights)`, for only the
-            cells that are hidden count.
-        """
-        check_positive("batch_size", batch_size)
-        check_share("edit_share", edit_share)
-        edits = edit_share > 0 and len(self.tasks) > 0
-        batches = data.batches(dataset, batch_size=PREPARED)
-        parts = []
-        with progress.bar(
-            "reading pictures", data.num_images(dataset)
-        ) as advance:
-            for batch in batches:
-                parts.append(self._columns(batch, truncate, edits))
-                advance(len(batch["image"]))
-        inputs = {
-            name: np.concatenate([part[name] for part in parts])
-            for name in parts[0]
-        }
-        draw = self._draw(edit_share) if edits else self.draw_masked
-        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
-
-    def _columns(self, batch, truncate, edits):
-        """What training needs of a batch of data, as small as it can be."""
-        # It stays in memory for the whole of `fit`: two bytes, not four.
-        narrow = "uint16" if self.vocabulary_size < 2**16 else "int32"
-        tokens = self.tokenizer.encode(batch["image"])
-        columns = {"tokens": ops.convert_to_numpy(tokens).astype(narrow)}
-        if self.num_classes:
-            columns["label"] = encode_labels(
-                batch.get("label"), self.num_classes
-            )
-        if self.text_length:
-            text = batch.get("text")
-            text = encode_captions(text, self.text_length, truncate)
-            columns["text"] = text.astype("uint8")
-        for name in self.tasks.columns if edits else ():
-            columns[name] = self.tasks.column(name, batch)
-        return columns
-
-    def _draw(self, edit_share):
-        """Draws edits for a batch, as `Tasks.draw`."""
-        nulls = self.null_conditions(1)
-        nulls = {k: ops.convert_to_numpy(v) for k, v in nulls.items()}
-        return functools.partial(self.tasks.draw, nulls=nulls, share=edit_share)
-
-    @property
-    def given_weights(self):
-        """Weights of the tokenizer; all, if the model is frozen."""
-        return self.tokenizer.weights if self.trainable else self.weights
-
-    @property
-    def draw_masked(self):
-        """Hides cells of a batch for the objective "bert"; else None."""
-        return draw_masked if self.objective == "bert" else None
-
-    def compile(self, optimizer=None, loss=None, metrics=None, **kwargs):
-        """As `keras.Model.compile`, with defaults for all arguments.
-
-        Args:
-            optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
-            loss: default `TokenCrossentropy()`.
-            metrics: default `[BitsPerPixel(…)]`; with the objective "bert" it
-                is weighted, so that hidden cells alone count.
-            kwargs: passed on.
-        """
-        if optimizer is None:
-            optimizer = default_optimizer()
-        if loss is None:
-            loss = TokenCrossentropy()
-        if metrics is None:
-            pixels = math.prod(self.tokenizer.image_size)
-            metrics = [BitsPerPixel(pixels / self.num_cells)]
-            if self.objective == "bert":
-                kwargs = {"weighted_metrics": metrics, **kwargs}
-                metrics = []
-        super().compile(
-            optimizer=optimizer, loss=loss, metrics=metrics, **kwargs
-        )
+from keras_igpt.models.trainer import ImageGPTTrainer
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(
-    ImageGenerator, FeatureExtractor, Learning, ImageGPTNetwork, keras.Model
-):
-    """A decoder-only Transformer that paints pictures token by token.
+class ImageGPT(ImageGPTTrainer):
+    """A decoder-only Transformer that generates images token by token.
 
     The input at a cell is the token before it and the cell's place; the
     output there is the distribution of the cell's own token. A prompt in
-    front, read as a whole, says what to paint. With `positions="learned"`,
+    front, read as a whole, says what to generate. With `positions="learned"`,
     `activation="quick_gelu"` and `qk_norm=False` this is ImageGPT (Chen et
     al. 2020, "Generative Pretraining from Pixels").
 
@@ -161,10 +33,10 @@ class ImageGPT(
         num_layers: int. Transformer blocks.
         num_heads: int. Attention heads; divides `hidden_dim`.
         hidden_dim: int. Width of the residual stream.
-        num_classes: int. Labels to paint from; 0 for pictures without.
-        text_length: int. Bytes of the longest caption; 0 for pictures
+        num_classes: int. Labels to generate from; 0 for images without.
+        text_length: int. Bytes of the longest caption; 0 for images
             without.
-        edits: tuple of str. What it can do with pictures beside painting new
+        edits: tuple of str. What it can do with images beside generating new
             ones: keys of `keras_igpt.edits.EDITS`; "restyle" may have a
             style, as "restyle/layout".
         positions: `"rotary"` (rows and columns turn queries and keys, beside
@@ -180,23 +52,10 @@ class ImageGPT(
         objective: `"autoregressive"`, or `"bert"`: every cell sees all, and
             learns what a sixth of them hide (Chen et al. 2020, section 2.2).
             Such a model has features and can be a classifier's start, but
-            does not paint.
-
-    Call arguments:
-        inputs: dict of `"tokens"`, int32 `(B, N)`; if the model has classes,
-            `"label"`, int32 `(B,)`; if it has captions, `"text"`, int32
-            `(B, text_length)`, bytes; if it has edits, `"edit"`, int32
-            `(B,)`, and `"source"`, uint8 `(B, height, width, C + 1)`, or
-            neither to paint from nothing. With the objective "bert" also
-            `"masked"`, bool `(B, N)`, True where a token is hidden; without
-            it none is.
-        start: bool. Put START before the tokens. False is the raw form of
-            Hugging Face's ImageGPT: what goes into a cell is its own token
-            (which may be START, the id V), what comes out is of the next.
-
-    Returns:
-        float32 logits of shape `(B, N, V)`, of a vocabulary of V: those at
-        cell i say what the model expects there, having seen the cells before.
+            does not generate.
+        class_names: tuple of str. Names of the classes in the order of their
+            labels, so that `labels="cat"` works too; () for numbers alone.
+        kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
 
@@ -210,55 +69,31 @@ class ImageGPT(
 
     def __init__(
         self,
-        tokenizer,
-        num_layers=8,
-        num_heads=8,
-        hidden_dim=256,
-        num_classes=0,
-        text_length=0,
-        edits=(),
-        positions="rotary",
-        activation="swiglu",
-        qk_norm=True,
-        use_bias=False,
-        dropout=0.0,
-        inner_dim=None,
-        scale_by_layer=False,
-        objective="autoregressive",
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
-        if not hasattr(tokenizer, "vocabulary_size"):
-            raise ValueError(
-                "`tokenizer` must be a tokenizer object, such as a "
-                f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
-            )
-        check_not_negative("num_classes", num_classes)
-        check_not_negative("text_length", text_length)
-        if not 0 <= dropout < 1:
-            raise ValueError(
-                "`dropout` must be at least 0 and below 1. "
-                f"Received: dropout={dropout!r}."
-            )
-        check_one_of("positions", positions, POSITIONS)
-        check_one_of("activation", activation, ACTIVATIONS)
-        check_positive("num_layers", num_layers)
-        check_width(hidden_dim, num_heads, positions)
-        if inner_dim is not None:
-            check_positive("inner_dim", inner_dim)
-        check_one_of("objective", objective, OBJECTIVES)
-        if objective == "bert" and edits:
-            raise ValueError(
-                "`edits` must be empty with the objective 'bert', which does "
-                f"not paint. Received: edits={tuple(edits)}."
-            )
-        self.config = {
+        tokenizer: keras.layers.Layer,
+        num_layers: int = 8,
+        num_heads: int = 8,
+        hidden_dim: int = 256,
+        num_classes: int = 0,
+        text_length: int = 0,
+        edits: Sequence[str] = (),
+        positions: str = "rotary",
+        activation: str = "swiglu",
+        qk_norm: bool = True,
+        use_bias: bool = False,
+        dropout: float = 0.0,
+        inner_dim: int | None = None,
+        scale_by_layer: bool = False,
+        objective: str = "autoregressive",
+        class_names: Sequence[str] = (),
+        **kwargs: Any,
+    ) -> None:
+        config = {
             "num_layers": num_layers,
             "num_heads": num_heads,
             "hidden_dim": hidden_dim,
             "num_classes": num_classes,
             "text_length": text_length,
-            "edits": list(edits),
+            "edits": tuple(edits),
             "positions": positions,
             "activation": activation,
             "qk_norm": qk_norm,
@@ -267,41 +102,244 @@ class ImageGPT(
             "inner_dim": inner_dim,
             "scale_by_layer": scale_by_layer,
             "objective": objective,
+            "class_names": tuple(class_names),
         }
-        self.objective = objective
-        self.quantization = None
-        self._compiled = {}
+        config = checked_config(tokenizer, config)
+        super().__init__(tokenizer, config, **kwargs)
+        self.image_generator = ImageGenerator(self)
+        self.feature_extractor = FeatureExtractor(self)
 
-        # === Tokens ===
-        self.tokenizer = tokenizer
-        self.vocabulary_size = tokenizer.vocabulary_size
-        self.start_token = self.vocabulary_size
-        self.num_cells = math.prod(tokenizer.grid_size)
-        self.num_classes = num_classes
-        self.text_length = text_length
-        self.tasks = EditSet(edits, tokenizer.image_shape if edits else ())
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in the order of their labels; or ()."""
+        return tuple(self.config["class_names"])
 
-        self.create_layers()
-        self.build()
-        for layer in self.layers:
-            # The flag came before there were parts to tell it to.
-            layer.trainable = layer.trainable and self.trainable
+    # === Images ===
+
+    def generate(
+        self,
+        labels: ArrayLike | None = None,
+        text: str | Sequence[str] | None = None,
+        num_images: int = 1,
+        guidance_scale: float = 1.0,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        seed: int | Sequence[int] | None = None,
+        sampler: Any = None,
+        truncate: bool = False,
+        jit_compile: bool = True,
+    ) -> Array:
+        """Generates images.
+
+        Every sampling argument is one value or one per image, and an image
+        depends on its own values alone, not on the batch it shares.
+
+        Args:
+            labels: numbers from 0 to `num_classes - 1` or names of classes,
+                one or several; or None for an image of any class.
+            text: str or list of str, captions; or None. Goes with `labels`
+                where both are given, one for all or one each.
+            num_images: int. Images per label or caption.
+            guidance_scale: float. 1 is off; above 1 the image follows what
+                is asked more closely, at twice the cost.
+            temperature: float. 0 always takes the likeliest token.
+            top_k: int. Draw from the k likeliest tokens only.
+            top_p: float in (0, 1]. Draw from the likeliest tokens that hold
+                this share of the probability.
+            seed: int, or one per image. Same seed, same image. Image i of a
+                batch gets `seed + i`.
+            sampler: a `keras_nlp.samplers` object or name instead of the
+                arguments from `temperature` to `seed`.
+            truncate: bool. Cut captions longer than `text_length` bytes.
+            jit_compile: bool. Compile with XLA: faster, after some seconds
+                for the first image of a batch size.
+
+        Returns:
+            uint8 array of shape `(images, height, width, channels)`.
+        """
+        return self.image_generator.generate(
+            labels,
+            text,
+            num_images,
+            truncate,
+            guidance_scale=guidance_scale,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            seed=seed,
+            sampler=sampler,
+            jit_compile=jit_compile,
+        )
+
+    def complete(
+        self,
+        images: ArrayLike,
+        keep_rows: int,
+        labels: ArrayLike | None = None,
+        text: str | Sequence[str] | None = None,
+        truncate: bool = False,
+        **sampling: Any,
+    ) -> Array:
+        """Keeps the upper rows of images and generates the rest.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`.
+            keep_rows: int. Pixel rows to keep; they come back unchanged.
+            labels, text: as in `generate`, one for all or one per image.
+            truncate: bool. Cut captions longer than `text_length` bytes.
+            sampling: the sampling arguments of `generate`.
+
+        Returns:
+            uint8 array of the shape of `images`.
+        """
+        return self.image_generator.complete(
+            images, keep_rows, labels, text, truncate, **sampling
+        )
+
+    def edit(
+        self,
+        images: ArrayLike,
+        edit: str,
+        masks: ArrayLike | None = None,
+        labels: ArrayLike | None = None,
+        text: str | Sequence[str] | None = None,
+        style: str | None = None,
+        paste_back: bool = False,
+        truncate: bool = False,
+        **sampling: Any,
+    ) -> Array:
+        """Generates images anew from what is known of them.
+
+        Args:
+            images: uint8 array of shape `(batch, rows, columns, channels)`;
+                grey ones too for "colorize". Of images that have another
+                size than the model's, the part around the mask is resized to
+                it; without masks, the middle. "upscale" takes images of a
+                half or a quarter of the model's size.
+            edit: str, one of the model's `edits`; "outpaint" and "replace"
+                are other names of "inpaint".
+            masks: array of shape `(batch, rows, columns)` or
+                `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
+                True or more than half: generate here. All else comes back
+                bit by bit. "inpaint" must have masks, "denoise" and
+                "restyle" may: they generate everything without.
+            labels, text: as in `generate`, one for all or one per image.
+            style: str. Which "restyle" the model is to do, if it can do
+                several.
+            paste_back: bool. With masks: put what is generated into the
+                images at their own size.
+            truncate: bool. Cut captions longer than `text_length` bytes.
+            sampling: the sampling arguments of `generate`.
+
+        Returns:
+            uint8 array of shape `(batch, height, width, channels)`, or of
+            the shape of `images` with `paste_back`. Shrunk, upscaled images
+            are those given, and colorized ones keep their luma, up to 1/255.
+
+        Raises:
+            ValueError: if the model has not learned the edit, or images and
+                masks do not fit.
+        """
+        return self.image_generator.edit(
+            images,
+            edit,
+            masks,
+            labels,
+            text,
+            style,
+            paste_back,
+            truncate,
+            **sampling,
+        )
+
+    # === Figures ===
+
+    def score(
+        self,
+        images: ArrayLike,
+        labels: ArrayLike | None = None,
+        text: str | Sequence[str] | None = None,
+        batch_size: int = 64,
+        truncate: bool = False,
+        per_cell: bool = False,
+    ) -> Array:
+        """Says how likely images are, under their labels or captions.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`.
+            labels: as in `generate`, one per image; None: of any class.
+            text: list of str, captions, or None.
+            batch_size: int.
+            truncate: bool. Cut captions longer than `text_length` bytes.
+            per_cell: bool. Say it of every token, rather than of images.
+
+        Returns:
+            float64 array of shape `(batch,)`: negative log-likelihood of
+            each image's tokens, in nats. Lower is likelier. With `per_cell`,
+            float32 of shape `(batch, rows, columns)`, which adds up to it:
+            the nats of each token, given those before it.
+        """
+        return self.image_generator.score(
+            images, labels, text, batch_size, truncate, per_cell
+        )
+
+    def score_tokens(
+        self, inputs: dict, batch_size: int = 64, per_cell: bool = False
+    ) -> Array:
+        """As `score`, for tokens as `prepare` makes them.
+
+        Args:
+            inputs: dict of int arrays, `"tokens"`, and `"label"` and
+                `"text"` if the model has them. Others are not looked at.
+            batch_size: int.
+            per_cell: bool, as in `score`.
+        """
+        return self.image_generator.score_tokens(inputs, batch_size, per_cell)
+
+    def features(
+        self,
+        images: ArrayLike,
+        layer: int | Sequence[int] | None = None,
+        batch_size: int = 16,
+    ) -> Array:
+        """Describes images by vectors, for classifiers and searches.
+
+        The vector is the mean over cells of what a block reads, behind its
+        first norm (Chen et al. 2020, section 2.3). Prompts are empty.
+
+        Args:
+            images: uint8 array of shape `(batch, height, width, channels)`.
+            layer: int from 0 to L: the block; L is what the head reads. None
+                for the middle. Or a list of those.
+            batch_size: int.
+
+        Returns:
+            float32 array of shape `(batch, d)`; for a list
+            `(batch, layers, d)`.
+
+        Raises:
+            ValueError: if there is no such layer, or images do not fit.
+        """
+        return self.feature_extractor.features(images, layer, batch_size)
+
+    def token_features(
+        self,
+        tokens: Array,
+        layer: int | Sequence[int] | None = None,
+        batch_size: int = 16,
+    ) -> Array:
+        """As `features`, for int tokens of shape `(batch, N)`."""
+        return self.feature_extractor.token_features(tokens, layer, batch_size)
 
     # === Saving ===
 
-    def quantize(self, mode="int8", **kwargs):
-        """As `keras.Model.quantize`; remembered, so that saved files load."""
-        with warnings.catch_warnings():
-            # Keras names every norm and dropout that has nothing to quantise.
-            warnings.filterwarnings("ignore", "Layer .* does not have")
-            super().quantize(mode, **kwargs)
-        self.quantization = mode
-        self._compiled = {}
-        if self.compiled:
-            # The optimizer's state is of weights that are no more.
-            self.compile_from_config(self.get_compile_config())
-
-    def export(self, filepath, format="tf_saved_model", **kwargs):
+    def export(
+        self,
+        filepath: PathLike,
+        format: str = "tf_saved_model",
+        **kwargs: Any,
+    ) -> pathlib.Path:
         """Writes the model for TensorFlow Serving: words in, PNG out.
 
         Args:
@@ -310,25 +348,22 @@ class ImageGPT(
                 LiteRT a file that ends in ".tflite".
             format: "tf_saved_model", or "litert" for the signature `tokens`
                 alone: numbers in, tokens out.
-            kwargs: `class_names` and `names`, see `keras_igpt.export.export`.
+            kwargs: `class_names` and `names`, see
+                `keras_igpt.serving.export.export`.
 
         Returns:
             pathlib.Path of the version's folder, or of the file.
         """
-        if format not in ("tf_saved_model", "litert"):
-            raise ValueError(
-                "`format` must be 'tf_saved_model' or 'litert'. "
-                f'Received: format={format!r}. Do see the README, "Serving", '
-                "for other runtimes."
-            )
+        check_one_of("format", format, ("tf_saved_model", "litert"))
         from keras_igpt.serving import export
 
-        self._check_paints()
+        self.image_generator.check_generates()
         if format == "litert":
             return export.export_litert(self, filepath)
         return export.export(self, filepath, **kwargs)
 
-    def get_config(self):
+    def get_config(self) -> dict:
+        """The arguments of the class, and how it is quantised."""
         return {
             **super().get_config(),
             **self.config,
@@ -337,7 +372,8 @@ class ImageGPT(
         }
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict) -> "ImageGPT":
+        """A model with random weights, from what `get_config` returned."""
         config = dict(config)
         quantization = config.pop("quantization", None)
         config["tokenizer"] = keras.saving.deserialize_keras_object(

@@ -1,113 +1,154 @@
 """The network of `ImageGPT`: from tokens and a prompt to logits.
 
-Axes: B batch, P prompt positions, T cells read, N cells of the picture, V
+Axes: B batch, P prompt positions, T cells read, N cells of the image, V
 vocabulary, H heads, D width of a head, d width of the model.
 """
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
+from keras_igpt.annotations import Tensor
+from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.embedding import CellEmbedding
-from keras_igpt.layers.primitives import norm
+from keras_igpt.layers.primitives import norm, zero_dense
 from keras_igpt.layers.rotary import rotary_angles
 from keras_igpt.layers.source_encoder import SourceEncoder
+from keras_igpt.models.token_model import TokenModel
 from keras_igpt.prompts.prompt import Prompt, PromptSummary
 
 
-class ImageGPTNetwork:
-    """What `ImageGPT` computes: whole pictures at once, or cell by cell.
+class ImageGPTNetwork(TokenModel):
+    """What `ImageGPT` computes: whole images at once, or cell by cell.
 
-    Stands before `keras.Model` among the bases of the class it is mixed into,
-    and expects of it: `config`, `tokenizer`, `tasks`, `vocabulary_size`,
-    `start_token`, `num_cells` and `objective`.
+    Args:
+        tokenizer: an adapted tokenizer. It is part of the model's files.
+        config: dict, as `checked_config` returns it.
+        kwargs: as `keras.Model` takes them.
     """
 
-    def create_layers(self):
-        """Makes the layers that `config` asks for, as attributes."""
-        config, dtype = self.config, self.dtype_policy
-        hidden_dim, num_heads = config["hidden_dim"], config["num_heads"]
-        num_layers = config["num_layers"]
-        self.prompt = None
-        if config["num_classes"] or config["text_length"] or config["edits"]:
-            self.prompt = Prompt(
-                config["num_classes"],
-                config["text_length"],
-                hidden_dim,
-                len(self.tasks),
-                dtype=dtype,
-                name="prompt",
-            )
+    def __init__(
+        self, tokenizer: keras.layers.Layer, config: dict, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.objective = config["objective"]
+        self.tokenizer = tokenizer
+        self.vocabulary_size = tokenizer.vocabulary_size
+        self.start_token = self.vocabulary_size
+        self.num_cells = math.prod(tokenizer.grid_size)
+        self.num_classes = config["num_classes"]
+        self.text_length = config["text_length"]
+        edits = config["edits"]
+        self.edit_set = EditSet(edits, tokenizer.image_shape if edits else ())
+
+        # Their names and their order are part of the files' format.
+        self.prompt = self._new_prompt()
+        if self.prompt:
             self.prompt_summary = PromptSummary(
-                hidden_dim, dtype=dtype, name="prompt_summary"
+                config["hidden_dim"],
+                dtype=self.dtype_policy,
+                name="prompt_summary",
             )
         self.prompt_length = self.prompt.length if self.prompt else 0
         self.embedding = CellEmbedding(
             self.vocabulary_size,
             self.num_cells,
-            hidden_dim,
-            dtype=dtype,
+            config["hidden_dim"],
+            dtype=self.dtype_policy,
             name="embedding",
         )
-        self.source_encoder = None
-        if config["edits"]:
-            height, width, channels = self.tokenizer.image_shape
-            rows, columns = self.tokenizer.grid_size
-            self.source_encoder = SourceEncoder(
-                self.tokenizer.grid_size,
-                (height // rows, width // columns),
-                channels,
-                hidden_dim,
-                num_heads,
-                dtype=dtype,
-                name="source_encoder",
-            )
+        self.source_encoder = self._new_source_encoder()
+        self.embedding_dropout = keras.layers.Dropout(
+            config["dropout"], dtype=self.dtype_policy, name="embedding_dropout"
+        )
+        self.blocks = [
+            self._new_block(number) for number in range(config["num_layers"])
+        ]
+        self.final_norm = norm(self.dtype_policy, "final_norm")
+        self.head = zero_dense(self.vocabulary_size, self.dtype_policy, "head")
+        self.angles = self._new_angles()
+
+        self.build()
+        for layer in self.layers:
+            # The flag came before there were parts to tell it to.
+            layer.trainable = layer.trainable and self.trainable
+
+    @property
+    def given_weights(self) -> list:
+        """Weights of the tokenizer; all, if the model is frozen."""
+        return self.tokenizer.weights if self.trainable else self.weights
+
+    # === Layers ===
+
+    def _new_prompt(self):
+        """The layer that reads what is asked; None if nothing can be."""
+        if not (self.num_classes or self.text_length or self.config["edits"]):
+            return None
+        return Prompt(
+            self.num_classes,
+            self.text_length,
+            self.config["hidden_dim"],
+            len(self.edit_set),
+            dtype=self.dtype_policy,
+            name="prompt",
+        )
+
+    def _new_source_encoder(self):
+        """The layer that reads known pixels; None without edits."""
+        if not self.config["edits"]:
+            return None
+        height, width, channels = self.tokenizer.image_shape
+        rows, columns = self.tokenizer.grid_size
+        return SourceEncoder(
+            self.tokenizer.grid_size,
+            (height // rows, width // columns),
+            channels,
+            self.config["hidden_dim"],
+            self.config["num_heads"],
+            dtype=self.dtype_policy,
+            name="source_encoder",
+        )
+
+    def _new_block(self, number):
+        config = self.config
         # All may look at the prompt, and with "bert" at all cells too.
         open_length = self.prompt_length
         if self.objective == "bert":
             open_length += self.num_cells
-        self.embedding_dropout = keras.layers.Dropout(
-            config["dropout"], dtype=dtype, name="embedding_dropout"
+        return TransformerBlock(
+            config["hidden_dim"],
+            config["num_heads"],
+            open_length,
+            config["activation"],
+            config["qk_norm"],
+            config["use_bias"],
+            config["dropout"],
+            # 2 L parts are added to the residual stream: each starts small
+            # enough for their sum to keep its variance.
+            output_scale=1 / math.sqrt(2 * config["num_layers"]),
+            inner_dim=config["inner_dim"],
+            score_scale=1 / (number + 1) if config["scale_by_layer"] else 1.0,
+            dtype=self.dtype_policy,
+            name=f"block_{number}",
         )
-        self.blocks = [
-            TransformerBlock(
-                hidden_dim,
-                num_heads,
-                open_length,
-                config["activation"],
-                config["qk_norm"],
-                config["use_bias"],
-                config["dropout"],
-                # 2 L parts are added to the residual stream: each starts
-                # small enough for their sum to keep its variance.
-                output_scale=1 / math.sqrt(2 * num_layers),
-                inner_dim=config["inner_dim"],
-                score_scale=1 / (i + 1) if config["scale_by_layer"] else 1.0,
-                dtype=dtype,
-                name=f"block_{i}",
-            )
-            for i in range(num_layers)
-        ]
-        self.final_norm = norm(dtype, "final_norm")
-        self.head = keras.layers.Dense(
-            self.vocabulary_size,
-            use_bias=False,
-            kernel_initializer="zeros",
-            dtype=dtype,
-            name="head",
-        )
-        self.angles = None
-        if config["positions"] == "rotary":
-            self.angles = rotary_angles(
-                self.tokenizer.grid_size,
-                hidden_dim // num_heads,
-                self.prompt_length,
-            )
 
-    def build(self, input_shape=None):
+    def _new_angles(self):
+        """Rotary angles of all positions; None for learned positions."""
+        if self.config["positions"] != "rotary":
+            return None
+        return rotary_angles(
+            self.tokenizer.grid_size,
+            self.config["hidden_dim"] // self.config["num_heads"],
+            self.prompt_length,
+        )
+
+    def build(self, input_shape: Any = None) -> None:
+        """Makes the weights, once: they do not depend on inputs."""
         width = self.config["hidden_dim"]
         if self.prompt:
             self.prompt.build()
@@ -121,10 +162,40 @@ class ImageGPTNetwork:
         self.head.build((None, None, width))
         self.built = True
 
-    def call(self, inputs, training=None, start=True):
+    def call(
+        self,
+        inputs: dict[str, Tensor],
+        training: bool | None = None,
+        start: bool = True,
+    ) -> Tensor:
+        """Logits of whole images.
+
+        Args:
+            inputs: dict of `"tokens"`, int32 `(B, N)`; if the model has
+                classes, `"label"`, int32 `(B,)`; if it has captions, `"text"`,
+                int32 `(B, text_length)`, bytes; if it has edits, `"edit"`,
+                int32 `(B,)`, and `"source"`, uint8 `(B, height, width,
+                C + 1)`, or neither to generate from nothing. With the
+                objective "bert" also `"masked"`, bool `(B, N)`, True where a
+                token is hidden; without it none is.
+            training: bool. Apply dropout.
+            start: bool. Put START before the tokens. False is the raw form of
+                Hugging Face's ImageGPT: what goes into a cell is its own token
+                (which may be START, the id V), what comes out is of the next.
+
+        Returns:
+            float32 logits of shape `(B, N, V)`: those at cell i say what the
+            model expects there, having seen the cells before.
+        """
         return self.logits(self.read(inputs, training, start))
 
-    def read(self, inputs, training=None, start=True, states=None):
+    def read(
+        self,
+        inputs: dict[str, Tensor],
+        training: bool | None = None,
+        start: bool = True,
+        states: list | None = None,
+    ) -> Tensor:
         """What the last block gives for each cell, before the last norm.
 
         Args:
@@ -137,11 +208,30 @@ class ImageGPTNetwork:
         tokens = inputs["tokens"]
         return self._read(inputs, tokens, training, start, states)[0]
 
-    def logits(self, hidden):
+    def hidden_states(
+        self, inputs: dict[str, Tensor], start: bool = True
+    ) -> tuple[Tensor, ...]:
+        """What goes into each block, and what comes out behind the last norm.
+
+        Args:
+            inputs, start: as the model is called with.
+
+        Returns:
+            tuple of a float tensor `(B, N, d)` for each block, and one more.
+        """
+        states = []
+        last = self.read(inputs, start=start, states=states)
+        return (*states, self.final_norm(last))
+
+    def logits(self, hidden: Tensor) -> Tensor:
         """float32 logits `(B, N, V)` of what `read` returns."""
         return ops.cast(self.head(self.final_norm(hidden)), "float32")
 
-    def prefill(self, conditions, prefix):
+    def null_conditions(self, batch: int | Tensor) -> dict[str, Tensor]:
+        """Conditions that ask for nothing, for `batch` rows."""
+        return self.prompt.nulls(batch) if self.prompt else {}
+
+    def prefill(self, conditions: dict[str, Tensor], prefix: Tensor) -> dict:
         """Reads the prompt and the first cells, all known, in one pass.
 
         Args:
@@ -159,7 +249,7 @@ class ImageGPTNetwork:
         """
         return self._read(conditions, prefix)[1]
 
-    def empty_caches(self, batch):
+    def empty_caches(self, batch: int | Tensor) -> dict:
         """What `prefill` would return, had it nothing to read."""
         width = self.config["hidden_dim"] // self.config["num_heads"]
         rows = batch * self.config["num_heads"]
@@ -172,7 +262,9 @@ class ImageGPTNetwork:
         )
         return {"blocks": blocks, "visible": _all_visible()}
 
-    def step(self, previous, cell, caches):
+    def step(
+        self, previous: Tensor, cell: Tensor, caches: dict
+    ) -> tuple[Tensor, dict]:
         """Reads one cell or a few, given the caches of all before.
 
         Args:

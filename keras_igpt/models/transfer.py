@@ -31,12 +31,15 @@ def from_model(model, **changes):
             "Do give the model that it was made of."
         )
     config = {**model.get_config(), **changes, "tokenizer": model.tokenizer}
+    if "num_classes" in changes:
+        # Names are of the classes that there were.
+        config["class_names"] = changes.get("class_names", ())
     for name in ("name", "quantization"):
         config.pop(name, None)
     new = type(model)(**config)
-    known = {_place(weight): weight for weight in _weights(model)}
+    known = {place_of(weight): weight for weight in _weights(model)}
     for weight in _weights(new):
-        learned = known.get(_place(weight))
+        learned = known.get(place_of(weight))
         if learned is not None and learned.shape == weight.shape:
             weight.assign(keras.ops.convert_to_numpy(learned))
     return new
@@ -48,8 +51,8 @@ def _weights(model):
     return [w for w in model.trainable_weights if id(w) not in shared]
 
 
-def _place(weight):
-    """Its path inside the model, whatever the model is called."""
+def place_of(weight: keras.Variable) -> str:
+    """A weight's path inside its model, whatever the model is called."""
     return weight.path.partition("/")[2]
 
 

@@ -4,6 +4,14 @@ import pathlib
 
 import keras
 
+from keras_igpt.annotations import PathLike
+from keras_igpt.models.classifier import ImageGPTClassifier
+from keras_igpt.models.image_gpt import ImageGPT
+
+# Keras finds the classes of a saved file where they are registered, which
+# their modules do when they are imported: models, losses, tokenizers.
+from keras_igpt.tokenizers import palette, vq  # noqa: F401
+
 # Where `load` looks inside a run's folder, best first.
 MODEL_NAMES = ("best.keras", "last.keras", "model.keras")
 
@@ -13,7 +21,7 @@ PACKAGE = pathlib.Path(__file__).parents[1]
 SHIPPED = (PACKAGE / "saved_models", PACKAGE.parent / "saved_models")
 
 
-def load(path):
+def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     """Loads a trained model.
 
     Args:
@@ -21,36 +29,42 @@ def load(path):
             of a model that the package ships, `"football"`.
 
     Returns:
-        An `ImageGPT`.
+        The model that was saved, an `ImageGPT` or `ImageGPTClassifier`.
 
     Raises:
         FileNotFoundError: if there is none.
     """
+    # Keras finds the classes of a file only where they are imported.
+    import keras_igpt.models.classifier
+    import keras_igpt.models.image_gpt
+    import keras_igpt.tokenizers.palette
+    import keras_igpt.tokenizers.vq  # noqa: F401
+
     return keras.saving.load_model(find(path))
 
 
-def find(path):
-    """The `.keras` file that `load` loads."""
+def find(path: PathLike) -> pathlib.Path:
+    """The `.keras` file that `load` loads, of the same argument."""
     path = pathlib.Path(path)
     if path.is_file():
         return path
-    for folder in (path, *(parent / path for parent in SHIPPED)):
+    for folder in (path, *(shipped / path for shipped in SHIPPED)):
         for name in MODEL_NAMES:
             if (folder / name).exists():
                 return folder / name
     if path.is_dir():
         raise FileNotFoundError(
-            f"The folder must hold one of {', '.join(MODEL_NAMES)}. "
-            f"Received: {path}, which has none."
+            "`path` must be a folder that holds one of "
+            f"{', '.join(MODEL_NAMES)}. Received: {path}, which has none."
         )
     raise FileNotFoundError(
         "`path` must be a `.keras` file, a folder with one, or one of "
         f"{shipped_names()}. Received: {path}, which does not exist. "
-        "Do train one first: `keras-igpt train --help`."
+        "Train a model first: `keras-igpt train --help`."
     )
 
 
-def shipped_names():
+def shipped_names() -> list[str]:
     """Names of the models that come with the package."""
     files = (file for root in SHIPPED for file in root.glob("*/model.keras"))
     return sorted({file.parent.name for file in files})

@@ -5,51 +5,40 @@ is asked for, so that a model of gigabytes loads beside little else.
 """
 
 import json
-import math
 import pathlib
 import pickle
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing
 
-# Names that the safetensors format has for NumPy's types.
-DTYPES = {
-    "F64": "float64",
-    "F32": "float32",
-    "F16": "float16",
-    "BF16": "bfloat16",
-    "I64": "int64",
-    "I32": "int32",
-    "I16": "int16",
-    "I8": "int8",
-    "U8": "uint8",
-    "BOOL": "bool",
-}
+# Types of the safetensors format that NumPy and ml_dtypes have as well.
+TYPES = "F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL".split()
 
 # Names in an error, at most; a whole checkpoint would fill the screen.
 SHOWN = 8
 
 
 class Tensor(NamedTuple):
-    """A tensor in a file."""
+    """A tensor in a file: its shape, and a function that reads it."""
 
-    shape: tuple
-    read: Callable[[], np.ndarray]
+    shape: tuple[int, ...]
+    read: Callable[[], Array]
 
 
 # === Hugging Face folders ===
 
 
-def read_folder(folder):
+def read_folder(folder: pathlib.Path) -> dict[str, Tensor]:
     """The tensors of a Hugging Face folder, of one file or of several.
 
     Args:
-        folder: pathlib.Path. Holds `model.safetensors` or
-            `pytorch_model.bin`, or parts of them and their `.index.json`.
+        folder: holds `model.safetensors` or `pytorch_model.bin`, or parts of
+            them and their `.index.json`.
 
     Returns:
         dict of `Tensor`.
@@ -75,14 +64,12 @@ def read_folder(folder):
     )
 
 
-def read_safetensors(path):
+def read_safetensors(path: PathLike) -> dict[str, Tensor]:
     """The tensors of a `.safetensors` file.
 
-    The format: 8 bytes, the length of a JSON header, the header with each
-    tensor's type, shape and place, then the tensors.
-
     Args:
-        path: pathlib.Path.
+        path: the file's name. It is opened anew for each tensor, and must
+            stay until all are read.
 
     Returns:
         dict of `Tensor`.
@@ -90,60 +77,71 @@ def read_safetensors(path):
     Raises:
         ValueError: if the file is no such file, or not whole.
     """
-    size = path.stat().st_size
-    with open(path, "rb") as file:
-        length = int.from_bytes(file.read(8), "little")
-        if length > size - 8:
-            raise _broken(path, f"a header of {length} bytes")
-        try:
-            header = json.loads(file.read(length))
-        except ValueError:
-            raise _broken(path, "a header that is no JSON") from None
-    header.pop("__metadata__", None)
-    tensors = {}
-    for name, entry in header.items():
-        if entry["dtype"] not in DTYPES:
-            raise _broken(path, f"{name} of type {entry['dtype']}")
-        begin, end = (8 + length + offset for offset in entry["data_offsets"])
-        dtype, shape = _dtype(entry["dtype"]), tuple(entry["shape"])
-        whole = end - begin == dtype.itemsize * math.prod(shape)
-        if not whole or end > size:
-            raise _broken(path, f"{name} at bytes {begin} to {end}")
-        tensors[name] = _in_file(path, begin, dtype, shape)
-    return tensors
+    import safetensors
+
+    try:
+        with _opened(path) as file:
+            slices = {name: file.get_slice(name) for name in file.keys()}
+            types = {name: x.get_dtype() for name, x in slices.items()}
+            shapes = {name: x.get_shape() for name, x in slices.items()}
+    except safetensors.SafetensorError as error:
+        raise ValueError(
+            f"`path` must be a whole safetensors file. Received: {path} of "
+            f"{pathlib.Path(path).stat().st_size} bytes. {error}. "
+            "Download it again."
+        ) from None
+    unknown = {name: x for name, x in types.items() if x not in TYPES}
+    if unknown:
+        raise ValueError(
+            f"`path` must hold tensors of the types {', '.join(TYPES)}. "
+            f"Received: {path} with {_some(unknown)} of type "
+            f"{', '.join(sorted(set(unknown.values())))}."
+        )
+    return {
+        name: Tensor(tuple(shape), lambda name=name: _read(path, name))
+        for name, shape in shapes.items()
+    }
 
 
-def _dtype(name):
-    if name == "BF16":
-        import ml_dtypes
+def _opened(path):
+    import safetensors
 
-        return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(DTYPES[name]).newbyteorder("<")
-
-
-def _broken(path, what):
-    return ValueError(
-        f"`path` must be a whole safetensors file. Received: {path} of "
-        f"{path.stat().st_size} bytes, which says it has {what}. "
-        "Do download it again."
-    )
+    # Not mapped: pages that were read would count as the process's memory.
+    return safetensors.safe_open(path, framework="np", backend="pread")
 
 
-def _in_file(path, begin, dtype, shape):
-    def read():
-        # Not mapped: pages that were read would stay in the process.
-        size = dtype.itemsize * math.prod(shape)
-        array = np.fromfile(path, "uint8", size, offset=begin)
-        return array.view(dtype).reshape(shape)
+def _read(path, name):
+    import ml_dtypes  # noqa: F401, which gives NumPy its bfloat16
 
-    return Tensor(shape, read)
+    with _opened(path) as file:
+        return file.get_tensor(name)
 
 
-def read_torch(path):
+def write_safetensors(path: PathLike, tensors: Mapping[str, Tensor]) -> None:
+    """Writes a `.safetensors` file of float32.
+
+    All tensors are read before the first one is written, so that the file's
+    size is needed in memory once, beside the model.
+
+    Args:
+        path: the file's name. Replaced whole or not at all.
+        tensors: dict of `Tensor`.
+    """
+    from safetensors.numpy import save_file
+
+    arrays = {
+        name: np.asarray(tensor.read(), "float32", order="C")
+        for name, tensor in tensors.items()
+    }
+    with replacing(path) as temporary:
+        save_file(arrays, temporary, {"format": "pt"})
+
+
+def read_torch(path: PathLike) -> dict[str, Tensor]:
     """The tensors of a PyTorch file; no program in it is run.
 
     Args:
-        path: pathlib.Path.
+        path: the file's name.
 
     Returns:
         dict of `Tensor`.
@@ -156,9 +154,9 @@ def read_torch(path):
         import torch
     except ImportError:
         raise ImportError(
-            f"PyTorch must be installed to read {path.name}, a format that "
-            f"can hold programs. Received: path={path}. Do `pip install "
-            "torch`, or get the folder's model.safetensors."
+            f"PyTorch must be installed to read {path}, a format that can "
+            "hold programs. Received: a Python without torch. Call "
+            "`pip install torch`, or get the folder's model.safetensors."
         ) from None
     try:
         state = torch.load(
@@ -173,7 +171,7 @@ def read_torch(path):
         raise ValueError(
             "`path` must be a whole PyTorch file of tensors alone. "
             f"Received: {path}, which holds something else. "
-            "Do get the folder's model.safetensors."
+            "Get the folder's model.safetensors."
         ) from None
 
     def tensor(value):
@@ -185,11 +183,11 @@ def read_torch(path):
 # === TensorFlow 1 ===
 
 
-def read_tensorflow(prefix):
+def read_tensorflow(prefix: PathLike) -> dict[str, Tensor]:
     """The variables of a TensorFlow checkpoint.
 
     Args:
-        prefix: pathlib.Path of the checkpoint, without `.index`.
+        prefix: the checkpoint's name, without `.index`.
 
     Returns:
         dict of `Tensor`.
@@ -208,13 +206,18 @@ def read_tensorflow(prefix):
 # === All of them ===
 
 
-def check_complete(tensors, expected, path, ignored=lambda name: False):
+def check_complete(
+    tensors: Mapping[str, Tensor],
+    expected: Mapping[str, tuple[int, ...]],
+    path: PathLike,
+    ignored: Callable[[str], bool] = lambda name: False,
+) -> None:
     """Refuses a checkpoint that does not hold what it should.
 
     Args:
         tensors: dict of `Tensor`.
         expected: dict of shapes by name.
-        path: str, for the error.
+        path: the checkpoint's name, for the error.
         ignored: function of a name: whether it may be there too.
 
     Raises:
@@ -247,30 +250,3 @@ def _some(names):
     shown = ", ".join(sorted(names)[:SHOWN])
     more = len(names) - SHOWN
     return f"{shown} and {more} more" if more > 0 else shown
-
-
-def write_safetensors(path, tensors):
-    """Writes a `.safetensors` file of float32, one tensor at a time.
-
-    Args:
-        path: pathlib.Path. Replaced whole or not at all.
-        tensors: dict of `Tensor`.
-    """
-    header, offset = {"__metadata__": {"format": "pt"}}, 0
-    for name, tensor in tensors.items():
-        end = offset + 4 * math.prod(tensor.shape)
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(tensor.shape),
-            "data_offsets": [offset, end],
-        }
-        offset = end
-    text = json.dumps(header).encode()
-    # Tensors begin at multiples of 8 bytes.
-    text += b" " * (-len(text) % 8)
-    with replacing(pathlib.Path(path)) as temporary:
-        with open(temporary, "wb") as file:
-            file.write(len(text).to_bytes(8, "little") + text)
-            for tensor in tensors.values():
-                array = np.ascontiguousarray(tensor.read(), "<f4")
-                file.write(array.data)

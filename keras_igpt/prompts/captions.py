@@ -5,9 +5,12 @@ Axes: B captions, L bytes of a caption.
 
 import functools
 import re
+from collections.abc import Sequence
 
 import numpy as np
 from keras import ops
+
+from keras_igpt.annotations import Array, Tensor
 
 # Letters of a quoted word that are told apart by their number.
 MAX_SLOT = 15
@@ -22,7 +25,9 @@ NEVER = 2**20
 NGRAM_ROWS = 4093  # a prime, to spread them
 
 
-def encode_text(texts, length, truncate=False):
+def encode_text(
+    texts: Sequence[str | bytes], length: int, truncate: bool = False
+) -> Array:
     """Captions as bytes (UTF-8), all quotation marks as `"`.
 
     Args:
@@ -47,31 +52,38 @@ def _byte_tokenizer(length):
     )
 
 
+def rule_of_text() -> str:
+    """What captions must be."""
+    return "`text` must be str without NUL characters"
+
+
+def rule_of_length(length: int) -> str:
+    """How long captions may be."""
+    return f"`text` must have at most {length} bytes in UTF-8"
+
+
 def _checked_text(text, length, truncate):
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not isinstance(text, str) or "\0" in text:
-        raise ValueError(
-            "`text` must be str without NUL characters. "
-            f"Received: text={text!r}."
-        )
+        raise ValueError(f"{rule_of_text()}. Received: text={text!r}.")
     text = text.translate(MARKS)
     encoded = text.encode("utf-8")
     if len(encoded) <= length:
         return text
     if not truncate:
         raise ValueError(
-            f"`text` must have at most {length} bytes in UTF-8. "
+            f"{rule_of_length(length)}. "
             f"Received: {len(encoded)} bytes: {text!r}. "
-            "Do shorten it, or allow to cut it with truncate=True."
+            "Shorten it, or allow to cut it with truncate=True."
         )
     return encoded[:length].decode("utf-8", "ignore")
 
 
-def quoted_slots(text):
+def quoted_slots(text: Tensor) -> tuple[Tensor, Tensor]:
     """Where bytes stand between quotation marks.
 
-    Words are painted letter by letter, each in its place; so each letter is
+    Words are drawn letter by letter, each in its place; so each letter is
     told its number, from both ends because words are centred. (That models
     must see characters to spell: Liu et al. 2022,
     https://arxiv.org/abs/2212.10562.)
@@ -102,7 +114,7 @@ def quoted_slots(text):
     )
 
 
-def hashed_ngrams(text, length):
+def hashed_ngrams(text: Tensor, length: int) -> Tensor:
     """The last bytes up to each place, as one number.
 
     A Transformer that reads bytes must first find out which of them make
@@ -125,7 +137,7 @@ def hashed_ngrams(text, length):
     return number
 
 
-def quoted_word(text):
+def quoted_word(text: str | None) -> str:
     """The word between quotation marks in a caption.
 
     Raises:

@@ -1,59 +1,103 @@
 """What a user asks a model for, checked, as the numbers that a prompt reads.
 
-Axes: B pictures, L bytes of a caption.
+The rules are sentences of their own, for graphs that are served have the
+same ones.
+
+Axes: B images, L bytes of a caption.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.prompts.captions import encode_text
 
 
+def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
+    """What labels must be."""
+    rule = f"`labels` must be from 0 to num_classes - 1 = {num_classes - 1}"
+    if not class_names:
+        return rule
+    return f"{rule}, or one of {', '.join(class_names)}"
+
+
+def rule_of_rows(name: str) -> str:
+    """How many values there must be of something."""
+    return f"`{name}` must be one value for all images or one per image"
+
+
+def one_per_image(name: str, values: Array, count: int) -> Array:
+    """Values with as many rows as there are images.
+
+    Args:
+        name: str, what errors call them.
+        values: array of shape `()`, `(1, …)` or `(count, …)`.
+        count: int, B.
+
+    Returns:
+        Array of shape `(count, …)`, not to be written to.
+    """
+    if values.shape[:1] not in ((), (1,), (count,)):
+        raise ValueError(
+            f"{rule_of_rows(name)} ({count}). "
+            f"Received: {len(values)} values for `{name}`."
+        )
+    return np.broadcast_to(values, (count, *values.shape[1:]))
+
+
 def encode_conditions(
-    labels, text, num_classes, text_length, count=None, truncate=False
-):
+    labels: ArrayLike | None,
+    text: str | Sequence[str] | None,
+    num_classes: int,
+    text_length: int,
+    count: int | None = None,
+    truncate: bool = False,
+    class_names: Sequence[str] = (),
+) -> dict[str, Array]:
     """What is asked, checked: dict of int32 arrays with equal rows.
 
     Args:
-        labels: int or ints, or None to ask for no class.
+        labels: int or ints, or names of classes; or None to ask for no class.
         text: str or list of str, captions, or None.
         num_classes: int, labels that the model knows; 0 for none.
         text_length: int, bytes of the longest caption; 0 for none.
         count: int, how many there must be; None for as many as given.
         truncate: bool. Cut captions that are too long.
+        class_names: names of the classes, or () for numbers alone.
 
     Returns:
         dict of `"label"`, `(B,)`, and `"text"`, `(B, L)`, those that the
         model knows.
     """
     asked = {}
-    labels = encode_labels(labels, num_classes, optional=True)
+    labels = encode_labels(labels, num_classes, True, class_names)
     if num_classes:
         asked["label"] = labels
     text = encode_captions(text, text_length, truncate, optional=True)
     if text_length:
         asked["text"] = text
-    rows = {key: len(value) for key, value in asked.items()}
-    wanted = count or max(rows.values(), default=1)
-    if any(number not in (1, wanted) for number in rows.values()):
-        raise ValueError(
-            "`labels` and `text` must be one for all or one per picture"
-            f"{f' ({count})' if count else ''}. "
-            f"Received: {rows.get('label', 0)} labels and "
-            f"{rows.get('text', 0)} captions."
-        )
+    wanted = count or max((len(rows) for rows in asked.values()), default=1)
+    names = {"label": "labels", "text": "text"}
     return {
-        key: np.broadcast_to(value, (wanted, *value.shape[1:]))
-        for key, value in asked.items()
+        key: one_per_image(names[key], rows, wanted)
+        for key, rows in asked.items()
     }
 
 
-def encode_labels(labels, num_classes, optional=False):
+def encode_labels(
+    labels: ArrayLike | None,
+    num_classes: int,
+    optional: bool = False,
+    class_names: Sequence[str] = (),
+) -> Array:
     """Checked labels.
 
     Args:
-        labels: int or ints, or None.
+        labels: int or ints, or names of classes; or None.
         num_classes: int; 0 for a model without classes.
         optional: bool. Whether a model with classes may get none.
+        class_names: names of the classes, or () for numbers alone.
 
     Returns:
         int32 array of shape `(B,)`; the null label for None.
@@ -67,11 +111,13 @@ def encode_labels(labels, num_classes, optional=False):
         )
     if labels is None:
         raise ValueError(
-            "The pictures must come with labels: this model was made "
+            "The images must come with labels: this model was made "
             f"with num_classes={num_classes}. Received: no `label` "
-            "in the data. Do make the model with num_classes=0."
+            "in the data. Make the model with num_classes=0."
         )
     array = np.atleast_1d(np.asarray(labels))
+    if array.dtype.kind in "UO":
+        array = _numbers_of(array, class_names)
     if (
         array.ndim != 1
         or array.size == 0
@@ -80,13 +126,28 @@ def encode_labels(labels, num_classes, optional=False):
         or array.max() >= num_classes
     ):
         raise ValueError(
-            "`labels` must be ints from 0 to num_classes - 1 = "
-            f"{num_classes - 1}. Received: labels={labels!r}."
+            f"{rule_of_labels(num_classes, class_names)}. "
+            f"Received: labels={labels!r}."
         )
     return array.astype("int32")
 
 
-def encode_captions(text, text_length, truncate=False, optional=False):
+def _numbers_of(labels, class_names):
+    """Names as their numbers, -1 for what is no name; others stay."""
+    numbers = {name: i for i, name in enumerate(class_names)}
+    found = [
+        numbers.get(label, -1) if isinstance(label, str) else label
+        for label in labels.ravel()
+    ]
+    return np.array(found).reshape(labels.shape)
+
+
+def encode_captions(
+    text: str | bytes | Sequence[str] | None,
+    text_length: int,
+    truncate: bool = False,
+    optional: bool = False,
+) -> Array:
     """Checked captions as bytes.
 
     Args:
@@ -107,11 +168,11 @@ def encode_captions(text, text_length, truncate=False, optional=False):
         )
     if text is None:
         raise ValueError(
-            "The pictures must come with captions: this model was made "
+            "The images must come with captions: this model was made "
             f"with text_length={text_length}. Received: no `text` "
-            "in the data. Do make the model with text_length=0."
+            "in the data. Make the model with text_length=0."
         )
-    if isinstance(text, (str, bytes)):
+    if isinstance(text, str | bytes):
         text = [text]
     if len(text) == 0:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""What is asked of the model, as vectors in front of the picture's cells.
+"""What is asked of the model, as vectors in front of the image's cells.
 
 A prompt is read as a whole (prefix language model). Each part has a *null*
 that stands for "nothing asked". Training replaces a part by its null now and
@@ -8,10 +8,13 @@ then, which is what classifier-free guidance compares with at generation (Ho
 Axes: B batch, P prompt positions, L bytes of a caption, d width.
 """
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from keras_igpt.layers.primitives import dense, norm
+from keras_igpt.annotations import Tensor
+from keras_igpt.layers.primitives import dense, norm, table, zero_dense
 from keras_igpt.prompts.captions import (
     MAX_SLOT,
     NGRAM_ROWS,
@@ -38,20 +41,26 @@ class ClassPrompt(keras.layers.Layer):
     key = "label"
     length = 1
 
-    def __init__(self, num_classes, hidden_dim, null_rate=0.1, **kwargs):
+    def __init__(
+        self,
+        num_classes: int,
+        hidden_dim: int,
+        null_rate: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_classes = num_classes
         self.hidden_dim = hidden_dim
         self.null_rate = null_rate
         self.seed_generator = keras.random.SeedGenerator()
-        self.class_embedding = _embedding(
+        self.class_embedding = table(
             num_classes + 1, hidden_dim, self.dtype_policy, "class_embedding"
         )
 
-    def build(self):
+    def build(self) -> None:
         self.class_embedding.build((None,))
 
-    def call(self, labels, training=None):
+    def call(self, labels: Tensor, training: bool | None = None) -> Tensor:
         """Embeds labels.
 
         Args:
@@ -68,11 +77,11 @@ class ClassPrompt(keras.layers.Layer):
         visible = ops.ones_like(labels[:, None], dtype="bool")
         return self.class_embedding(labels)[:, None, :], visible
 
-    def nulls(self, batch):
+    def nulls(self, batch: int | Tensor) -> Tensor:
         """The labels of `batch` prompts that ask for nothing."""
         return ops.full((batch,), self.num_classes, dtype="int32")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -85,7 +94,7 @@ class ClassPrompt(keras.layers.Layer):
 class TextPrompt(keras.layers.Layer):
     """A caption, byte by byte: any language, any spelling, no vocabulary.
 
-    Bytes between quotation marks, of words to be painted, also know how far
+    Bytes between quotation marks, of words to be generated, also know how far
     they are from both marks (`quoted_slots`); the others, which are read as
     words, also know the bytes before them (`hashed_ngrams`). Byte 0 fills
     captions up; nobody looks at it. A caption of nothing else is the null.
@@ -99,32 +108,38 @@ class TextPrompt(keras.layers.Layer):
 
     key = "text"
 
-    def __init__(self, length, hidden_dim, null_rate=0.1, **kwargs):
+    def __init__(
+        self,
+        length: int,
+        hidden_dim: int,
+        null_rate: float = 0.1,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.length = length
         self.hidden_dim = hidden_dim
         self.null_rate = null_rate
         self.seed_generator = keras.random.SeedGenerator()
-        self.byte_embedding = _embedding(
+        self.byte_embedding = table(
             256, hidden_dim, self.dtype_policy, "byte_embedding"
         )
-        self.position_embedding = _embedding(
+        self.position_embedding = table(
             length, hidden_dim, self.dtype_policy, "position_embedding"
         )
-        self.slot_embedding = _embedding(
+        self.slot_embedding = table(
             2 * (MAX_SLOT + 1), hidden_dim, self.dtype_policy, "slot_embedding"
         )
-        self.ngram_embedding = _embedding(
+        self.ngram_embedding = table(
             NGRAM_ROWS, hidden_dim, self.dtype_policy, "ngram_embedding"
         )
 
-    def build(self):
+    def build(self) -> None:
         self.byte_embedding.build((None, None))
         self.position_embedding.build((None,))
         self.slot_embedding.build((None, None))
         self.ngram_embedding.build((None, None))
 
-    def call(self, text, training=None):
+    def call(self, text: Tensor, training: bool | None = None) -> Tensor:
         """Embeds captions.
 
         Args:
@@ -144,17 +159,17 @@ class TextPrompt(keras.layers.Layer):
         first, last = quoted_slots(text)
         x = x + self.slot_embedding(first)
         x = x + self.slot_embedding(last + MAX_SLOT + 1)
-        # Words to be painted are letters and nothing else.
+        # Words to be drawn are letters and nothing else.
         words = ops.where(first > 0, 0, text)
         for length in NGRAMS:
             x = x + self.ngram_embedding(hashed_ngrams(words, length))
         return x, text > 0
 
-    def nulls(self, batch):
+    def nulls(self, batch: int | Tensor) -> Tensor:
         """The bytes of `batch` prompts that ask for nothing."""
         return ops.zeros((batch, self.length), dtype="int32")
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "length": self.length,
@@ -177,23 +192,23 @@ class EditPrompt(keras.layers.Layer):
     key = "edit"
     length = 1
 
-    def __init__(self, num_edits, hidden_dim, **kwargs):
+    def __init__(self, num_edits: int, hidden_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.num_edits = num_edits
         self.hidden_dim = hidden_dim
-        self.edit_embedding = _embedding(
+        self.edit_embedding = table(
             num_edits + 1, hidden_dim, self.dtype_policy, "edit_embedding"
         )
 
-    def build(self):
+    def build(self) -> None:
         self.edit_embedding.build((None,))
 
-    def call(self, edits, training=None):
+    def call(self, edits: Tensor, training: bool | None = None) -> Tensor:
         """As `ClassPrompt.call`, of edits' numbers."""
         visible = ops.ones_like(edits[:, None], dtype="bool")
         return self.edit_embedding(edits)[:, None, :], visible
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_edits": self.num_edits,
@@ -213,8 +228,13 @@ class Prompt(keras.layers.Layer):
     """
 
     def __init__(
-        self, num_classes, text_length, hidden_dim, num_edits=0, **kwargs
-    ):
+        self,
+        num_classes: int,
+        text_length: int,
+        hidden_dim: int,
+        num_edits: int = 0,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.num_edits = num_edits
         self.num_classes = num_classes
@@ -231,15 +251,17 @@ class Prompt(keras.layers.Layer):
         self.length = sum(part.length for part in self.parts)
 
     @property
-    def keys(self):
+    def keys(self) -> list[str]:
         """Names of the conditions: `"edit"`, `"label"`, `"text"` as it has."""
         return [part.key for part in self.parts]
 
-    def build(self):
+    def build(self) -> None:
         for part in self.parts:
             part.build()
 
-    def call(self, conditions, training=None):
+    def call(
+        self, conditions: dict[str, Tensor], training: bool | None = None
+    ) -> Tensor:
         """Embeds conditions.
 
         Args:
@@ -260,7 +282,7 @@ class Prompt(keras.layers.Layer):
         # Without captions all prompts hold the same positions.
         return vectors, visible if self.text_length else visible[:1]
 
-    def nulls(self, batch):
+    def nulls(self, batch: int | Tensor) -> dict[str, Tensor]:
         """Conditions of `batch` prompts that ask for nothing.
 
         An edit is not among them.
@@ -268,7 +290,7 @@ class Prompt(keras.layers.Layer):
         parts = (part for part in self.parts if part.key != "edit")
         return {part.key: part.nulls(batch) for part in parts}
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {
             **super().get_config(),
             "num_classes": self.num_classes,
@@ -292,25 +314,21 @@ class PromptSummary(keras.layers.Layer):
         hidden_dim: int.
     """
 
-    def __init__(self, hidden_dim, **kwargs):
+    def __init__(self, hidden_dim: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
         dtype = self.dtype_policy
         self.norm = norm(dtype, "norm")
         self.hidden = dense(hidden_dim, False, 1.0, dtype, "hidden")
-        self.output_projection = keras.layers.Dense(
-            hidden_dim,
-            use_bias=False,
-            kernel_initializer="zeros",
-            dtype=dtype,
-            name="output_projection",
+        self.output_projection = zero_dense(
+            hidden_dim, dtype, "output_projection"
         )
 
-    def build(self):
+    def build(self) -> None:
         for layer in (self.norm, self.hidden, self.output_projection):
             layer.build((None, self.hidden_dim))
 
-    def call(self, vectors, visible):
+    def call(self, vectors: Tensor, visible: Tensor) -> Tensor:
         """Summarises what `Prompt` returns.
 
         Args:
@@ -326,20 +344,10 @@ class PromptSummary(keras.layers.Layer):
         x = self.output_projection(ops.silu(self.hidden(x)))
         return x[:, None]
 
-    def get_config(self):
+    def get_config(self) -> dict:
         return {**super().get_config(), "hidden_dim": self.hidden_dim}
 
 
 def _draw_nulls(part, batch):
     draw = keras.random.uniform((batch,), seed=part.seed_generator)
     return draw < part.null_rate
-
-
-def _embedding(rows, hidden_dim, dtype, name):
-    return keras.layers.Embedding(
-        rows,
-        hidden_dim,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
-        dtype=dtype,
-        name=name,
-    )

@@ -35,7 +35,7 @@ Rows do not depend on their neighbours: each has its own seed and settings.
 curl -s http://localhost:8501/v1/models/{name}:predict \\
   -d '{{"instances": [{row}]}}' |
   python3 -c 'import base64, json, sys; sys.stdout.buffer.write(
-base64.b64decode(json.load(sys.stdin)["predictions"][0]["b64"]))' > picture.png
+base64.b64decode(json.load(sys.stdin)["predictions"][0]["b64"]))' > image.png
 ```
 
 REST wants every input of a signature. To choose a seed, name the signature
@@ -46,8 +46,8 @@ curl -s http://localhost:8501/v1/models/{name}:predict \\
   -d '{{"signature_name": "generate", "instances": [{full}]}}'
 ```
 
-Pictures go in as `{{"b64": "…"}}`, PNG or JPEG of exactly the model's size;
-masks are white where to paint.
+Images go in as `{{"b64": "…"}}`, PNG or JPEG of exactly the model's size;
+masks are white where to generate.
 
 ## Ask by gRPC, where inputs with defaults may be left out
 
@@ -65,7 +65,7 @@ request.model_spec.signature_name = "generate"
 for key, value in {{{python}}}.items():
     request.inputs[key].CopyFrom(tf.make_tensor_proto([value]))
 answer = stub.Predict(request, 60)
-with open("picture.png", "wb") as file:
+with open("image.png", "wb") as file:
     file.write(answer.outputs["image_bytes"].string_val[0])
 ```
 

@@ -3,7 +3,7 @@
     model.export("served/football")   # writes served/football/1
     model.export("football.tflite", format="litert")
 
-Words go in, PNG files come out; see `serving_graph.py`. No Python, Keras or
+Words go in, PNG files come out; see `graph.py`. No Python, Keras or
 keras_igpt is needed where the model runs. On phones and the like LiteRT runs
 the signature `tokens`.
 """
@@ -12,9 +12,12 @@ import contextlib
 import inspect
 import pathlib
 import tempfile
+from collections.abc import Sequence
+from typing import Any
 
 import tensorflow as tf
 
+from keras_igpt.annotations import PathLike
 from keras_igpt.atomic_files import replacing, replacing_folder
 from keras_igpt.compiling import plain_operations
 from keras_igpt.serving import client_readme
@@ -22,7 +25,12 @@ from keras_igpt.serving.graph import ServingGraph
 from keras_igpt.serving.warmup import write_warmup
 
 
-def export(model, path, class_names=(), names=None):
+def export(
+    model: Any,
+    path: PathLike,
+    class_names: Sequence[str] | None = None,
+    names: Sequence[str] | None = None,
+) -> pathlib.Path:
     """Writes a model as TensorFlow Serving wants it.
 
     Args:
@@ -30,7 +38,7 @@ def export(model, path, class_names=(), names=None):
         path: a folder whose name is a number, the version; or one that holds
             versions: the next number is taken then.
         class_names: list of str. Names of the classes, so that requests may
-            use them; numbers work without.
+            use them beside numbers; None for those that the model knows.
         names: list of str, the signatures to write. Default: all. Of a single
             one `serving_default` is another name: for runtimes that read
             one signature, such as OpenVINO of `tokens`.
@@ -47,7 +55,7 @@ def export(model, path, class_names=(), names=None):
     if path.exists():
         raise FileExistsError(
             f"`path` must be a new version. Received: {path}, which exists. "
-            f"Do name {path.parent} to have the next number taken."
+            f"Name {path.parent} to have the next number taken."
         )
     with replacing_folder(path) as temporary:
         # Saving traces once more, and would name the temporary folder.
@@ -64,7 +72,7 @@ def export(model, path, class_names=(), names=None):
     return path
 
 
-def export_litert(model, path):
+def export_litert(model: Any, path: PathLike) -> pathlib.Path:
     """Writes the signature `tokens` as one file that LiteRT runs.
 
     Args:

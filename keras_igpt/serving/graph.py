@@ -9,24 +9,22 @@ of a caption, C channels.
 """
 
 import functools
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import tensorflow as tf
 
-from keras_igpt.edits.kinds import Upscale
-from keras_igpt.edits.masks import cells_with
+from keras_igpt.edits.kinds import Edit, Upscale
+from keras_igpt.edits.request import edit_request
 from keras_igpt.generation.loop import decode
 from keras_igpt.generation.sampling import uniforms
-from keras_igpt.prompts.captions import MARKS
+from keras_igpt.generation.settings import SETTINGS, kept_tokens
+from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
+from keras_igpt.prompts.conditions import rule_of_labels, rule_of_rows
 from keras_igpt.training.losses import token_nats
 
-# How to paint, unless a request says: of one picture, used for all rows.
-DEFAULTS = {
-    "seed": [0],
-    "temperature": [1.0],
-    "top_k": [0],
-    "top_p": [1.0],
-    "guidance_scale": [1.0],
-}
+# How to sample, unless a request says: one value, used for all rows.
+DEFAULTS = {name: [setting.default] for name, setting in SETTINGS.items()}
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
@@ -36,11 +34,16 @@ class ServingGraph:
 
     Args:
         model: an `ImageGPT`.
-        class_names: list of str, names of its classes; () for numbers only.
+        class_names: list of str, names of its classes; None for those that
+            the model knows.
     """
 
-    def __init__(self, model, class_names=()):
+    def __init__(
+        self, model: Any, class_names: Sequence[str] | None = None
+    ) -> None:
         self.model = model
+        if class_names is None:
+            class_names = model.class_names
         self.class_names = list(class_names)
         # Traced once each, whatever number of signatures call them.
         self._decode = {
@@ -51,7 +54,7 @@ class ServingGraph:
         }
         self.image_shape = model.tokenizer.image_shape
 
-    def signatures(self):
+    def signatures(self) -> dict[str, tuple[Callable, dict, dict]]:
         """Every signature: its function, its inputs and their defaults.
 
         Returns:
@@ -61,18 +64,15 @@ class ServingGraph:
         """
         asked = self._asked()
         sampling = {
-            "seed": _rows(tf.int32, "seed"),
-            "temperature": _rows(tf.float32, "temperature"),
-            "top_k": _rows(tf.int32, "top_k"),
-            "top_p": _rows(tf.float32, "top_p"),
-            "guidance_scale": _rows(tf.float32, "guidance_scale"),
+            name: _rows(setting.dtype, name)
+            for name, setting in SETTINGS.items()
         }
         image = {"image": _rows(tf.string, "image")}
         least = asked or {"seed": sampling["seed"]}
         unsaid = {name: [""] for name in asked}
         optional = {**unsaid, **DEFAULTS}
         found = {
-            "serving_default": (self.paint, least, {}),
+            "serving_default": (self.generate_images, least, {}),
             "generate": (
                 self.generate,
                 {**least, **sampling},
@@ -81,8 +81,8 @@ class ServingGraph:
             "score": (self.score, {**image, **asked}, unsaid),
             "tokens": (self.tokens, self._numbers(), {}),
         }
-        for name in self.model.tasks.names:
-            job, number = self.model.tasks.find(*name.split("/"))
+        for name in self.model.edit_set.names:
+            job, number = self.model.edit_set.find(*name.split("/"))
             inputs = {**image, **asked, **sampling}
             if job.needs_masks:
                 inputs = {"mask": _rows(tf.string, "mask"), **inputs}
@@ -92,8 +92,8 @@ class ServingGraph:
                 found[name + size] = (edit, inputs, optional)
         return found
 
-    def _shapes(self, job):
-        """Shapes of the pictures that an edit takes, by a name's ending."""
+    def _shapes(self, job: Edit):
+        """Shapes of the images that an edit takes, by a name's ending."""
         if not isinstance(job, Upscale):
             return {"": self.image_shape}
         height, width, channels = self.image_shape
@@ -104,7 +104,7 @@ class ServingGraph:
         }
 
     def _asked(self):
-        """Specs of what says what to paint, as strings."""
+        """Specs of what says what to generate, as strings."""
         names = []
         if self.model.text_length:
             names.append("text")
@@ -124,60 +124,68 @@ class ServingGraph:
         specs["uniforms"] = tf.TensorSpec(
             (None, self.model.num_cells), tf.float32, "uniforms"
         )
-        for name, dtype in (
-            ("temperature", tf.float32),
-            ("top_k", tf.int32),
-            ("top_p", tf.float32),
-            ("guidance_scale", tf.float32),
-        ):
-            specs[name] = _rows(dtype, name)
+        for name in SETTINGS:
+            if name != "seed":
+                specs[name] = _rows(SETTINGS[name].dtype, name)
         return specs
 
     # === Signatures ===
 
-    def paint(self, **asked):
-        """Pictures as PNG, for what is asked and nothing else."""
+    def generate_images(self, **asked: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Images as PNG, for what is asked and nothing else."""
         defaults = {k: tf.constant(v) for k, v in DEFAULTS.items()}
-        painted = self.generate(**{**defaults, **asked})
-        return {"image_bytes": painted["image_bytes"]}
+        answer = self.generate(**{**defaults, **asked})
+        return {"image_bytes": answer["image_bytes"]}
 
-    def generate(self, text=None, label=None, **sampling):
-        """Pictures as PNG, and their tokens."""
+    def generate(
+        self,
+        text: tf.Tensor | None = None,
+        label: tf.Tensor | None = None,
+        **sampling: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Images as PNG, and their tokens."""
         conditions, count = self._conditions(text, label, sampling["seed"])
         tokens = tf.zeros((count, self.model.num_cells), tf.int32)
         known = tf.zeros(tf.shape(tokens), tf.bool)
-        tokens = self._paint(conditions, tokens, known, sampling)
+        tokens = self._sample(conditions, tokens, known, sampling)
         images = self.model.tokenizer.decode(tokens)
         return {"image_bytes": encoded(images), "tokens": tokens}
 
     def _editor(self, job, number, shape):
-        """The function of one edit of pictures of a shape."""
+        """The function of one edit of images of a shape."""
 
         def edit(image, mask=None, text=None, label=None, **sampling):
             images = decoded(image, shape)
             masks = None
             if mask is not None:
                 masks = decoded(mask, (*self.image_shape[:2], 1))[..., 0] > 127
-            conditions, count = self._conditions(text, label, image)
-            conditions = {k: _fit(k, v, count) for k, v in conditions.items()}
-            source = job.source(images, self.image_shape, masks)
-            any_known = tf.reduce_any(source[..., -1] > 0, axis=(1, 2))
-            conditions["edit"] = tf.where(any_known, number, 0)
-            conditions["source"] = source
-            tokens = self.model.tokenizer.encode(source[..., :-1])
-            known = tf.zeros(tf.shape(tokens), tf.bool)
-            if masks is not None:
-                grid = self.model.tokenizer.grid_size
-                known = tf.logical_not(cells_with(masks, grid))
-            tokens = self._paint(conditions, tokens, known, sampling)
-            painted = self.model.tokenizer.decode(tokens)
-            kept = job.keep(painted, images, masks)
+            conditions, _ = self._conditions(text, label, image)
+            tokenizer = self.model.tokenizer
+            request = edit_request(
+                job,
+                number,
+                images,
+                masks,
+                self.image_shape,
+                tokenizer.grid_size,
+                tokenizer.encode,
+            )
+            conditions.update(edit=request.edit, source=request.source)
+            tokens = self._sample(
+                conditions, request.tokens, request.known, sampling
+            )
+            kept = job.keep(tokenizer.decode(tokens), images, masks)
             return {"image_bytes": encoded(kept)}
 
         return edit
 
-    def score(self, image, text=None, label=None):
-        """Negative log-likelihood in nats of pictures' tokens."""
+    def score(
+        self,
+        image: tf.Tensor,
+        text: tf.Tensor | None = None,
+        label: tf.Tensor | None = None,
+    ) -> dict[str, tf.Tensor]:
+        """Negative log-likelihood in nats of images' tokens."""
         images = decoded(image, self.image_shape)
         conditions, count = self._conditions(text, label, image)
         conditions = {k: _fit(k, v, count) for k, v in conditions.items()}
@@ -185,8 +193,14 @@ class ServingGraph:
         logits = self.model({"tokens": tokens, **conditions})
         return {"nats": tf.reduce_sum(token_nats(tokens, logits), axis=1)}
 
-    def tokens(self, uniforms, text=None, label=None, **settings):
-        """Tokens, from numbers alone: no string, no picture, no chance."""
+    def tokens(
+        self,
+        uniforms: tf.Tensor,
+        text: tf.Tensor | None = None,
+        label: tf.Tensor | None = None,
+        **settings: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        """Tokens, from numbers alone: no string, no image, no chance."""
         conditions = {}
         if text is not None:
             conditions["text"] = text
@@ -194,7 +208,9 @@ class ServingGraph:
             conditions["label"] = label
         tokens = tf.zeros_like(uniforms, tf.int32)
         known = tf.zeros_like(uniforms, tf.bool)
-        settings["top_k"] = self._top_k(settings["top_k"])
+        settings["top_k"] = kept_tokens(
+            settings["top_k"], self.model.vocabulary_size
+        )
         guided = self.model.prompt is not None
         found = decode(
             self.model, conditions, tokens, known, uniforms, settings, guided
@@ -204,7 +220,7 @@ class ServingGraph:
     # === What a request says ===
 
     def _conditions(self, text, label, rows):
-        """dict of int32 tensors, and how many pictures are wanted.
+        """dict of int32 tensors, and how many images are wanted.
 
         Args:
             text, label: string tensors of shape `(B,)`, or None.
@@ -225,77 +241,58 @@ class ServingGraph:
         text = tf.strings.regex_replace(text, marks, '"')
         limit = self.model.text_length
         length = tf.strings.length(text)
-        _check(length <= limit, f"`text` must have at most {limit} bytes")
+        _check(length <= limit, rule_of_length(limit))
         numbers = tf.io.decode_raw(text, tf.uint8, fixed_length=limit)
         used = tf.reduce_sum(tf.cast(numbers > 0, tf.int32), axis=1)
-        _check(used == length, "`text` must have no NUL characters")
+        _check(used == length, rule_of_text())
         return tf.cast(numbers, tf.int32)
 
     def _label(self, label):
         """Numbers of classes, int32 `(B,)`; the null for an empty string."""
-        count = self.model.num_classes
+        count, names = self.model.num_classes, self.class_names
         named = tf.zeros(tf.shape(label), tf.int32) - 1
-        for number, name in enumerate(self.class_names):
+        for number, name in enumerate(names):
             named = tf.where(label == name, number, named)
         named = tf.where(label == "", count, named)
         digits = tf.strings.regex_full_match(label, "[0-9]{1,9}")
-        _check(
-            tf.logical_or(digits, named >= 0),
-            f"`label` must be a number, empty, or one of {self.class_names}",
-        )
         number = tf.where(digits, label, "0")
         number = tf.strings.to_number(number, tf.int32)
-        _check(number < count, f"`label` must be below {count}")
+        known = tf.logical_or(
+            named >= 0, tf.logical_and(digits, number < count)
+        )
+        _check(known, f"{rule_of_labels(count, names)}, or empty")
         return tf.where(named >= 0, named, number)
 
-    def _paint(self, conditions, tokens, known, sampling):
+    def _sample(self, conditions, tokens, known, sampling):
         """Tokens `(B, N)`, after `sampling` has been checked."""
         count = tf.shape(tokens)[0]
         conditions = {k: _fit(k, v, count) for k, v in conditions.items()}
         settings = {k: _fit(k, v, count) for k, v in sampling.items()}
-        finite = tf.math.is_finite
-        seed = settings.pop("seed")
-        temperature, top_p = settings["temperature"], settings["top_p"]
-        scale = settings["guidance_scale"]
-        _check(seed >= 0, "`seed` must be from 0 to 2**31 - 1")
-        _check(
-            tf.logical_and(finite(temperature), temperature >= 0),
-            "`temperature` must be 0 (greedy) or positive",
+        for name, values in settings.items():
+            _check_setting(name, values)
+        settings["top_k"] = kept_tokens(
+            settings["top_k"], self.model.vocabulary_size
         )
-        _check(settings["top_k"] >= 0, "`top_k` must be positive, or 0 for off")
-        _check(
-            tf.logical_and(top_p > 0, top_p <= 1),
-            "`top_p` must be above 0 and at most 1, which is off",
-        )
-        _check(
-            tf.logical_and(finite(scale), scale >= 0),
-            "`guidance_scale` must be 0 or positive",
-        )
-        settings["top_k"] = self._top_k(settings["top_k"])
-        draws = uniforms(seed, self.model.num_cells)
-
+        draws = uniforms(settings.pop("seed"), self.model.num_cells)
         shape = (None, self.model.num_cells)
         tokens, known = (tf.ensure_shape(x, shape) for x in (tokens, known))
 
-        def paint(guided):
+        def sample(guided):
             return lambda: self._decode[guided](
                 conditions, tokens, known, draws, settings
             )
 
         # As in Python: the null prompt is read only if any row wants it.
         if not self.model.prompt:
-            return paint(False)()
-        return tf.cond(tf.reduce_any(scale != 1), paint(True), paint(False))
-
-    def _top_k(self, top_k):
-        limit = self.model.vocabulary_size
-        return tf.where(top_k < 1, limit, tf.minimum(top_k, limit))
+            return sample(False)()
+        guided = tf.reduce_any(settings["guidance_scale"] != 1)
+        return tf.cond(guided, sample(True), sample(False))
 
 
-# === Pictures ===
+# === Images ===
 
 
-def decoded(files, shape):
+def decoded(files: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
     """Reads PNG and JPEG files of one known size.
 
     Args:
@@ -321,7 +318,7 @@ def _size_checks(file, size):
     is_png = tf.strings.substr(file, 0, len(PNG)) == PNG
     is_jpeg = tf.strings.substr(file, 0, len(JPEG)) == JPEG
     kind = tf.debugging.Assert(
-        tf.logical_or(is_png, is_jpeg), ["A picture must be PNG or JPEG"]
+        tf.logical_or(is_png, is_jpeg), ["An image must be PNG or JPEG"]
     )
 
     def png_size():
@@ -334,12 +331,12 @@ def _size_checks(file, size):
             is_png, png_size, lambda: tf.image.extract_jpeg_shape(file)[:2]
         )
     right = tf.reduce_all(found == tf.constant(size))
-    rule = f"A picture must be {size[0]} x {size[1]}. Received: height, width"
+    rule = f"An image must be {size[0]} x {size[1]}. Received: height, width"
     return [kind, tf.debugging.Assert(right, [rule, found])]
 
 
-def encoded(images):
-    """PNG files, string `(B,)`, of uint8 pictures."""
+def encoded(images: tf.Tensor) -> tf.Tensor:
+    """PNG files, string `(B,)`, of uint8 images."""
     return tf.map_fn(
         tf.io.encode_png,
         tf.convert_to_tensor(images),
@@ -355,13 +352,23 @@ def _rows(dtype, name):
 
 
 def _fit(name, value, count):
-    """One row for all, or one per picture."""
+    """One row for all, or one per image."""
     given = tf.shape(value)[0]
     right = tf.logical_or(given == 1, given == count)
-    rule = f"`{name}` must have one row, or one per picture"
-    with tf.control_dependencies([_check(right, rule)]):
+    with tf.control_dependencies([_check(right, rule_of_rows(name))]):
         shape = tf.concat([[count], tf.shape(value)[1:]], axis=0)
     return tf.broadcast_to(value, shape)
+
+
+def _check_setting(name, values):
+    setting = SETTINGS[name]
+    allowed, rule = setting.allows(values), setting.rule
+    if setting.off is not None:
+        allowed = tf.logical_or(allowed, values == setting.off)
+        rule = f"{rule}, or {setting.off} for off"
+    if values.dtype.is_floating:
+        allowed = tf.logical_and(allowed, tf.math.is_finite(values))
+    _check(allowed, f"`{name}` must be {rule}")
 
 
 def _check(condition, rule):

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt.images.arrays import normalized
+from keras_igpt.images.arrays import to_floats
 
 # Pixels that a cell may be high and wide.
 CELL_SIZES = (2, 4)
@@ -173,7 +173,7 @@ class Pictures(keras.utils.PyDataset):
     def __getitem__(self, index):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
-        images = ops.convert_to_numpy(normalized(self.pictures[chosen]))
+        images = to_floats(self.pictures[chosen])
         return images, images
 
     def on_epoch_end(self):

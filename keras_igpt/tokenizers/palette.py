@@ -4,12 +4,19 @@ Colours are found by k-means on pixels (Chen et al. 2020, section 3.2); grey
 pictures need no search, their palette is evenly spaced grey levels.
 """
 
+import math
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
 from keras_igpt import data
-from keras_igpt.images.arrays import check_images
+from keras_igpt.annotations import ArrayLike
+from keras_igpt.argument_checks import check_at_least
+from keras_igpt.images.arrays import check_images, to_floats, to_pixels
+from keras_igpt.tokenizers.base import ImageTokenizer
+from keras_igpt.tokenizers.quantizers import k_means
 
 # Pixels compared with the whole palette at once: 512 colours x 16,384 pixels
 # x 4 bytes are 32 MiB, whatever the size of the pictures.
@@ -19,7 +26,7 @@ SAMPLE_PIXELS = 1_000_000
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class PaletteTokenizer(keras.layers.Layer):
+class PaletteTokenizer(ImageTokenizer):
     """Turns pictures into one colour number per pixel, and back.
 
     Args:
@@ -35,38 +42,25 @@ class PaletteTokenizer(keras.layers.Layer):
     >>> images = tokenizer.decode(tokens)      # uint8 (batch, 8, 8, 1)
     """
 
-    def __init__(self, image_size, num_colors=512, channels=3, **kwargs):
-        super().__init__(**{**kwargs, "trainable": False})
-        self.image_size = _checked_size(image_size)
-        if not isinstance(num_colors, int) or num_colors < 2:
-            raise ValueError(
-                "`num_colors` must be an int of at least 2. "
-                f"Received: num_colors={num_colors!r}."
-            )
-        if channels not in (1, 3):
-            raise ValueError(
-                "`channels` must be 1 (grey) or 3 (RGB). "
-                f"Received: channels={channels!r}."
-            )
-        self.num_colors = num_colors
-        self.channels = channels
+    def __init__(
+        self,
+        image_size: int | tuple[int, int],
+        num_colors: int = 512,
+        channels: int = 3,
+        **kwargs,
+    ):
+        super().__init__(image_size, channels, **kwargs)
+        check_at_least("num_colors", num_colors, 2)
+        self.num_colors = int(num_colors)
         self.adapted = channels == 1
         self.build()
 
     @property
-    def grid_size(self):
-        """Rows and columns of tokens: those of pixels."""
-        return self.image_size
-
-    @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
+        """Number of colours."""
         return self.num_colors
 
-    @property
-    def image_shape(self):
-        return (*self.image_size, self.channels)
-
-    def build(self):
+    def build(self) -> None:
         self.codebook = self.add_weight(
             shape=(self.num_colors, self.channels),
             initializer="zeros",
@@ -78,7 +72,7 @@ class PaletteTokenizer(keras.layers.Layer):
             levels = np.linspace(-1, 1, self.num_colors, dtype="float32")
             self.codebook.assign(levels[:, None])
 
-    def adapt(self, dataset, seed=0):
+    def adapt(self, dataset: Any, seed: int = 0) -> "PaletteTokenizer":
         """Finds the palette: k-means on a sample of at most 1M pixels.
 
         Args:
@@ -91,8 +85,6 @@ class PaletteTokenizer(keras.layers.Layer):
         """
         if self.channels == 1:
             return self
-        from sklearn.cluster import MiniBatchKMeans
-
         pixels = self._sample_pixels(dataset, np.random.default_rng(seed))
         distinct = len(np.unique(pixels, axis=0))
         if distinct < self.num_colors:
@@ -102,14 +94,12 @@ class PaletteTokenizer(keras.layers.Layer):
                 f"pictures with {distinct} colours. "
                 f"Do use num_colors={distinct} or fewer."
             )
-        search = MiniBatchKMeans(
-            self.num_colors, batch_size=8192, n_init=1, random_state=seed
-        ).fit(pixels / 127.5 - 1.0)
-        self.codebook.assign(search.cluster_centers_.astype("float32"))
+        pixels = to_floats(pixels, "float64")
+        self.codebook.assign(k_means(pixels, self.num_colors, 8192, seed))
         self.adapted = True
         return self
 
-    def set_palette(self, colors):
+    def set_palette(self, colors: ArrayLike) -> None:
         """Takes a palette that is known already, as another program's.
 
         Args:
@@ -127,23 +117,8 @@ class PaletteTokenizer(keras.layers.Layer):
         self.codebook.assign(colors)
         self.adapted = True
 
-    def encode(self, images):
-        """Names every pixel's nearest colour.
-
-        Args:
-            images: uint8 tensor of shape `(batch, height, width, channels)`.
-
-        Returns:
-            int32 tensor of shape `(batch, height * width)`, row by row.
-        """
-        check_images(images, self.image_shape)
-        if not self.adapted:
-            raise ValueError(
-                "The tokenizer must know its palette before it can encode. "
-                "Received: a PaletteTokenizer that was never adapted. "
-                "Do call `tokenizer.adapt(dataset)` first."
-            )
-        images = ops.convert_to_tensor(images)
+    def _encode(self, images):
+        """The number of every pixel's nearest colour."""
         pixels = ops.reshape(images, (-1, self.channels))
         count = ops.shape(pixels)[0]
         # map runs over equal blocks: fill the last one up, cut it off again.
@@ -152,27 +127,19 @@ class PaletteTokenizer(keras.layers.Layer):
         )
         blocks = ops.reshape(pixels, (-1, BLOCK, self.channels))
         tokens = ops.reshape(ops.map(self._nearest, blocks), (-1,))[:count]
-        return ops.reshape(tokens, (-1, self.grid_size[0] * self.grid_size[1]))
+        return ops.reshape(tokens, (-1, math.prod(self.grid_size)))
 
-    def decode(self, tokens):
-        """Paints tokens.
-
-        Args:
-            tokens: int tensor of shape `(batch, height * width)`.
-
-        Returns:
-            uint8 tensor of shape `(batch, height, width, channels)`.
-        """
-        colors = ops.round(127.5 * (ops.convert_to_tensor(self.codebook) + 1))
-        colors = ops.cast(ops.clip(colors, 0, 255), "uint8")
-        images = ops.take(colors, ops.cast(tokens, "int32"), axis=0)
+    def _decode(self, tokens):
+        """The colours of numbers."""
+        colors = to_pixels(ops.convert_to_tensor(self.codebook))
+        images = ops.take(colors, tokens, axis=0)
         return ops.reshape(images, (-1, *self.image_shape))
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         self.adapted = bool(np.any(ops.convert_to_numpy(self.codebook)))
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "image_size": self.image_size,
@@ -181,7 +148,7 @@ class PaletteTokenizer(keras.layers.Layer):
         }
 
     def _nearest(self, pixels):
-        pixels = ops.cast(pixels, "float32") / 127.5 - 1.0  # (BLOCK, channels)
+        pixels = to_floats(pixels)  # (BLOCK, channels)
         codebook = ops.convert_to_tensor(self.codebook)
         # |pixel - color|^2 without the term that all colours share.
         distance = ops.sum(codebook**2, axis=-1) - 2 * ops.matmul(
@@ -203,16 +170,3 @@ class PaletteTokenizer(keras.layers.Layer):
                 sample, keys = sample[smallest], keys[smallest]
         smallest = np.argsort(keys)[:SAMPLE_PIXELS]
         return sample[smallest]
-
-
-def _checked_size(image_size):
-    if (
-        not isinstance(image_size, (tuple, list))
-        or len(image_size) != 2
-        or any(not isinstance(s, int) or s < 1 for s in image_size)
-    ):
-        raise ValueError(
-            "`image_size` must be a tuple of two positive ints, height and "
-            f"width. Received: image_size={image_size!r}."
-        )
-    return tuple(image_size)

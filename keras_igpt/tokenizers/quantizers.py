@@ -14,6 +14,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array
+
 # Levels of each dimension, as the paper recommends them for so many codes.
 SCALAR_LEVELS = {
     240: (8, 6, 5),
@@ -76,13 +78,9 @@ class VectorQuantizer(keras.layers.Layer):
         Args:
             vectors: float32 array of shape `(M, D)`, M at least K.
         """
-        from sklearn.cluster import MiniBatchKMeans
-
         vectors = ops.convert_to_numpy(unit(vectors))
-        search = MiniBatchKMeans(
-            self.codebook_size, batch_size=4096, n_init=1, random_state=0
-        ).fit(vectors)
-        codes = ops.convert_to_numpy(unit(search.cluster_centers_))
+        codes = k_means(vectors, self.codebook_size, batch_size=4096)
+        codes = ops.convert_to_numpy(unit(codes))
         self.codebook.assign(codes)
         self.sums.assign(codes)
         self.counts.assign(np.ones(self.codebook_size, "float32"))
@@ -229,6 +227,28 @@ QUANTIZERS = {"vq": VectorQuantizer, "fsq": ScalarQuantizer}
 def unit(vectors):
     """Vectors `(M, D)` at length 1."""
     return ops.normalize(ops.cast(vectors, "float32"), axis=-1)
+
+
+def k_means(
+    vectors: Array, num_centers: int, batch_size: int, seed: int = 0
+) -> Array:
+    """Centres of vectors, each as near as can be to those around it.
+
+    Args:
+        vectors: float array of shape `(M, D)`, M at least `num_centers`.
+        num_centers: int.
+        batch_size: int. How many vectors a step of the search looks at.
+        seed: int. Same vectors and seed, same centres.
+
+    Returns:
+        float32 array of shape `(num_centers, D)`.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    search = MiniBatchKMeans(
+        num_centers, batch_size=batch_size, n_init=1, random_state=seed
+    )
+    return search.fit(vectors).cluster_centers_.astype("float32")
 
 
 def perplexity(counts):

@@ -11,14 +11,21 @@ Axes: B batch, h and w rows and columns of cells, D code size.
 
 import math
 import time
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
 from keras_igpt import data
+from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import (
+    check_at_least,
+    check_one_of,
+    check_positive,
+)
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import check_images, normalized
+from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
     Autoencoder,
@@ -27,9 +34,10 @@ from keras_igpt.tokenizers.autoencoder import (
     decoder,
     encoder,
 )
+from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training.callbacks import BudgetBar
-from keras_igpt.training.schedule import TrainingBudget
+from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 # Pictures that `adapt` keeps in memory; more teach the codebook little.
 MAX_PICTURES = 20_000
@@ -48,7 +56,7 @@ BATCH = 256
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class VQTokenizer(keras.layers.Layer):
+class VQTokenizer(ImageTokenizer):
     """Turns pictures into one code per 4x4 or 2x2 pixels, and back.
 
     Args:
@@ -73,48 +81,46 @@ class VQTokenizer(keras.layers.Layer):
 
     def __init__(
         self,
-        image_size,
-        codebook_size=512,
-        channels=3,
-        quantizer="vq",
-        code_dim=8,
-        hidden_dim=96,
-        cell_size=4,
+        image_size: int | tuple[int, int],
+        codebook_size: int = 512,
+        channels: int = 3,
+        quantizer: str = "vq",
+        code_dim: int = 8,
+        hidden_dim: int = 96,
+        cell_size: int = 4,
         **kwargs,
     ):
-        super().__init__(**{**kwargs, "trainable": False, "dtype": "float32"})
-        _check_choices(codebook_size, channels, quantizer, cell_size)
-        self.image_size = _checked_size(image_size, cell_size)
-        self.cell_size = cell_size
-        self.codebook_size = codebook_size
-        self.channels = channels
+        if cell_size not in CELL_SIZES:
+            raise ValueError(
+                "`cell_size` must be 2 or 4, in pixels. "
+                f"Received: cell_size={cell_size!r}."
+            )
+        kwargs = {**kwargs, "dtype": "float32"}
+        super().__init__(image_size, channels, cell_size, **kwargs)
+        check_at_least("codebook_size", codebook_size, 2)
+        check_one_of("quantizer", quantizer, sorted(QUANTIZERS))
+        check_positive("code_dim", code_dim)
+        check_at_least("hidden_dim", hidden_dim, 2)
+        self.codebook_size = int(codebook_size)
         self.quantizer_name = quantizer
-        self.code_dim = code_dim
-        self.hidden_dim = hidden_dim
-        options = {"code_dim": code_dim} if quantizer == "vq" else {}
+        self.code_dim = int(code_dim)
+        self.hidden_dim = int(hidden_dim)
+        options = {"code_dim": self.code_dim} if quantizer == "vq" else {}
         self.quantizer = QUANTIZERS[quantizer](
-            codebook_size, dtype="float32", name="quantizer", **options
+            self.codebook_size, dtype="float32", name="quantizer", **options
         )
-        self.encoder = encoder(hidden_dim, self.quantizer.code_dim, cell_size)
-        self.decoder = decoder(hidden_dim, channels, cell_size)
-        self.adapted = False
+        self.encoder = encoder(
+            self.hidden_dim, self.quantizer.code_dim, self.cell_size
+        )
+        self.decoder = decoder(self.hidden_dim, self.channels, self.cell_size)
         self.build()
 
     @property
-    def grid_size(self):
-        """Rows and columns of tokens."""
-        height, width = self.image_size
-        return height // self.cell_size, width // self.cell_size
-
-    @property
-    def vocabulary_size(self):
+    def vocabulary_size(self) -> int:
+        """Number of codes."""
         return self.codebook_size
 
-    @property
-    def image_shape(self):
-        return (*self.image_size, self.channels)
-
-    def build(self):
+    def build(self) -> None:
         self.encoder.build((None, *self.image_shape))
         self.decoder.build((None, *self.grid_size, self.quantizer.code_dim))
         self.quantizer.build()
@@ -131,14 +137,14 @@ class VQTokenizer(keras.layers.Layer):
 
     def adapt(
         self,
-        dataset,
-        epochs=None,
-        minutes=None,
-        batch_size=32,
-        learning_rate=3e-3,
-        seed=0,
-        verbose=True,
-    ):
+        dataset: Any,
+        epochs: float | None = None,
+        minutes: float | None = None,
+        batch_size: int = 32,
+        learning_rate: float = 3e-3,
+        seed: int = 0,
+        verbose: bool = True,
+    ) -> "VQTokenizer":
         """Learns to encode and decode pictures like these.
 
         Shows how far it is and, for pictures set aside, PSNR (dB), the share
@@ -195,59 +201,30 @@ class VQTokenizer(keras.layers.Layer):
             ReconstructionLoss(),
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        callbacks = [budget]
+        bar = None
         if verbose:
             what = "tokenizer, codes" if quantized else "tokenizer, pixels"
-            callbacks.append(_Figures(self, what, shown, budget))
-        # The budget ends it, if it is one of minutes.
-        epochs = math.ceil(budget.epochs or 1_000_000)
-        trainer.fit(batches, epochs=epochs, callbacks=callbacks, verbose=0)
+            bar = _Figures(self, what, shown, budget)
+        fit_within(trainer, batches, budget, bar=bar)
 
-    def encode(self, images):
-        """Names the code of every cell.
+    def _encode(self, images):
+        """The numbers of the codes of cells."""
+        vectors = self.encoder(to_floats(images))  # (B, h, w, D)
+        vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
+        numbers = self.quantizer.numbers(vectors)
+        return ops.reshape(numbers, (-1, math.prod(self.grid_size)))
 
-        Args:
-            images: uint8 tensor of shape `(B, height, width, channels)`.
-
-        Returns:
-            int32 tensor of shape `(B, h * w)`, row by row.
-        """
-        check_images(images, self.image_shape)
-        if not self.adapted:
-            raise ValueError(
-                "The tokenizer must have learned its codes before it can "
-                "encode. Received: a VQTokenizer that was never adapted. "
-                "Do call `tokenizer.adapt(dataset)` first."
-            )
-        return self._encode(ops.convert_to_tensor(images))
-
-    def decode(self, tokens):
-        """Paints tokens.
-
-        Args:
-            tokens: int tensor of shape `(B, h * w)`.
-
-        Returns:
-            uint8 tensor of shape `(B, height, width, channels)`.
-        """
-        tokens = ops.cast(tokens, "int32")
+    def _decode(self, tokens):
+        """What the decoder makes of the codes of numbers."""
         codes = self.quantizer.codes(tokens)  # (B, h w, D)
         grid = (-1, *self.grid_size, self.quantizer.code_dim)
-        images = self.decoder(ops.reshape(codes, grid))
-        images = ops.round(127.5 * (images + 1))
-        return ops.cast(ops.clip(images, 0, 255), "uint8")
+        return to_pixels(self.decoder(ops.reshape(codes, grid)))
 
-    def load_own_variables(self, store):
+    def load_own_variables(self, store: Any) -> None:
         super().load_own_variables(store)
         self.adapted = bool(ops.convert_to_numpy(self.updates))
 
-    def _encode(self, images):
-        vectors = self.encoder(normalized(images))  # (B, h, w, D)
-        vectors = ops.reshape(vectors, (-1, self.quantizer.code_dim))
-        numbers = self.quantizer.numbers(vectors)
-        return ops.reshape(numbers, (-1, self.grid_size[0] * self.grid_size[1]))
-
-    def figures(self, images):
+    def figures(self, images: Array) -> dict[str, float]:
         """How well pictures survive, and how many codes that takes.
 
         Args:
@@ -257,14 +234,12 @@ class VQTokenizer(keras.layers.Layer):
             dict of floats: `psnr` in dB, the mean over pictures;
             `codes_used`, a share; `perplexity` of the codes.
         """
-        tokens, psnr = [], []
-        for part in _parts(images):
-            tokens.append(ops.convert_to_numpy(self._encode(part)))
-            painted = ops.convert_to_numpy(self.decode(tokens[-1]))
-            psnr.append(metrics.psnr(part, painted))
-        counts = np.bincount(
-            np.concatenate(tokens).ravel(), minlength=self.codebook_size
-        )
+        tokens = self._encode_all(images)  # also while they are learned
+        psnr = [
+            metrics.psnr(images[rows], self.decode_all(tokens[rows]))
+            for rows in slices(images, BATCH)
+        ]
+        counts = np.bincount(tokens.ravel(), minlength=self.codebook_size)
         return {
             "psnr": float(np.mean(np.concatenate(psnr))),
             "codes_used": float(np.mean(counts > 0)),
@@ -285,28 +260,26 @@ class VQTokenizer(keras.layers.Layer):
 
     def _vectors(self, pictures):
         """What the encoder makes of some cells, float32 `(M, D)`."""
-        pictures = normalized(pictures[:START_PICTURES])
+        pictures = to_floats(pictures[:START_PICTURES])
         vectors = ops.convert_to_numpy(self.encoder(pictures))
         return vectors.reshape(-1, vectors.shape[-1])
 
     def _gather(self, dataset, seed):
-        """At most 20,000 pictures in one array, in a new order."""
-        parts, count = [], 0
-        for batch in data.batches(dataset, batch_size=BATCH):
+        """At most 20,000 images in one array, in a new order."""
+
+        def checked(batch):
             check_images(batch["image"], self.image_shape)
-            parts.append(batch["image"][: MAX_PICTURES - count])
-            count += len(parts[-1])
-            if count >= MAX_PICTURES:
-                break
-        pictures = np.concatenate(parts)
-        np.random.default_rng(seed).shuffle(pictures)
-        return pictures
+            return {"image": batch["image"]}
+
+        images = data.arrays(dataset, checked, MAX_PICTURES)["image"]
+        np.random.default_rng(seed).shuffle(images)
+        return images
 
     def _set_trainable(self, value):
         for part in (self, self.encoder, self.decoder, self.quantizer):
             part.trainable = value
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "image_size": self.image_size,
@@ -365,47 +338,3 @@ def _share(budget, share):
     """A part of a budget of epochs or minutes."""
     spans = {key: budget[key] for key in ("epochs", "minutes")}
     return {**budget, **{k: v and v * share for k, v in spans.items()}}
-
-
-def _parts(images):
-    return [images[i : i + BATCH] for i in range(0, len(images), BATCH)]
-
-
-def _checked_size(image_size, cell_size):
-    if (
-        not isinstance(image_size, (tuple, list))
-        or len(image_size) != 2
-        or any(
-            not isinstance(s, int) or s <= 0 or s % cell_size
-            for s in image_size
-        )
-    ):
-        raise ValueError(
-            "`image_size` must be a tuple of two positive multiples of "
-            f"{cell_size}, height and width. "
-            f"Received: image_size={image_size!r}."
-        )
-    return tuple(image_size)
-
-
-def _check_choices(codebook_size, channels, quantizer, cell_size):
-    if not isinstance(codebook_size, int) or codebook_size < 2:
-        raise ValueError(
-            "`codebook_size` must be an int of at least 2. "
-            f"Received: codebook_size={codebook_size!r}."
-        )
-    if channels not in (1, 3):
-        raise ValueError(
-            "`channels` must be 1 (grey) or 3 (RGB). "
-            f"Received: channels={channels!r}."
-        )
-    if quantizer not in QUANTIZERS:
-        raise ValueError(
-            f"`quantizer` must be one of {sorted(QUANTIZERS)}. "
-            f"Received: quantizer={quantizer!r}."
-        )
-    if cell_size not in CELL_SIZES:
-        raise ValueError(
-            "`cell_size` must be 2 or 4, in pixels. "
-            f"Received: cell_size={cell_size!r}."
-        )

@@ -157,11 +157,19 @@ class BudgetBar(keras.callbacks.Callback):
         steps = self.params["steps"] or 1
         return (self.epoch + batch / steps) / self.params["epochs"]
 
+    def on_train_begin(self, logs=None):
+        # Of a fit before, which may have ended in an error.
+        self.close()
+        self.bar = None
+
     def on_epoch_begin(self, epoch, logs=None):
         self.epoch = epoch
         if self.bar is None:
             spent = self.spent(0)
             self.bar = Bar(self.what, 1.0, self.console, self.patience, spent)
+            # Keras does not tell callbacks of an error: another fit's bar may
+            # still hold the turn.
+            self.bar.take_turn()
             self.bar.update(spent)
 
     def on_train_batch_end(self, batch, logs=None):

@@ -2,8 +2,15 @@
 
 import math
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import keras
+
+from keras_igpt.training.callbacks import BudgetBar, StopOnNaN
+
+# Epochs of a budget in minutes, which ends `fit` long before.
+ENDLESS = 1_000_000
 
 
 def default_optimizer(ema=None):
@@ -98,3 +105,46 @@ class TrainingBudget(keras.callbacks.Callback):
             return self.peak * (0.05 + 0.95 * spent / self.warmup)
         fall = min((spent - self.warmup) / (1 - self.warmup), 1.0)
         return self.peak * (0.525 + 0.475 * math.cos(math.pi * fall))
+
+
+def fit_within(
+    model: keras.Model,
+    batches: Any,
+    budget: TrainingBudget,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    bar: BudgetBar | None = None,
+    **arguments,
+) -> keras.callbacks.History:
+    """Calls `fit` until a budget is spent.
+
+    The budget sets the learning rate, a loss that is no number ends it with
+    an error, and the bar's line ends whatever ends `fit`.
+
+    Args:
+        model: a compiled `keras.Model`.
+        batches: what to fit it to, as `fit` takes it.
+        budget: a `TrainingBudget`.
+        callbacks: more of them, called after the budget, and in this order.
+        bar: the `BudgetBar` that shows how far it is, called before these;
+            or None.
+        arguments: passed on to `fit`, such as `initial_epoch` and
+            `validation_data`. `verbose` is 0 unless it is given.
+
+    Returns:
+        What `fit` returns, a `keras.callbacks.History`.
+
+    Raises:
+        FloatingPointError: if the loss is NaN or infinite.
+    """
+    epochs = ENDLESS if budget.epochs is None else math.ceil(budget.epochs)
+    shown = [] if bar is None else [bar]
+    try:
+        return model.fit(
+            batches,
+            epochs=epochs,
+            callbacks=[budget, StopOnNaN(), *shown, *callbacks],
+            **{"verbose": 0, **arguments},
+        )
+    finally:
+        for line in shown:
+            line.close()

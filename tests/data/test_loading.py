@@ -8,6 +8,7 @@ import pytest
 from small_models import read_all, save_picture
 
 from keras_igpt import data
+from keras_igpt.edits import consistency
 from keras_igpt.images import arrays as images_arrays
 
 tf = pytest.importorskip("tensorflow")
@@ -374,6 +375,49 @@ def test_batches_reject_batch_size(batch_size):
         data.batches(IMAGES, batch_size)
 
 
+def test_arrays_join_batches_of_a_dataset():
+    whole = data.arrays(data.load("digits", "train"))
+    assert whole["image"].shape == (1437, 8, 8, 1)
+    assert whole["label"].shape == (1437,)
+
+
+@pytest.mark.parametrize("limit", [1, 256, 300, 5_000])
+def test_arrays_keep_to_a_limit(limit):
+    whole = data.arrays(data.load("digits", "test"), limit=limit)
+    assert len(whole["image"]) == len(whole["label"]) == min(limit, 360)
+
+
+def test_arrays_read_no_more_than_a_limit_needs():
+    def examples():
+        yield from ({"image": IMAGES[0][..., None]} for _ in range(256))
+        raise AssertionError
+
+    spec = {"image": tf.TensorSpec((4, 4, 1), tf.uint8)}
+    dataset = tf.data.Dataset.from_generator(examples, output_signature=spec)
+    assert len(data.arrays(dataset, limit=256)["image"]) == 256
+
+
+def test_arrays_convert_batches():
+    def convert(batch):
+        return {"mean": batch["image"].mean(axis=(1, 2, 3))}
+
+    whole = data.arrays(data.load("digits", "test"), convert, limit=300)
+    assert list(whole) == ["mean"] and whole["mean"].shape == (300,)
+
+
+@pytest.mark.parametrize("limit", [0, -1, 1.5, True])
+def test_arrays_reject_limit(limit):
+    with pytest.raises(ValueError, match="`limit` must be a positive int"):
+        data.arrays(IMAGES, limit=limit)
+
+
+def test_arrays_do_not_change_with_what_they_were_made_of():
+    images = random_images(3, 4, 4)
+    whole = data.arrays(images)["image"]
+    whole[:] = 0
+    assert images.any()
+
+
 # Resizing
 
 
@@ -454,3 +498,54 @@ def test_set_channels_undoes_repetition():
     grey = np.arange(256, dtype="uint8").reshape(16, 16, 1)
     colors = images_arrays.set_channels(grey, 3)
     np.testing.assert_array_equal(images_arrays.set_channels(colors, 1), grey)
+
+
+def test_slices_cover_an_array():
+    assert images_arrays.slices(5, 2) == [
+        slice(0, 2),
+        slice(2, 4),
+        slice(4, 5),
+    ]
+    assert images_arrays.slices(np.zeros(4), np.int64(4)) == [slice(0, 4)]
+    assert images_arrays.slices(0, 2) == []
+
+
+def test_one_image_becomes_a_batch():
+    image = random_images(5, 4, 3)
+    assert images_arrays.as_batch(image).shape == (1, 5, 4, 3)
+    assert images_arrays.as_batch(image[None]).shape == (1, 5, 4, 3)
+
+
+def test_floats_and_back_keep_every_level():
+    levels = np.arange(256, dtype="uint8")
+    floats = images_arrays.to_floats(levels)
+    assert floats.dtype == "float32" and floats[[0, -1]].tolist() == [-1, 1]
+    np.testing.assert_array_equal(images_arrays.to_pixels(floats), levels)
+
+
+def test_floats_of_a_tensor_are_those_of_an_array():
+    levels = np.arange(256, dtype="uint8")
+    floats = images_arrays.to_floats(tf.convert_to_tensor(levels))
+    np.testing.assert_array_equal(floats, images_arrays.to_floats(levels))
+
+
+def test_pixels_are_clipped():
+    floats = np.array([-1.5, 0.999, 2.0], "float32")
+    assert np.asarray(images_arrays.to_pixels(floats)).tolist() == [0, 255, 255]
+
+
+def test_grey_is_the_luma_of_an_edit():
+    images = random_images(2, 50, 50, 3)
+    np.testing.assert_array_equal(
+        images_arrays.set_channels(images, 1), consistency.luma(images)
+    )
+
+
+@pytest.mark.parametrize("size", [(9, 7), (7, 9), (3, 40), (40, 3), (8, 4)])
+def test_middle_box_is_the_part_that_resize_keeps(size):
+    image = random_images(*size, 1)
+    top, left, rows, columns = images_arrays.middle_box(size, (2, 1))
+    part = image[top : top + rows, left : left + columns]
+    np.testing.assert_array_equal(
+        images_arrays.resize(image, (2, 1)), images_arrays.resize(part, (2, 1))
+    )

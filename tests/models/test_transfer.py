@@ -4,7 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from keras_igpt.models.transfer import from_model
+import keras_igpt
+from keras_igpt.models import transfer
+from keras_igpt.models.transfer import from_model, save_packed
 
 TOKENS = np.random.default_rng(0).integers(0, 5, (2, 16), dtype="int32")
 
@@ -101,3 +103,43 @@ def test_quantized_model_is_an_error(fresh_model):
     fresh_model.quantize("int8")
     with pytest.raises(ValueError, match="must not be quantized"):
         from_model(fresh_model)
+
+
+# === Packed files ===
+
+
+def test_packed_model_is_half_as_large(tmp_path, fresh_model):
+    fresh_model.compile()
+    fresh_model.save(tmp_path / "whole.keras")
+    save_packed(fresh_model, tmp_path / "packed.keras")
+    whole, packed = (
+        (tmp_path / name).stat().st_size
+        for name in ("whole.keras", "packed.keras")
+    )
+    assert packed < whole / 2
+
+
+def test_packed_model_scores_as_before(tmp_path, fresh_model):
+    images = fresh_model.generate(labels=1, num_images=4, seed=0)
+    save_packed(fresh_model, tmp_path / "packed.keras")
+    loaded = keras_igpt.load(tmp_path / "packed.keras")
+    np.testing.assert_allclose(
+        loaded.score(images, labels=1),
+        fresh_model.score(images, labels=1),
+        rtol=1e-3,
+    )
+
+
+def test_packed_model_computes_in_float32(tmp_path, fresh_model):
+    config = {**fresh_model.get_config(), "dtype": "mixed_bfloat16"}
+    model = type(fresh_model).from_config(config)
+    save_packed(model, tmp_path / "packed.keras")
+    loaded = keras_igpt.load(tmp_path / "packed.keras")
+    assert loaded.blocks[0].attention.compute_dtype == "float32"
+
+
+def test_rounding_keeps_eleven_bits():
+    weights = np.float32([1 + 2**-10, 1 + 2**-12, 1.0, -0.1, 0.0])
+    rounded = transfer._rounded(weights)
+    np.testing.assert_array_equal(rounded[:3], [1 + 2**-10, 1.0, 1.0])
+    np.testing.assert_allclose(rounded, weights, rtol=2**-11)

@@ -2,10 +2,12 @@
 
 import json
 import sys
+import tracemalloc
 
 import numpy as np
 import original
 import pytest
+import safetensors.numpy
 
 from keras_igpt.pretrained import tensor_files
 from keras_igpt.pretrained.tensor_files import Tensor
@@ -51,9 +53,18 @@ def test_what_is_written_is_read(path, arrays):
 
 
 def test_safetensors_package_reads_what_is_written(path, arrays):
-    numpy = pytest.importorskip("safetensors.numpy")
-    for name, array in numpy.load_file(path).items():
+    found = safetensors.numpy.load_file(path)
+    assert set(found) == set(arrays)
+    for name, array in found.items():
         np.testing.assert_array_equal(array, arrays[name])
+
+
+def test_transposed_tensors_are_written_as_they_look(tmp_path):
+    turned = np.arange(6, dtype="float32").reshape(2, 3).T
+    path = tmp_path / "a.safetensors"
+    tensor_files.write_safetensors(path, as_tensors({"x": turned}))
+    found = tensor_files.read_safetensors(path)["x"].read()
+    np.testing.assert_array_equal(found, turned)
 
 
 def test_bfloat16_is_read(tmp_path):
@@ -82,14 +93,21 @@ def test_file_that_ends_early_is_named(path, count):
     "entry",
     [
         {"dtype": "F32", "shape": [2], "data_offsets": [0, 4]},
-        {"dtype": "F8", "shape": [4], "data_offsets": [0, 4]},
         {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]},
+        {"dtype": "F9", "shape": [4], "data_offsets": [0, 4]},
     ],
-    ids=["wrong length", "unknown type", "behind the end"],
+    ids=["wrong length", "behind the end", "unknown type"],
 )
 def test_header_that_lies_is_named(tmp_path, entry):
     path = write_raw(tmp_path / "a.safetensors", {"x": entry}, bytes(4))
-    with pytest.raises(ValueError, match="which says it has x"):
+    with pytest.raises(ValueError, match="whole.* of .* bytes. Error while"):
+        tensor_files.read_safetensors(path)
+
+
+def test_type_that_numpy_lacks_is_named(tmp_path):
+    entry = {"dtype": "F8_E4M3", "shape": [4], "data_offsets": [0, 4]}
+    path = write_raw(tmp_path / "a.safetensors", {"x": entry}, bytes(4))
+    with pytest.raises(ValueError, match="with x of type F8_E4M3"):
         tensor_files.read_safetensors(path)
 
 
@@ -102,6 +120,18 @@ def test_failure_leaves_the_old_file(path):
     with pytest.raises(OSError, match="No space"):
         tensor_files.write_safetensors(path, {"x": Tensor((2,), fail)})
     assert path.read_bytes() == before
+
+
+def test_one_tensor_is_in_memory_at_a_time(tmp_path):
+    arrays = {f"w{i}": np.zeros(2**18, "float32") for i in range(8)}
+    path = tmp_path / "a.safetensors"
+    tensor_files.write_safetensors(path, as_tensors(arrays))
+    tracemalloc.start()
+    for tensor in tensor_files.read_safetensors(path).values():
+        tensor.read()
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 1.3 * 2**20
 
 
 # === Folders ===

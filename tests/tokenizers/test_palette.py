@@ -139,8 +139,8 @@ def test_too_many_colors_are_named():
 @pytest.mark.parametrize(
     "kwargs, message",
     [
-        ({"image_size": 8}, "`image_size` must be a tuple"),
-        ({"image_size": (8, 0)}, "`image_size` must be a tuple"),
+        ({"image_size": 8.0}, "`image_size` must be a positive int or a tuple"),
+        ({"image_size": (8, 0)}, "`image_size` must be a positive int"),
         ({"image_size": (8, 8), "num_colors": 1}, "`num_colors` must be"),
         ({"image_size": (8, 8), "num_colors": 2.5}, "`num_colors` must be"),
         ({"image_size": (8, 8), "channels": 4}, "`channels` must be 1"),

@@ -7,6 +7,7 @@ from keras_igpt.tokenizers.quantizers import (
     SCALAR_LEVELS,
     ScalarQuantizer,
     VectorQuantizer,
+    k_means,
     perplexity,
     unit,
 )
@@ -114,3 +115,13 @@ def test_perplexity_counts_evenly_used_codes(counts, expected):
 def test_config_makes_the_same_layer(layer):
     copy = type(layer).from_config(layer.get_config())
     assert copy.get_config() == layer.get_config()
+
+
+def test_k_means_finds_the_centres():
+    centers = np.array([[0, 0], [5, 5], [-5, 5]], "float32")
+    noise = np.random.default_rng(0).normal(scale=0.1, size=(30, 3, 2))
+    vectors = (centers + noise).reshape(-1, 2)
+    found = k_means(vectors, 3, batch_size=64, seed=np.int64(1))
+    assert found.dtype == "float32"
+    away = np.abs(found[:, None] - centers).max(axis=-1).min(axis=0)
+    assert away.max() < 0.1

@@ -138,7 +138,7 @@ def test_codebook_larger_than_the_pictures_support():
         made.adapt(np.zeros((10, 8, 8, 1), "uint8"), epochs=1)
 
 
-@pytest.mark.parametrize("size", [(30, 32), (0, 4), 32, (8.0, 8)])
+@pytest.mark.parametrize("size", [(30, 32), (0, 4), 30, (8.0, 8)])
 def test_size_not_divisible_by_four_is_an_error(size):
     with pytest.raises(ValueError, match="multiples of 4"):
         VQTokenizer(size)

@@ -113,7 +113,7 @@ def edit_choices(model):
     """
     height, width = model.tokenizer.image_size
     choices = {}
-    for name in model.tasks.names:
+    for name in model.edit_set.names:
         kind, _, style = name.partition("/")
         if kind == "inpaint":
             choices["Paint anew what I draw over"] = "inpaint"

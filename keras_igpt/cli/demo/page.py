@@ -55,10 +55,10 @@ def page(model, class_names=(), name="keras_igpt"):
         gr.Markdown(f"# keras_igpt\n{_described(model, name)}")
         with gr.Tab("Generate"):
             build.generate()
-        if len(model.tasks):
+        if len(model.edit_set):
             with gr.Tab("Edit"):
                 build.edit()
-        if "inpaint" in model.tasks.names:
+        if "inpaint" in model.edit_set.names:
             with gr.Tab("Compose"):
                 build.compose()
         with gr.Tab("Tokens"):

@@ -178,11 +178,11 @@ def conversions(model, judge=None, split="test", count=200, seed=0):
     Raises:
         ValueError: if the model has learned no such edit.
     """
-    styles = [s for s in STYLES if f"restyle/{s}" in model.tasks.names]
+    styles = [s for s in STYLES if f"restyle/{s}" in model.edit_set.names]
     if not styles:
         raise ValueError(
             f"`model` must know one of {[f'restyle/{s}' for s in STYLES]}. "
-            f"Received: a model with edits={model.tasks.names}."
+            f"Received: a model with edits={model.edit_set.names}."
         )
     judge = judge or Judge.train(seed=seed)
     size = model.tokenizer.image_size[0]

@@ -4,18 +4,19 @@ Chen et al. 2020, "Generative Pretraining from Pixels"; weights of
 https://github.com/openai/image-gpt and their conversions for `transformers`.
 """
 
-import contextlib
 import math
-import os
 import pathlib
-import shutil
+from typing import Any
 
 import numpy as np
 from keras import ops
 
-from keras_igpt.atomic_files import save_json
+from keras_igpt.annotations import ArrayLike, PathLike
+from keras_igpt.argument_checks import checked_image_size
+from keras_igpt.atomic_files import replacing_folder, save_json
 from keras_igpt.models.config import ORIGINAL
 from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.models.transfer import place_of
 from keras_igpt.pretrained.openai.folders import (
     ACTIVATIONS,
     checked_palette,
@@ -29,7 +30,12 @@ from keras_igpt.pretrained.tensor_files import Tensor, write_safetensors
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 
 
-def load(path, palette=None, image_size=None, **kwargs):
+def load(
+    path: PathLike,
+    palette: ArrayLike | PathLike | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    **kwargs: Any,
+) -> ImageGPT:
     """Loads an iGPT: OpenAI's checkpoint, or a Hugging Face folder.
 
     A tensor is read at a time, so little beside the model is in memory, and
@@ -43,9 +49,9 @@ def load(path, palette=None, image_size=None, **kwargs):
             or one such checkpoint, as `folder/model.ckpt-1000000`.
         palette: float array of shape `(colours, 3)` in [-1, 1], or the path
             of a `.npy` file with it. Default: the folder's own.
-        image_size: tuple of two ints, height and width in pixels. Default:
-            the folder's own, or a square.
-        kwargs: arguments of `keras.Model`, as `dtype` and `name`.
+        image_size: int, or tuple of height and width in pixels. Default: the
+            folder's own, or a square.
+        kwargs: arguments of `keras.Model`, such as `dtype` and `name`.
 
     Returns:
         An `ImageGPT`. Of OpenAI's "bert" checkpoints its objective is
@@ -65,7 +71,7 @@ def load(path, palette=None, image_size=None, **kwargs):
     if palette is not None:
         found = {**found, "palette": checked_palette(palette)}
     if image_size is not None:
-        found = {**found, "image_size": image_size}
+        found = {**found, "image_size": checked_image_size(image_size)}
     tokenizer = _tokenizer(found, sizes, path)
     model = ImageGPT(
         tokenizer,
@@ -76,7 +82,7 @@ def load(path, palette=None, image_size=None, **kwargs):
         **{**ORIGINAL, **options},
         **kwargs,
     )
-    weights = _weights(model)
+    weights = {place_of(weight): weight for weight in model.weights}
     for row in rows(sizes):
         if row.place in weights:
             array = tensors[row.name].read().astype("float32", copy=False)
@@ -84,7 +90,7 @@ def load(path, palette=None, image_size=None, **kwargs):
     return model
 
 
-def save(model, folder):
+def save(model: ImageGPT, folder: PathLike) -> None:
     """Writes a model as a folder that `transformers` loads.
 
     It holds `config.json`, `preprocessor_config.json` with the palette, and
@@ -115,7 +121,7 @@ def save(model, folder):
         model.num_cells,
         model.vocabulary_size,
     )
-    with _new_folder(folder) as temporary:
+    with replacing_folder(folder) as temporary:
         save_json(temporary / "config.json", config_content(sizes, config))
         save_json(
             temporary / "preprocessor_config.json", preprocessor_content(model)
@@ -127,7 +133,7 @@ def save(model, folder):
 
 def _tensors(model, sizes):
     """The model's weights under Hugging Face's names, dict of `Tensor`."""
-    weights = _weights(model)
+    weights = {place_of(weight): weight for weight in model.weights}
 
     def read(row):
         if row.place not in weights:
@@ -167,46 +173,28 @@ def _check_original(model):
     if other:
         raise ValueError(
             "`model` must have no parts that the original iGPT lacks. "
-            f"Received: a model with {other}. Do make one with the "
+            f"Received: a model with {other}. Make one with the "
             "arguments `ImageGPT.SIZES['igpt_s']`."
         )
 
 
-@contextlib.contextmanager
-def _new_folder(folder):
-    """A folder beside its place, moved there when it is full."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
-    temporary.mkdir()
-    try:
-        yield temporary
-        os.replace(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def _tokenizer(found, sizes, path):
-    """The tokenizer of a checkpoint's palette and size of pictures."""
+    """The tokenizer of a checkpoint's palette and size of images."""
     colors = sizes.vocabulary_size
     if len(found.get("palette", ())) != colors:
         raise ValueError(
             f"`palette` must be the checkpoint's {colors} colours. Received: "
-            f"{len(found.get('palette', ()))} colours, for {path}. Do give "
+            f"{len(found.get('palette', ()))} colours, for {path}. Pass "
             "`palette`: OpenAI's is kmeans_centers.npy."
         )
     side = math.isqrt(sizes.num_cells)
-    image_size = tuple(found.get("image_size", (side, side)))
+    image_size = found.get("image_size", (side, side))
     if math.prod(image_size) != sizes.num_cells:
         raise ValueError(
             f"`image_size` must have {sizes.num_cells} pixels, the "
             f"checkpoint's positions. Received: image_size={image_size}, for "
-            f"{path}. Do give `image_size`."
+            f"{path}. Pass `image_size`."
         )
     tokenizer = PaletteTokenizer(image_size, colors)
     tokenizer.set_palette(found["palette"])
     return tokenizer
-
-
-def _weights(model):
-    """Weights by their path inside the model."""
-    return {w.path.partition("/")[2]: w for w in model.weights}

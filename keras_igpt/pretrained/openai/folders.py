@@ -6,11 +6,16 @@ A folder is read as sizes, tensors, the model's options and the tokenizer's.
 import json
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, ArrayLike, PathLike
+from keras_igpt.argument_checks import checked_image_size
 from keras_igpt.layers.primitives import NORM_EPSILON
+from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.pretrained.openai.names import (
     Sizes,
     from_tensorflow,
@@ -21,6 +26,7 @@ from keras_igpt.pretrained.openai.names import (
     tensorflow_sizes,
 )
 from keras_igpt.pretrained.tensor_files import (
+    Tensor,
     check_complete,
     read_folder,
     read_tensorflow,
@@ -48,11 +54,19 @@ ALLOWED = {
     "add_cross_attention": (False,),
 }
 
+# What a folder says: its sizes and tensors, options of `ImageGPT`, and the
+# palette and size of images for the tokenizer, as far as it has them.
+Content = tuple[Sizes, dict[str, Tensor], dict[str, Any], dict[str, Any]]
+
 # === Hugging Face folders ===
 
 
-def read_huggingface(folder):
-    """Sizes, tensors, the model's options, and the tokenizer's."""
+def read_huggingface(folder: pathlib.Path) -> Content:
+    """Sizes, tensors, the model's options, and the tokenizer's.
+
+    Raises:
+        ValueError: if it is no iGPT's, or not complete.
+    """
     config = {**DEFAULTS, **_json(folder / "config.json")}
     for name, allowed in ALLOWED.items():
         if config.get(name, allowed[0]) not in allowed:
@@ -80,7 +94,7 @@ def read_huggingface(folder):
 
 
 def _preprocessing(folder):
-    """Palette and size of pictures, as far as the folder has them."""
+    """Palette and size of images, as far as the folder has them."""
     path = folder / "preprocessor_config.json"
     content = _json(path) if path.exists() else {}
     found = {}
@@ -90,7 +104,7 @@ def _preprocessing(folder):
     if isinstance(size, dict):
         size = (size["height"], size["width"]) if "height" in size else None
     if size is not None:
-        found["image_size"] = (size, size) if isinstance(size, int) else size
+        found["image_size"] = checked_image_size(size)
     return found
 
 
@@ -103,8 +117,8 @@ def _json(path):
         ) from None
 
 
-def config_content(sizes, config):
-    """What `config.json` says."""
+def config_content(sizes: Sizes, config: Mapping[str, Any]) -> dict[str, Any]:
+    """What `config.json` says of a model with this `config`."""
     return {
         "architectures": ["ImageGPTForCausalImageModeling"],
         "model_type": "imagegpt",
@@ -126,8 +140,8 @@ def config_content(sizes, config):
     }
 
 
-def preprocessor_content(model):
-    """What `preprocessor_config.json` says."""
+def preprocessor_content(model: ImageGPT) -> dict[str, Any]:
+    """What `preprocessor_config.json` says of the model's tokenizer."""
     height, width = model.tokenizer.image_size
     palette = ops.convert_to_numpy(model.tokenizer.codebook)
     return {
@@ -144,7 +158,7 @@ def preprocessor_content(model):
 # === OpenAI's checkpoints ===
 
 
-def read_openai(path):
+def read_openai(path: pathlib.Path) -> Content:
     """As `read_huggingface`, of a TensorFlow checkpoint and a `.npy` file."""
     prefix = _newest(path)
     tensors = read_tensorflow(prefix)
@@ -184,7 +198,7 @@ def _npy(folder):
     return {"palette": checked_palette((named or files)[0])}
 
 
-def checked_palette(palette):
+def checked_palette(palette: ArrayLike | PathLike) -> Array:
     """float32 `(colours, 3)` of an array, a list or a `.npy` file."""
     source = "palette"
     if isinstance(palette, (str, pathlib.Path)):

@@ -3,10 +3,12 @@
 Axes: V colours, N cells, d width, f inner width, H heads, L blocks.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
+from keras_igpt.annotations import PathLike
 from keras_igpt.pretrained.tensor_files import Tensor
 
 # Variables of OpenAI's training, of which a model needs nothing. Their
@@ -33,18 +35,15 @@ class Row(NamedTuple):
 
     place: str
     name: str
-    shape: tuple
+    shape: tuple[int, ...]
     transposed: bool = False
 
 
 # === Hugging Face ===
 
 
-def rows(sizes):
-    """All weights of a checkpoint, as a list of `Row` in Hugging Face's shapes.
-
-    Theirs always has biases.
-    """
+def rows(sizes: Sizes) -> list[Row]:
+    """All weights of a checkpoint, in Hugging Face's shapes, with biases."""
     d, vocabulary = sizes.hidden_dim, sizes.vocabulary_size
     found = [
         Row(
@@ -88,7 +87,7 @@ def _block_rows(i, d, inner):
     ]
 
 
-def is_buffer(name):
+def is_buffer(name: str) -> bool:
     """Whether a name is of a mask that old checkpoints hold too."""
     return name.endswith((".attn.bias", ".attn.masked_bias"))
 
@@ -96,7 +95,7 @@ def is_buffer(name):
 # === OpenAI ===
 
 
-def tensorflow_sizes(tensors, path):
+def tensorflow_sizes(tensors: Mapping[str, Tensor], path: PathLike) -> Sizes:
     """Sizes of OpenAI's checkpoint, read off its tensors' shapes."""
     depth = 0
     while f"model/h{depth}/ln_1/g" in tensors:
@@ -113,12 +112,12 @@ def tensorflow_sizes(tensors, path):
     return Sizes(depth, query[0], wte[1], inner[-1], wpe[0], wte[0])
 
 
-def tensorflow_shapes(sizes, start):
+def tensorflow_shapes(sizes: Sizes, start: bool) -> dict[str, tuple[int, ...]]:
     """Names and shapes of all that a checkpoint of OpenAI's must hold.
 
     Args:
-        sizes: `Sizes`.
-        start: bool. Whether there is a start vector: not with "bert".
+        sizes: how large it is.
+        start: whether there is a start vector: not with "bert".
     """
     d, heads = sizes.hidden_dim, sizes.num_heads
     shapes = {
@@ -142,7 +141,7 @@ def tensorflow_shapes(sizes, start):
     return {f"model/{name}": shape for name, shape in shapes.items()}
 
 
-def is_of_training(name):
+def is_of_training(name: str) -> bool:
     """Whether a name is of the optimizer's state or the classifier's head."""
     return (
         any(part in name for part in TRAINING)
@@ -151,17 +150,16 @@ def is_of_training(name):
     )
 
 
-def from_tensorflow(tensors, sizes):
+def from_tensorflow(
+    tensors: Mapping[str, Tensor], sizes: Sizes
+) -> dict[str, Tensor]:
     """OpenAI's tensors under Hugging Face's names and in their shapes.
 
     Projections of heads are one matrix there, and there are no biases.
 
     Args:
-        tensors: dict of `Tensor`, complete.
-        sizes: `Sizes`.
-
-    Returns:
-        dict of `Tensor`.
+        tensors: all that a checkpoint must hold.
+        sizes: how large it is.
     """
     d = sizes.hidden_dim
     vocabulary = sizes.vocabulary_size

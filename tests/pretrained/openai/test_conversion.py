@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 
 import keras
 import numpy as np
@@ -16,6 +17,11 @@ from small_models import make_model
 import keras_igpt
 from keras_igpt.models.config import ORIGINAL
 from keras_igpt.pretrained.openai import conversion
+from keras_igpt.pretrained.tensor_files import (
+    Tensor,
+    read_safetensors,
+    write_safetensors,
+)
 from keras_igpt.training.losses import TokenCrossentropy, token_nats
 
 GOLDEN = pathlib.Path(__file__).parent / "golden" / "huggingface.npz"
@@ -102,8 +108,8 @@ def test_greedy_continuation_is_that_of_transformers(golden):
     tokens = np.zeros((1, 81), "int32")
     tokens[:, : written.shape[1]] = written
     images = np.asarray(model.tokenizer.decode(tokens))
-    painted = model.complete(images, keep_rows=1, temperature=0.0)
-    found = np.asarray(model.tokenizer.encode(painted))
+    generated = model.complete(images, keep_rows=1, temperature=0.0)
+    found = np.asarray(model.tokenizer.encode(generated))
     np.testing.assert_array_equal(found[:, : written.shape[1]], written)
 
 
@@ -124,8 +130,6 @@ def test_masks_that_old_files_hold_are_left_out(folder):
 
 def test_pytorch_file_gives_the_same(folder, tmp_path):
     torch = pytest.importorskip("torch")
-    from keras_igpt.pretrained.tensor_files import read_safetensors
-
     before = conversion.load(folder).get_weights()
     path = folder / "model.safetensors"
     state = {
@@ -149,6 +153,19 @@ def test_loaded_model_saves_and_loads(folder, tmp_path):
     again = keras.saving.load_model(tmp_path / "model.keras")
     tokens = {"tokens": np.zeros((1, 81), "int32")}
     np.testing.assert_array_equal(model(tokens), again(tokens))
+
+
+def test_little_is_in_memory_beside_the_model(tmp_path):
+    model = make_model(
+        num_classes=0, **{**ORIGINAL, "num_layers": 6, "hidden_dim": 256}
+    )
+    conversion.save(model, tmp_path / "new")
+    tracemalloc.start()
+    loaded = conversion.load(tmp_path / "new")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    # TensorFlow's own copies, the weights, are not traced.
+    assert peak < 0.3 * 4 * loaded.count_params()
 
 
 # === OpenAI's checkpoints ===
@@ -237,8 +254,6 @@ def test_written_folder_gives_the_same_model(checkpoint, tmp_path):
 
 def test_written_files_are_those_that_were_read(folder, tmp_path):
     conversion.save(conversion.load(folder), tmp_path / "new")
-    from keras_igpt.pretrained.tensor_files import read_safetensors
-
     theirs, ours = (
         read_safetensors(place / "model.safetensors")
         for place in (folder, tmp_path / "new")
@@ -343,7 +358,7 @@ def test_transformers_loads_what_is_written(checkpoint, tmp_path, case):
 def test_published_logits_of_imagegpt_small():
     """Opt-in: a folder with openai/imagegpt-small and 000000039769.png.
 
-    The values are those that transformers' own tests hold for the picture of
+    The values are those that transformers' own tests hold for the image of
     that name in COCO.
     """
     folder = os.environ.get("KERAS_IGPT_IMAGEGPT_SMALL")
@@ -351,10 +366,10 @@ def test_published_logits_of_imagegpt_small():
         pytest.skip("KERAS_IGPT_IMAGEGPT_SMALL is not set")
     from PIL import Image
 
-    picture = Image.open(pathlib.Path(folder) / "000000039769.png")
-    picture = picture.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+    image = Image.open(pathlib.Path(folder) / "000000039769.png")
+    image = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
     model = conversion.load(folder)
-    tokens = model.tokenizer.encode(np.asarray(picture)[None])
+    tokens = model.tokenizer.encode(np.asarray(image)[None])
     logits = np.asarray(model({"tokens": tokens}, start=False))
     assert logits.shape == (1, 1024, 512)
     expected = [
@@ -372,16 +387,9 @@ def test_published_logits_of_imagegpt_small():
 
 def add_tensor(folder, name, shape, without=None):
     """Rewrites a folder's weights with one more, or one less."""
-    from keras_igpt.pretrained.tensor_files import (
-        Tensor,
-        read_safetensors,
-        write_safetensors,
-    )
-
     path = folder / "model.safetensors"
     tensors = read_safetensors(path)
     tensors.pop(without, None)
-    tensors = {k: Tensor(v.shape, v.read) for k, v in tensors.items()}
     arrays = {k: v.read() for k, v in tensors.items()}
     tensors = {k: Tensor(a.shape, lambda a=a: a) for k, a in arrays.items()}
     if name:
@@ -455,7 +463,7 @@ def test_configurations_that_differ_are_named(folder, changes):
 
 def test_missing_palette_is_named(folder):
     (folder / "preprocessor_config.json").unlink()
-    with pytest.raises(ValueError, match="Do give `palette`"):
+    with pytest.raises(ValueError, match="Pass `palette`"):
         conversion.load(folder)
 
 
@@ -480,6 +488,11 @@ def test_image_size_that_does_not_fit_is_named(folder):
         3,
         27,
     )
+
+
+def test_image_size_may_be_a_numpy_int(folder):
+    model = conversion.load(folder, image_size=np.int64(9))
+    assert model.tokenizer.image_size == (9, 9)
 
 
 def test_folder_without_weights_is_named(folder):

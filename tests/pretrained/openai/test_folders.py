@@ -14,7 +14,7 @@ from keras_igpt.pretrained.openai import folders
     [(32, (32, 32)), ({"height": 8, "width": 9}, (8, 9))],
     ids=["a number", "two sides"],
 )
-def test_sizes_of_pictures_come_in_two_forms(tmp_path, size, expected):
+def test_sizes_of_images_come_in_two_forms(tmp_path, size, expected):
     path = tmp_path / "preprocessor_config.json"
     path.write_text(json.dumps({"size": size}))
     assert folders._preprocessing(tmp_path) == {"image_size": expected}

@@ -1,0 +1,81 @@
+"""Tests of batches of tokens."""
+
+import numpy as np
+import pytest
+
+from keras_igpt.training.batches import TokenBatches, draw_masked
+
+
+def batches(count=10, **kwargs):
+    inputs = {"tokens": np.arange(count, dtype="uint16")[:, None]}
+    return TokenBatches(inputs, **kwargs)
+
+
+def order(batches):
+    parts = [batches[i][1].ravel() for i in range(len(batches))]
+    return np.concatenate(parts).tolist()
+
+
+def test_batches_hold_every_picture_once():
+    assert sorted(order(batches(batch_size=5))) == list(range(10))
+
+
+def test_shuffled_batches_have_one_size():
+    some = batches(batch_size=4)
+    assert [len(some[i][1]) for i in range(len(some))] == [4, 4]
+
+
+def test_ordered_batches_leave_no_picture_out():
+    some = batches(batch_size=4, shuffle=False)
+    assert [len(some[i][1]) for i in range(len(some))] == [4, 4, 2]
+
+
+def test_fewer_pictures_than_a_batch_make_one_batch():
+    assert len(order(batches(count=3, batch_size=8))) == 3
+
+
+def test_batches_come_in_a_new_order_every_epoch():
+    some = batches(batch_size=3)
+    first = order(some)
+    some.on_epoch_end()
+    assert order(some) != first
+
+
+def test_batches_repeat_with_their_seed():
+    first, second = (order(batches(batch_size=3, seed=2)) for _ in range(2))
+    assert first == second
+
+
+def test_batches_without_shuffle_keep_the_order():
+    assert order(batches(batch_size=4, shuffle=False)) == list(range(10))
+
+
+def test_batches_are_int32():
+    inputs, tokens = batches()[0]
+    assert tokens.dtype == inputs["tokens"].dtype == "int32"
+
+
+def test_split_shares_no_picture():
+    rest, aside = batches().split(3)
+    assert len(order(aside)) == 3
+    rest.batch_size = 7
+    assert sorted(order(rest) + order(aside)) == list(range(10))
+
+
+def test_about_a_sixth_of_the_cells_is_hidden():
+    inputs = {"tokens": np.zeros((50, 400), "int32")}
+    drawn = draw_masked(inputs, np.random.default_rng(0))
+    assert drawn["masked"].mean() == pytest.approx(0.15, abs=0.01)
+    assert drawn["tokens"] is inputs["tokens"]
+
+
+def test_other_targets_are_not_given_to_the_model():
+    columns = {"tokens": np.zeros((4, 2)), "label": np.arange(4)}
+    inputs, target = TokenBatches(columns, 4, shuffle=False, target="label")[0]
+    assert set(inputs) == {"tokens"}
+    np.testing.assert_array_equal(target, np.arange(4))
+
+
+def test_no_target_gives_inputs_alone():
+    columns = {"tokens": np.zeros((4, 2))}
+    assert len(TokenBatches(columns, 4, target=None)[0]) == 1
