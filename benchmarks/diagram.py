@@ -31,7 +31,7 @@ def arrow(axes, start, end, **style):
     axes.add_patch(FancyArrowPatch(start, end, **style))
 
 
-def draw_image(axes, x, y, image, title):
+def show(axes, x, y, image, title):
     axes.imshow(image, extent=(x, x + 2, y, y + 2), zorder=2)
     axes.text(x + 1, y - 0.15, title, ha="center", va="top", fontsize=8)
 
@@ -74,13 +74,14 @@ def draw(path):
     axes.text(8.4, 5.6, "one number from\nthe seed picks", ha="right")
     arrow(axes, (9.6, 5.7), (11.1, 5.7))
     axes.text(10.3, 5.8, "token", ha="center")
-    title = "tokenizer decodes; known\npixels are put back"
-    draw_image(axes, 11.2, 4.6, image, title)
-    draw_image(axes, 2.4, -0.2, known, "source: what is known, if anything")
+    show(
+        axes, 11.2, 4.6, image, "tokenizer decodes; known\npixels are put back"
+    )
+    show(axes, 2.4, -0.2, known, "source: what is known, if anything")
     box(axes, 5.4, 0.5, 2.4, 0.6, "source encoder", PROMPT)
     arrow(axes, (4.45, 0.8), (5.35, 0.8))
     arrow(axes, (7.8, 0.8), (9.1, 2.98), connectionstyle="arc3,rad=0.3")
-    axes.text(9.4, 1.4, "added at the cell\nto be written", va="center")
+    axes.text(9.4, 1.4, "added at the cell\nto be generated", va="center")
     axes.set(xlim=(0, 13.4), ylim=(-0.8, 6.9), aspect="equal")
     axes.axis("off")
     figure.savefig(path, dpi=110, bbox_inches="tight")

@@ -33,7 +33,7 @@ def masked(image, mask):
 
 
 def pairs(model, scenes):
-    """Titles, what is given (None for words alone), and the result."""
+    """Titles, what is given (None for words alone), and what is generated."""
     first, second, third = (scene["image"] for scene in scenes)
 
     def edit(given, name, **arguments):
@@ -98,14 +98,14 @@ def draw(path):
     model = keras_igpt.load("football")
     scenes = list(football_scenes.scenes("test", 3, seed=SEED))
     figure, panels = plt.subplots(3, 4, figsize=(12, 6.6))
-    for axes, (title, given, result) in zip(
+    for axes, (title, given, generated) in zip(
         panels.ravel(), pairs(model, scenes)
     ):
         if given is not None:
             axes.imshow(given, extent=(0, 64, 0, 64))
             axes.text(71, 32, "→", ha="center", va="center", fontsize=14)
         left = 78 if given is not None else 39
-        axes.imshow(result, extent=(left, left + 64, 0, 64))
+        axes.imshow(generated, extent=(left, left + 64, 0, 64))
         axes.set(xlim=(0, 142), ylim=(0, 64))
         head, _, caption = title.partition(": ")
         axes.set_title(f"{head}\n{caption}", fontsize=8)

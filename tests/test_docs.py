@@ -345,9 +345,14 @@ LESS = {
     "minutes=10": "epochs=1",
     "num_layers=4, num_heads=4, hidden_dim=96": SMALL,
     "ImageGPT(tokenizer, ": f"ImageGPT(tokenizer, {SMALL}, ",
+    "num_classes=len(": f"{SMALL}, num_classes=len(",
     'load("football", image_size=64)': 'load("captioned", image_size=16)',
     'load("football")': 'load("football16.keras")',
     "VQTokenizer((64, 64)": "VQTokenizer((16, 16)",
+    "PaletteTokenizer((32, 32), num_colors=512)": (
+        "PaletteTokenizer((8, 8), num_colors=8)"
+    ),
+    "image_size=32": "image_size=8",
     # of the original, which has 24 layers and 32 rows
     "layer=12": "layer=1",
     "keep_rows=16": "keep_rows=4",
