@@ -731,3 +731,70 @@ def test_bert_saves_and_loads(bert, tmp_path):
     np.testing.assert_array_equal(
         logits_of(loaded, inputs), logits_of(bert, inputs)
     )
+
+
+# === Names of classes ===
+
+
+@pytest.fixture(scope="module")
+def named():
+    return make_model(class_names=("cat", "dog", "cow"))
+
+
+def test_labels_by_name_are_those_by_number(named):
+    by_name = named.generate(labels=["dog", "cow"], seed=1, jit_compile=False)
+    by_number = named.generate(labels=[1, 2], seed=1, jit_compile=False)
+    np.testing.assert_array_equal(by_name, by_number)
+
+
+def test_score_takes_names(named, tiny_images):
+    np.testing.assert_array_equal(
+        named.score(tiny_images, labels="dog"),
+        named.score(tiny_images, labels=1),
+    )
+
+
+def test_names_are_saved_with_the_model(named, tmp_path):
+    named.save(tmp_path / "named.keras")
+    loaded = keras.saving.load_model(tmp_path / "named.keras")
+    assert loaded.class_names == ("cat", "dog", "cow")
+
+
+@pytest.mark.parametrize("names", [("cat",), ("cat", "cat", "dog")])
+def test_names_must_be_one_for_each_class(names):
+    with pytest.raises(ValueError, match="`class_names` must be"):
+        make_model(class_names=names)
+
+
+# === Precision ===
+
+
+def test_float16_model_generates_finite_images():
+    model = make_model(dtype="float16")
+    inputs = some_inputs(model)
+    assert np.isfinite(keras.ops.convert_to_numpy(model(inputs))).all()
+    images = model.generate(labels=[0, 1, 2], seed=0, jit_compile=False)
+    assert len(np.unique(images)) > 1
+
+
+def test_numpy_whole_numbers_are_ints(tiny_model, tiny_images):
+    kept = tiny_model.complete(
+        tiny_images, np.int64(2), seed=np.int32(0), jit_compile=False
+    )
+    np.testing.assert_array_equal(kept[:, :2], tiny_images[:, :2])
+
+
+# === Samplers ===
+
+
+@pytest.mark.slow
+def test_sampler_that_is_changed_is_followed(tiny_model):
+    import keras_nlp
+
+    sampler = keras_nlp.samplers.TopKSampler(k=1, seed=0)
+    before = tiny_model.generate(labels=[0, 1], sampler=sampler)
+    sampler.k = 5
+    after = [
+        tiny_model.generate(labels=[0, 1], sampler=sampler) for _ in range(3)
+    ]
+    assert any((images != before).any() for images in after)

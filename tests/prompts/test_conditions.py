@@ -90,3 +90,23 @@ def test_missing_captions_are_named_unless_optional():
 def test_captions_of_no_use_are_named(text, length, message):
     with pytest.raises(ValueError, match=message):
         encode_captions(text, length)
+
+
+def test_labels_may_be_names():
+    found = encode_labels(["dog", "cat"], 2, class_names=("cat", "dog"))
+    assert found.tolist() == [1, 0]
+
+
+def test_one_name_is_one_label():
+    assert encode_labels("dog", 2, class_names=("cat", "dog")).tolist() == [1]
+
+
+def test_names_and_numbers_go_together():
+    labels = np.array(["dog", 0], object)
+    found = encode_labels(labels, 2, class_names=("cat", "dog"))
+    assert found.tolist() == [1, 0]
+
+
+def test_unknown_name_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="or names: cat, dog.*'cow'"):
+        encode_labels("cow", 2, class_names=("cat", "dog"))
