@@ -81,7 +81,7 @@ class ResidualBlock(keras.layers.Layer):
         kernel_size: int. Of the first convolution.
     """
 
-    def __init__(self, filters: int, kernel_size: int = 3, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size

@@ -47,7 +47,7 @@ class PaletteTokenizer(ImageTokenizer):
         image_size: int | tuple[int, int],
         num_colors: int = 512,
         channels: int = 3,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(image_size, channels, **kwargs)
         check_at_least("num_colors", num_colors, 2)

@@ -50,7 +50,7 @@ class VectorQuantizer(keras.layers.Layer):
         code_dim: int = 8,
         decay: float = 0.99,
         restart_below: float = 0.05,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.codebook_size = codebook_size
@@ -168,7 +168,7 @@ class ScalarQuantizer(keras.layers.Layer):
         codebook_size: int, one of `SCALAR_LEVELS`.
     """
 
-    def __init__(self, codebook_size: int, **kwargs):
+    def __init__(self, codebook_size: int, **kwargs: Any):
         super().__init__(**kwargs)
         if codebook_size not in SCALAR_LEVELS:
             raise ValueError(

@@ -88,7 +88,7 @@ class VQTokenizer(ImageTokenizer):
         code_dim: int = 8,
         hidden_dim: int = 96,
         cell_size: int = 4,
-        **kwargs,
+        **kwargs: Any,
     ):
         if cell_size not in CELL_SIZES:
             raise ValueError(

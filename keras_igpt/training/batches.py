@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -41,7 +42,7 @@ class TokenBatches(keras.utils.PyDataset):
         seed: int = 0,
         draw: Callable | None = None,
         target: str | None = "tokens",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.draw = draw

@@ -50,7 +50,7 @@ class SampleImages(keras.callbacks.Callback):
         every: int = 1,
         log_dir: PathLike | None = None,
         columns: int | None = None,
-        **asked,
+        **asked: Any,
     ):
         super().__init__()
         check_positive("every", every)

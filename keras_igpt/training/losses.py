@@ -23,7 +23,10 @@ class TokenCrossentropy(keras.losses.Loss):
     """
 
     def __init__(
-        self, z_loss: float = 1e-4, name: str = "token_crossentropy", **kwargs
+        self,
+        z_loss: float = 1e-4,
+        name: str = "token_crossentropy",
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         self.z_loss = z_loss
@@ -77,7 +80,7 @@ class BitsPerPixel(keras.metrics.Mean):
         self,
         pixels_per_token: float = 1.0,
         name: str = "bits_per_pixel",
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(name=name, **kwargs)
         self.pixels_per_token = pixels_per_token

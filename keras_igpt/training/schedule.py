@@ -123,7 +123,7 @@ def fit_within(
     budget: TrainingBudget,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     bar: BudgetBar | None = None,
-    **arguments,
+    **arguments: Any,
 ) -> keras.callbacks.History:
     """Calls `fit` until a budget is spent.
 

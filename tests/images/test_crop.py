@@ -60,7 +60,7 @@ def test_border_that_is_cut_is_named():
         crop.check_seen(border, (8, 8))
 
 
-def test_painted_part_is_pasted_around_its_mask(generator):
+def test_generated_part_is_pasted_around_its_mask(generator):
     images = generator.integers(0, 256, (1, 10, 30, 3), "uint8")
     masks = np.zeros((1, 10, 30), bool)
     masks[:, :, 25:] = True

@@ -1,3 +1,5 @@
+"""Tests of palettes."""
+
 import tracemalloc
 
 import keras
@@ -15,6 +17,13 @@ def colors_of(seed=0, num=6, count=40, size=8):
     return colors[generator.integers(0, num, (count, size, size))], colors
 
 
+@pytest.fixture(scope="module")
+def adapted():
+    """16 colours found among 300, not to be changed by a test; the images."""
+    images, _ = colors_of(num=300)
+    return keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3), images
+
+
 def test_grey_levels_are_even():
     tokenizer = keras_igpt.PaletteTokenizer((1, 5), 5, channels=1)
     images = np.asarray(tokenizer.decode(np.arange(5)[None]))
@@ -27,10 +36,9 @@ def test_grey_encode_takes_the_nearest_level():
     assert np.asarray(tokenizer.encode(images)).tolist() == [[0, 0, 1, 1]]
 
 
-def test_decode_then_encode_gives_the_tokens_back():
-    images, _ = colors_of(num=300)
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 32).adapt(images)
-    tokens = np.arange(64).reshape(1, 64) % 32
+def test_decode_then_encode_gives_the_tokens_back(adapted):
+    tokenizer, _ = adapted
+    tokens = np.arange(64).reshape(1, 64) % 16
     again = tokenizer.encode(np.asarray(tokenizer.decode(tokens)))
     np.testing.assert_array_equal(np.asarray(again), tokens)
 
@@ -42,12 +50,9 @@ def test_adapt_finds_the_colors():
     assert np.abs(restored.astype(int) - images).max() <= 1
 
 
-def test_adapt_repeats_with_its_seed():
-    images, _ = colors_of(num=300)
-    first, second = (
-        keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3)
-        for _ in range(2)
-    )
+def test_adapt_repeats_with_its_seed(adapted):
+    first, images = adapted
+    second = keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3)
     np.testing.assert_array_equal(
         np.asarray(first.codebook), np.asarray(second.codebook)
     )
@@ -107,9 +112,8 @@ def test_encode_in_a_graph_equals_eager(tiny_images):
     )
 
 
-def test_config_and_weights_make_the_same_tokenizer():
-    images, _ = colors_of(num=300)
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images)
+def test_config_and_weights_make_the_same_tokenizer(adapted):
+    tokenizer, images = adapted
     config = keras.saving.serialize_keras_object(tokenizer)
     copy = keras.saving.deserialize_keras_object(config)
     copy.codebook.assign(tokenizer.codebook)

@@ -1,3 +1,8 @@
+"""Tests of tokenizers that learn."""
+
+import contextlib
+import io
+
 import keras
 import numpy as np
 import pytest
@@ -37,6 +42,16 @@ def tokenizer(request, images):
     )
 
 
+@pytest.fixture(scope="module")
+def finer(images):
+    """One of smaller cells, as long adapted."""
+    keras.utils.set_random_seed(0)
+    made = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
+    return made.adapt(
+        images, epochs=15, batch_size=8, learning_rate=3e-3, verbose=False
+    )
+
+
 def test_tokens_are_one_per_cell(tokenizer, images):
     tokens = np.asarray(tokenizer.encode(images[:3]))
     assert tokens.shape == (3, 16) and tokens.dtype == "int32"
@@ -54,12 +69,7 @@ def test_decode_gives_images(tokenizer):
     assert decoded.shape == (2, 16, 16, 1) and decoded.dtype == "uint8"
 
 
-def test_smaller_cells_keep_more_of_an_image(tokenizer, images):
-    keras.utils.set_random_seed(0)
-    finer = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
-    finer.adapt(
-        images, epochs=15, batch_size=8, learning_rate=3e-3, verbose=False
-    )
+def test_smaller_cells_keep_more_of_an_image(tokenizer, finer, images):
     assert np.asarray(finer.encode(images[:1])).shape == (1, 64)
     assert finer.figures(images)["psnr"] > tokenizer.figures(images)["psnr"]
 
@@ -70,35 +80,35 @@ def test_tokens_do_not_depend_on_the_batch(tokenizer, images):
     np.testing.assert_array_equal(together[5:6], alone)
 
 
-def test_adapt_goes_on_where_it_stopped(images):
-    keras.utils.set_random_seed(0)
-    made = VQTokenizer((16, 16), 16, channels=1, hidden_dim=32)
-    made.adapt(images, epochs=3, batch_size=8, verbose=False)
-    before = made.figures(images)["psnr"]
-    made.adapt(
-        images, epochs=12, batch_size=8, learning_rate=3e-3, verbose=False
-    )
-    assert made.figures(images)["psnr"] > before
+@pytest.fixture(scope="module")
+def oblong():
+    """Of few, oblong images in colour: tokenizer, images, what it printed."""
+    images = checks(20, 16, 3)[:, :8]
+    made, printed = VQTokenizer((8, 16), 8, hidden_dim=16), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        made.adapt(images, epochs=1, batch_size=8)
+    return made, images, printed.getvalue()
 
 
-def test_adapt_prints_its_figures(images, capsys):
-    made = VQTokenizer((16, 16), 16, channels=1, hidden_dim=16)
-    made.adapt(images, epochs=1, batch_size=8)
-    shown = capsys.readouterr().out
+def test_adapt_goes_on_where_it_stopped(oblong):
+    learned, images, _ = oblong
+    made = VQTokenizer.from_config(learned.get_config())
+    made.set_weights(learned.get_weights())
+    made.adapted = True
+    made.adapt(images, epochs=8, batch_size=4, verbose=False)
+    assert made.figures(images)["psnr"] > learned.figures(images)["psnr"]
+
+
+def test_adapt_prints_its_figures(oblong):
+    shown = oblong[2]
     assert "PSNR" in shown and "codes in use" in shown
     assert "perplexity" in shown
 
 
-def test_colour_and_oblong_images():
-    images = checks(20, 16, 3)[:, :8]
-    made = VQTokenizer((8, 16), 8, hidden_dim=16)
-    made.adapt(images, epochs=1, batch_size=8, verbose=False)
-    assert np.asarray(made.decode(made.encode(images))).shape == (
-        20,
-        8,
-        16,
-        3,
-    )
+def test_colour_and_oblong_images(oblong):
+    made, images, _ = oblong
+    decoded = np.asarray(made.decode(made.encode(images)))
+    assert decoded.shape == (20, 8, 16, 3)
 
 
 def test_model_with_learned_tokenizer_saves_whole(tokenizer, images, tmp_path):
