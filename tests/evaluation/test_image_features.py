@@ -6,14 +6,9 @@ import pytest
 from keras_igpt.evaluation import distances, image_features
 
 
-@pytest.fixture
-def images():
-    generator = np.random.default_rng(0)
-    return generator.integers(0, 256, (6, 16, 16, 3), dtype="uint8")
-
-
 @pytest.fixture(scope="module")
 def features():
+    """Those of a network that tells bright from dark, images and labels."""
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 2, 200)
     images = generator.integers(0, 100, (200, 8, 8, 1))
