@@ -1,9 +1,10 @@
-# `make quickstart` and `make test` need Python 3.11 or newer with pip only.
+# `make quickstart`, `make test` and `make docs` need Python 3.11 or newer with
+# pip only.
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: quickstart test lint format benchmark clean
+.PHONY: quickstart test docs lint format benchmark clean
 
 quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
@@ -11,6 +12,10 @@ quickstart: $(VENV)/.installed
 # Two processes share the cores: more threads of scikit-learn's would only wait.
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist worksteal --durations=10
+
+# Into build/docs. The variable turns off an advertisement of the theme.
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
@@ -37,6 +42,10 @@ $(VENV)/.installed: $(BIN)/python setup.cfg
 
 $(VENV)/.installed-test: $(VENV)/.installed setup.cfg
 	$(BIN)/python -m pip install --quiet --editable .[test]
+	touch $@
+
+$(VENV)/.installed-docs: $(VENV)/.installed setup.cfg
+	$(BIN)/python -m pip install --quiet --editable .[docs]
 	touch $@
 
 clean:

@@ -20,7 +20,10 @@ INK, PROMPT, CELL, NOW = "#333333", "#dbe9f6", "#e6f2dc", "#f6c15b"
 
 def box(axes, x, y, width, height, text, color):
     axes.add_patch(Rectangle((x, y), width, height, fc=color, ec=INK, lw=0.8))
-    axes.text(x + width / 2, y + height / 2, text, ha="center", va="center")
+    # Words must not touch the edges of a box for one token.
+    size = 7.5 if width < 1 and len(text) > 3 else 9
+    middle = (x + width / 2, y + height / 2)
+    axes.text(*middle, text, ha="center", va="center", fontsize=size)
 
 
 def arrow(axes, start, end, **style):

@@ -5,10 +5,14 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
+from typing import Any
+
+from keras_igpt.annotations import PathLike
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: PathLike) -> Iterator[pathlib.Path]:
     """Writes a file beside its place, then moves it there.
 
     A full disk or a kill leaves the file that was there before.
@@ -31,7 +35,7 @@ def replacing(path):
         temporary.unlink(missing_ok=True)
 
 
-def save_json(path, content):
+def save_json(path: PathLike, content: Any) -> None:
     """Writes JSON, whole or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(
@@ -39,14 +43,14 @@ def save_json(path, content):
         )
 
 
-def save_model(model, path):
+def save_model(model: Any, path: PathLike) -> None:
     """As `model.save(path)`, whole or not at all."""
     with replacing(path) as temporary:
         model.save(temporary)
 
 
 @contextlib.contextmanager
-def replacing_folder(path):
+def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Writes a folder beside its place, then moves it there.
 
     A server that watches the place never sees half of a model.

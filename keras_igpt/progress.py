@@ -186,7 +186,8 @@ def bar(
 
     Args:
         what: str, what is being done.
-        total: number of steps; None if nobody knows: nothing is shown then.
+        total: number of steps; None if that is not known, and nothing is
+            shown then.
         patience: float, seconds of work before it is shown.
 
     Yields:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import keras_igpt
 from keras_igpt.cli import app, training_run
+from keras_igpt.data.football import canvas
 from keras_igpt.prompts.captions import encode_text
 from keras_igpt.training.run_folder import TrainingOptions
 
@@ -114,3 +115,13 @@ def save_picture(path, color=(255, 0, 0), size=(8, 6), mode="RGB", **kwargs):
 def read_all(dataset):
     """All examples of a data set."""
     return list(dataset.as_numpy_iterator())
+
+
+def random_images(*shape):
+    """uint8 array of a shape, always the same."""
+    return np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
+
+
+def shows(layout, label):
+    """Where a map of labels has a label, bool `(height, width)`."""
+    return (layout == canvas.LABELS[label]).all(-1)

@@ -22,11 +22,11 @@ def shown(screen):
 
 
 def test_bar_shows_share_words_and_time_left(screen):
-    bar = progress.Bar("painting", 8, screen)
+    bar = progress.Bar("generating", 8, screen)
     bar.begin -= 30
     bar.update(2, "two of them")
     bar.close()
-    assert "painting" in shown(screen) and "25%" in shown(screen)
+    assert "generating" in shown(screen) and "25%" in shown(screen)
     assert "two of them" in shown(screen) and "left 0:01:30" in shown(screen)
 
 
@@ -38,11 +38,11 @@ def test_time_left_counts_from_where_it_began():
 
 
 def test_time_left_is_unknown_at_first():
-    assert progress.Bar("painting", 8).time_left == "-:--:--"
+    assert progress.Bar("generating", 8).time_left == "-:--:--"
 
 
 def test_short_work_shows_nothing(screen):
-    bar = progress.Bar("painting", 8, screen, patience=3.0)
+    bar = progress.Bar("generating", 8, screen, patience=3.0)
     bar.update(8)
     bar.close()
     assert shown(screen) == ""
@@ -56,34 +56,37 @@ def test_only_one_bar_is_shown_at_a_time(screen):
     inner.close()
     outer.close()
     assert "scoring" not in shown(screen)
-    later = progress.Bar("painting", 8, screen)
+    later = progress.Bar("generating", 8, screen)
     later.update(1)
     later.close()
-    assert "painting" in shown(screen)
+    assert "generating" in shown(screen)
 
 
 def test_plain_lines_without_a_terminal(capsys):
-    bar = progress.Bar("painting", 8, Console(file=io.StringIO()))
+    bar = progress.Bar("generating", 8, Console(file=io.StringIO()))
     bar.printed -= 2 * progress.PAUSE
     bar.update(2, "words")
     bar.update(3, "too soon")
     bar.close()
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1
-    assert lines[0].startswith("painting 25%, left") and "words" in lines[0]
+    assert lines[0].startswith("generating 25%, left") and "words" in lines[0]
 
 
 def test_plain_lines_in_a_notebook_without_widgets(capsys, monkeypatch):
     monkeypatch.setattr(progress.importlib.util, "find_spec", lambda name: None)
-    bar = progress.Bar("painting", 8, Console(force_jupyter=True))
+    bar = progress.Bar("generating", 8, Console(force_jupyter=True))
     bar.printed -= 2 * progress.PAUSE
     bar.update(2)
     bar.close()
-    assert capsys.readouterr().err.startswith("painting 25%, left")
+    assert capsys.readouterr().err.startswith("generating 25%, left")
 
 
 def test_bar_ends_with_an_error(screen):
-    with pytest.raises(ValueError), progress.bar("painting", 8, 0.0) as advance:
+    with (
+        pytest.raises(ValueError),
+        progress.bar("generating", 8, 0.0) as advance,
+    ):
         advance(1)
         raise ValueError
     later = progress.Bar("scoring", 8, screen)
@@ -117,7 +120,7 @@ def test_bar_that_lost_its_turn_comes_back(screen):
 
 
 def test_threads_count_together():
-    bar = progress.Bar("painting", 800, patience=60)
+    bar = progress.Bar("generating", 800, patience=60)
     threads = [
         threading.Thread(target=lambda: [bar.advance() for _ in range(100)])
         for _ in range(8)
@@ -139,40 +142,37 @@ def test_unknown_total_shows_nothing(capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def count_of(monkeypatch, what):
-    """What is counted on bars of a name, while a test runs."""
+@pytest.fixture
+def counted(monkeypatch):
+    """What is counted on bars while a test runs."""
     counted = []
     update = progress.Bar._show
 
     def spy(self, done, words):
-        if self.what == what:
-            counted.append((done, self.total))
+        counted.append((done, self.total))
         update(self, done, words)
 
     monkeypatch.setattr(progress.Bar, "_show", spy)
     return counted
 
 
-def test_generate_counts_its_pictures(tiny_model, monkeypatch):
-    counted = count_of(monkeypatch, "painting")
+def test_generate_counts_its_images(tiny_model, counted):
     tiny_model.generate(labels=[0, 1], num_images=10, seed=0)
     assert max(counted) == (20, 20) and len(counted) > 1
 
 
-def test_score_counts_its_batches(tiny_model, tiny_images, monkeypatch):
-    counted = count_of(monkeypatch, "scoring")
+def test_score_counts_its_batches(tiny_model, tiny_images, counted):
     tiny_model.score(tiny_images, labels=[0] * 8, batch_size=3)
     assert counted == [(1, 3), (2, 3), (3, 3)]
 
 
-def test_prepare_counts_its_pictures(tiny_unconditional, monkeypatch):
-    counted = count_of(monkeypatch, "reading pictures")
+def test_prepare_counts_its_images(tiny_unconditional, counted):
     images = np.zeros((300, 4, 4, 1), "uint8")
     tiny_unconditional.prepare(images)
     assert counted == [(256, 300), (300, 300)]
 
 
-def test_bar_of_fit_needs_no_budget(monkeypatch):
+def test_bar_of_fit_needs_no_budget():
     bar = callbacks.BudgetBar("training", patience=0.0)
     bar.set_params({"steps": 4, "epochs": 2})
     bar.on_epoch_begin(0)

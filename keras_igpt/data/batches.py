@@ -40,7 +40,7 @@ def batches(dataset: Any, batch_size: int) -> Iterator[dict[str, Array]]:
 
 
 def num_images(dataset: Any) -> int | None:
-    """About how many images `batches` walks over; None if nobody knows.
+    """About how many images `batches` walks over; None if that is not known.
 
     Args:
         dataset: as `batches` takes it.
@@ -70,7 +70,7 @@ def _dataset_batches(dataset):
         yield batch
     if num_batches == 0:
         raise ValueError(
-            "`dataset` must have at least one picture. Received: an empty "
+            "`dataset` must have at least one image. Received: an empty "
             "`tf.data.Dataset`."
         )
 
@@ -82,8 +82,8 @@ def _next_batch(iterator):
         if "different shapes" not in str(error):
             raise
         raise ValueError(
-            "`dataset` must have pictures of one size. Received: "
-            f"{str(error).splitlines()[0]} Do load them with `image_size=`."
+            "`dataset` must have images of one size. Received: "
+            f"{str(error).splitlines()[0]} Load them with `image_size=`."
         ) from error
 
 

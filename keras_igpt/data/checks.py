@@ -1,41 +1,45 @@
-"""What pictures must be, as arrays or as a `tf.data.Dataset`.
+"""What images must be, as arrays or as a `tf.data.Dataset`.
 
 Both hold dictionaries with TFDS's keys.
 """
 
+from collections.abc import Iterable
+from typing import Any
+
 import numpy as np
 
+from keras_igpt.annotations import Array
 from keras_igpt.data.folder_index import MAX_CLASSES
-from keras_igpt.images.arrays import check_pictures
+from keras_igpt.images.arrays import check_pixels
 
-PICTURES = ("image", "source")
+IMAGES = ("image", "source")
 
 KEYS = ("image", "source", "label", "text", "style")
 
 
-def check_spec(dataset, argument):
+def check_spec(dataset: Any, argument: str) -> int:
     """Rank of the images of a `tf.data.Dataset`: 3, or 4 if batched."""
     spec = dataset.element_spec
     if not isinstance(spec, dict) or "image" not in spec:
         raise ValueError(
             f"`{argument}` must yield dictionaries with 'image'. Received: "
-            f"elements of {spec}. Do map them, as with `dataset.map(lambda "
+            f"elements of {spec}. Map them, as with `dataset.map(lambda "
             "image, label: {'image': image, 'label': label})`."
         )
-    for key in PICTURES:
+    for key in IMAGES:
         if key in spec:
             name = f"{argument}[{key!r}]"
-            check_pictures(spec[key].dtype, spec[key].shape, (3, 4), name)
+            check_pixels(spec[key].dtype, spec[key].shape, (3, 4), name)
     if "label" in spec and not spec["label"].dtype.is_integer:
         raise ValueError(
             f"`{argument}['label']` must be integers. Received: "
-            f"dtype={spec['label'].dtype.name}. Do turn one-hot labels into "
+            f"dtype={spec['label'].dtype.name}. Turn one-hot labels into "
             "numbers with `tf.argmax(label, -1)`."
         )
     return len(spec["image"].shape)
 
 
-def checked_arrays(arrays, argument):
+def checked_arrays(arrays: Any, argument: str) -> dict[str, Array]:
     """Dictionary of arrays of one length, ready for `batches` and `load`."""
     arrays = _as_dictionary(arrays, argument)
     checks = {
@@ -79,7 +83,7 @@ def _checked_images(images, argument):
     images = np.asarray(images)
     if images.ndim == 3:
         images = images[..., None]
-    check_pictures(images.dtype, images.shape, (4,), argument)
+    check_pixels(images.dtype, images.shape, (4,), argument)
     return images
 
 
@@ -95,7 +99,7 @@ def _checked_labels(labels, argument):
     ):
         raise ValueError(
             f"`{argument}` must be whole numbers of shape `(num,)`, from 0. "
-            f"Received: shape={labels.shape}, dtype={labels.dtype}. Do turn "
+            f"Received: shape={labels.shape}, dtype={labels.dtype}. Turn "
             "one-hot labels into numbers with `np.argmax(labels, -1)`."
         )
     return labels.astype("int32")
@@ -111,6 +115,7 @@ def _checked_texts(texts, argument):
     return as_texts(texts)
 
 
-def as_texts(values):
+def as_texts(values: Iterable[str | bytes]) -> Array:
+    """Object array of str, of str or UTF-8."""
     texts = [x.decode() if isinstance(x, bytes) else x for x in values]
     return np.array(texts, dtype=object)

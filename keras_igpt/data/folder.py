@@ -2,10 +2,14 @@
 
 import collections
 import concurrent.futures
+import pathlib
 import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
+from keras_igpt.annotations import Array, Tensor
 from keras_igpt.data.folder_index import (
     MAX_NAMED,
     find_splits,
@@ -39,7 +43,13 @@ class ImageFolder:
         skipped: list of `(path, reason)`, filled as bad files are met.
     """
 
-    def __init__(self, root, split, image_size, resize):
+    def __init__(
+        self,
+        root: pathlib.Path,
+        split: str,
+        image_size: tuple[int, int] | None,
+        resize: Callable[[Array], Tensor],
+    ):
         self.image_size = image_size
         self.resize = resize
         self.image_shape = None
@@ -58,10 +68,10 @@ class ImageFolder:
             _check_one_size(self.records)
         self.image_shape = self._first_image(root).shape
 
-    def examples(self):
+    def examples(self) -> Iterator[dict[str, Any]]:
         """Yields dictionaries with TFDS's keys; reports at the end."""
-        for record, pictures in self._decode_ahead():
-            example = dict(zip(("image", "source"), pictures))
+        for record, images in self._decode_ahead():
+            example = dict(zip(("image", "source"), images))
             if self.has_label:
                 example["label"] = np.int32(self.class_ids[str(record.label)])
             if self.has_text:
@@ -72,7 +82,7 @@ class ImageFolder:
         self._report()
 
     def _drop_unlabelled(self):
-        """Pictures that lie beside class folders belong to no class."""
+        """Images that lie beside class folders belong to no class."""
         if not self.has_label:
             return
         for record in self.records:
@@ -81,16 +91,16 @@ class ImageFolder:
                 self.skipped.append((str(record.path), reason))
 
     def _first_image(self, root):
-        for _, pictures in self._decode_ahead():
-            return pictures[0]
+        for _, images in self._decode_ahead():
+            return images[0]
         raise ValueError(
-            "`source` must hold at least one usable picture. Received: "
-            f"source={str(root)!r}, where every picture file is unusable: "
+            "`source` must hold at least one usable image. Received: "
+            f"source={str(root)!r}, where every image file is unusable: "
             f"{_list_skipped(self.skipped)}. Replace these files."
         )
 
     def _decode_ahead(self):
-        """Yields records with their pictures; notes the files it skips."""
+        """Yields records with their images; notes the files it skips."""
         known_bad = {path for path, _ in self.skipped}
         for record, result in self._results(known_bad):
             if isinstance(result, str):
@@ -116,14 +126,14 @@ class ImageFolder:
             pool.shutdown(cancel_futures=True)
 
     def _decode(self, record):
-        """A list of the record's pictures, or a str: why it is skipped."""
-        pictures = []
+        """A list of the record's images, or a str: why it is skipped."""
+        images = []
         for path in (record.path, record.source)[: 1 + self.has_source]:
-            picture = self._decode_file(path, pictures)
-            if isinstance(picture, str):
-                return picture
-            pictures.append(picture)
-        return pictures
+            image = self._decode_file(path, images)
+            if isinstance(image, str):
+                return image
+            images.append(image)
+        return images
 
     def _decode_file(self, path, before):
         """uint8 array `(height, width, 3)`, or a str: why it is no use."""
@@ -144,7 +154,7 @@ class ImageFolder:
             return
         self.num_reported = len(self.skipped)
         warnings.warn(
-            f"Skipped {len(self.skipped)} of {len(self.records)} picture "
+            f"Skipped {len(self.skipped)} of {len(self.records)} image "
             f"files: {_list_skipped(self.skipped)}. All of them are in the "
             "data set's attribute `skipped`.",
             UserWarning,
@@ -158,11 +168,11 @@ def _list_skipped(skipped):
     return f"{named}; and {more} more" if more > 0 else named
 
 
-def _upright_size(picture):
+def _upright_size(image):
     # Pillow decodes a whole PNG file to look for late EXIF.
-    is_quick = picture.format != "PNG" or "exif" in picture.info
-    orientation = picture.getexif().get(0x0112, 1) if is_quick else 1
-    return picture.size[::-1] if orientation >= 5 else picture.size
+    is_quick = image.format != "PNG" or "exif" in image.info
+    orientation = image.getexif().get(0x0112, 1) if is_quick else 1
+    return image.size[::-1] if orientation >= 5 else image.size
 
 
 def _check_one_size(records):
@@ -171,16 +181,16 @@ def _check_one_size(records):
     first = None
     for record in records:
         try:
-            with Image.open(record.path) as picture:
-                _check_not_a_bomb(picture)
-                size = _upright_size(picture)
+            with Image.open(record.path) as image:
+                _check_not_a_bomb(image)
+                size = _upright_size(image)
         except Exception:  # will be skipped with its reason when decoded
             continue
         first = first or (record.name, size)
         if size != first[1]:
             raise ValueError(
-                "`image_size` must be given when pictures differ in size. "
+                "`image_size` must be given when images differ in size. "
                 f"Received: image_size=None, {first[0]!r} of {first[1]} and "
-                f"{record.name!r} of {size} (width, height). Do pass "
+                f"{record.name!r} of {size} (width, height). Pass "
                 "image_size=64, or another size."
             )

@@ -1,6 +1,6 @@
-"""Which pictures a folder has: finds, splits and names them, unopened.
+"""Which images a folder has: finds, splits and names them, unopened.
 
-Layouts: pictures alone, one subfolder per class, or `metadata.csv` /
+Layouts: images alone, one subfolder per class, or `metadata.csv` /
 `metadata.jsonl` next to them (Hugging Face "imagefolder"); each of these
 either once, or once per split in `train/`, `test/` and `validation/`.
 """
@@ -11,12 +11,13 @@ import os
 import pathlib
 import typing
 import zlib
+from collections.abc import Iterable
 
 SPLIT_FOLDERS = ("train", "test", "validation")
 
 METADATA = ("metadata.csv", "metadata.jsonl")
 
-# The column that names the other pictures of pairs.
+# The column that names the other images of pairs.
 SOURCE = "source_file_name"
 
 # Files or labels that an error names at most.
@@ -26,17 +27,17 @@ MAX_CLASSES = 65536
 
 
 class Record(typing.NamedTuple):
-    """A picture file, not yet opened."""
+    """An image file, not yet opened."""
 
     path: pathlib.Path
     name: str  # relative to the folder, with "/" on every system
     label: typing.Any = None  # str or int, before it becomes a class id
     text: typing.Any = None
-    source: pathlib.Path | None = None  # the other picture of a pair
+    source: pathlib.Path | None = None  # the other image of a pair
     style: str | None = None
 
 
-def find_splits(root):
+def find_splits(root: pathlib.Path) -> dict[str, list[Record]]:
     """Dictionary of the available splits, each a list of records."""
     names = [name for name in SPLIT_FOLDERS if (root / name).is_dir()]
     if not names:
@@ -48,12 +49,12 @@ def find_splits(root):
 
 
 def _check_only_splits(root, names):
-    inside = [name for name in _picture_names(root) if "/" in name]
+    inside = [name for name in _image_names(root) if "/" in name]
     folders = {name.split("/")[0] for name in inside}
     if not folders <= set(names):
         raise ValueError(
             "`source` must have either splits or classes as its subfolders. "
-            f"Received: source={str(root)!r} with pictures in "
+            f"Received: source={str(root)!r} with images in "
             f"{sorted(folders)}. Keep only {list(SPLIT_FOLDERS)}, or rename "
             f"the class folders {names}."
         )
@@ -76,7 +77,10 @@ def _hash_splits(records):
     }
 
 
-def pick_split(root, splits, split):
+def pick_split(
+    root: pathlib.Path, splits: dict[str, list[Record]], split: str
+) -> list[Record]:
+    """The records of a split, at least one."""
     if split not in splits:
         raise ValueError(
             f"`split` must be one of {list(splits)} for this folder. "
@@ -84,16 +88,16 @@ def pick_split(root, splits, split):
         )
     if not splits["all"]:
         raise ValueError(
-            "`source` must be a folder with pictures. Received: "
+            "`source` must be a folder with images. Received: "
             f"source={str(root)!r}, which has no file with the suffix of a "
-            "picture. Put .png or .jpg files there or in one subfolder per "
+            "image. Put .png or .jpg files there or in one subfolder per "
             "class."
         )
     if not splits[split]:
         raise ValueError(
-            f"`split` must have at least one picture. Received: "
+            f"`split` must have at least one image. Received: "
             f"split={split!r} of source={str(root)!r}, which is empty; its "
-            f"{len(splits['all'])} pictures are in the other splits. Use "
+            f"{len(splits['all'])} images are in the other splits. Use "
             'split="all".'
         )
     return splits[split]
@@ -103,7 +107,7 @@ def _read_folder(root, folder):
     for name in METADATA:
         if (folder / name).is_file():
             return _read_metadata(root, folder / name)
-    names = _picture_names(folder)
+    names = _image_names(folder)
     prefix = folder.relative_to(root)
     return [
         Record(
@@ -115,7 +119,7 @@ def _read_folder(root, folder):
     ]
 
 
-def _picture_names(folder):
+def _image_names(folder):
     """Relative names of all files with a suffix that Pillow can open."""
     from PIL import Image
 
@@ -196,7 +200,7 @@ def _table_records(path, root, rows, columns):
             and not is_label
         ):
             raise ValueError(
-                f"`{path.name}` must give every picture its file name, text "
+                f"`{path.name}` must give every image its file name, text "
                 "as a string, label as a string or int, and source and style "
                 f"if there are such columns. Received: {row} in row {number} "
                 f"of {str(path)!r}. Complete that row."
@@ -210,7 +214,7 @@ def _table_records(path, root, rows, columns):
     return records
 
 
-def name_classes(records):
+def name_classes(records: Iterable[Record]) -> list[str]:
     """Class names in the order of their ids; whole numbers stay ids."""
     labels = {r.label for r in records} - {None}
     if not labels:

@@ -1,13 +1,15 @@
-"""Pictures from anywhere as one kind of `tf.data.Dataset`.
+"""Images from anywhere as one kind of `tf.data.Dataset`.
 
 Every source (built-in, TFDS name, folder, arrays, `tf.data.Dataset`) becomes
 dictionaries with TFDS's keys: "image" uint8 `(height, width, channels)`,
 "label" int32 `()`, "text" string `()`; pairs also have "source", a second
-picture. Then one function fits the pictures to the size and channels wanted.
+image. Then one function fits the images to the size and channels wanted.
 """
 
 import functools
+from typing import Any
 
+from keras_igpt.annotations import Array, PathLike
 from keras_igpt.argument_checks import checked_image_size
 from keras_igpt.data import checks, sources
 from keras_igpt.images import files
@@ -17,14 +19,19 @@ from keras_igpt.images.arrays import (
 )
 
 
-def load(source, split="train", image_size=None, channels=None):
-    """Loads pictures as a `tf.data.Dataset` of unbatched dictionaries.
+def load(
+    source: Any,
+    split: str = "train",
+    image_size: int | tuple[int, int] | None = None,
+    channels: int | None = None,
+) -> Any:
+    """Loads images as a `tf.data.Dataset` of unbatched dictionaries.
 
     Args:
         source: what to load, one of
             - "digits": scikit-learn's 8x8 digits; "train" (1437) and "test"
               (360) are a fixed stratified shuffle, "all" is both.
-            - "football": drawn pictures with captions, the label is the kit
+            - "football": drawn images with captions, the label is the kit
               (see `football.py`). Drawn by TFDS when first loaded, which
               takes two minutes; "train", "validation" and "test". As
               "football/layout" they have a map of flat colours as "source",
@@ -36,11 +43,11 @@ def load(source, split="train", image_size=None, channels=None):
               "openmoji/line" they have the line drawing as "source".
             - a TFDS name, as "tfds:cifar10" or "cifar10". TFDS looks for it
               in its own folders, to be changed with `TFDS_DATA_DIR`.
-            - the path of a folder: pictures with captions and labels from
+            - the path of a folder: images with captions and labels from
               `metadata.csv` or `metadata.jsonl` (columns `file_name` and
               `text`, `label` or both), else one subfolder per class, else
-              pictures alone. Without `train/` and `test/` folders, a tenth
-              of the pictures, chosen by file name, is "test". The order is
+              images alone. Without `train/` and `test/` folders, a tenth
+              of the images, chosen by file name, is "test". The order is
               fixed and mixes the classes. Damaged files are skipped, and
               reported in one warning after the first pass.
             - uint8 images of shape `(num, height, width[, channels])`, a
@@ -49,7 +56,7 @@ def load(source, split="train", image_size=None, channels=None):
         split: str. "train", "test" or "all"; "validation" if there is such
             a folder; with TFDS any of its expressions, as "train[:90%]".
         image_size: int, or tuple `(height, width)`, for `resize`. None keeps
-            the size; the pictures of a folder must then all have the same.
+            the size; the images of a folder must then all have the same.
         channels: 1 (grey), 3 (RGB), or None: as it is, for folders 3.
 
     Returns:
@@ -72,7 +79,7 @@ def load(source, split="train", image_size=None, channels=None):
     if not isinstance(split, str):
         raise ValueError(
             "`split` must be a string such as 'train'. "
-            f"Received: split={split!r}. Do call `load` once per split."
+            f"Received: split={split!r}. Call `load` once per split."
         )
     raw = sources.open_source(source, split, image_size, resize)
     checks.check_spec(raw.dataset, "source")
@@ -85,8 +92,10 @@ def load(source, split="train", image_size=None, channels=None):
     return dataset
 
 
-def read_image(path, image_size, channels=3):
-    """Reads one picture file, as `load` would read it from a folder.
+def read_image(
+    path: PathLike, image_size: int | tuple[int, int], channels: int = 3
+) -> Array:
+    """Reads one image file, as `load` would read it from a folder.
 
     Args:
         path: str or pathlib.Path.
@@ -106,7 +115,7 @@ def _fit(example, image_size, channels):
     import tensorflow as tf
 
     fitted = dict(example)
-    for key in checks.PICTURES:
+    for key in checks.IMAGES:
         if key in example and image_size is not None:
             fitted[key] = resize(fitted[key], image_size)
         if key in example and channels is not None:

@@ -1,4 +1,4 @@
-"""Where pictures come from: built-in, TFDS, folders, arrays, data sets.
+"""Where images come from: built-in, TFDS, folders, arrays, data sets.
 
 Each opens as a `Source` of dictionaries with TFDS's keys; `data.py` then
 fits them to the wanted size and channels.
@@ -11,9 +11,12 @@ import os
 import pathlib
 import re
 import typing
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
+from keras_igpt.annotations import Tensor
 from keras_igpt.data import folder as image_folder
 from keras_igpt.data.checks import check_spec, checked_arrays
 
@@ -25,13 +28,13 @@ BUILT_IN = (
 )
 
 _PREPARE = (
-    "Do check the name, or prepare the data set where there is a network and "
+    "Check the name, or prepare the data set where there is a network and "
     "set TFDS_DATA_DIR to its folder."
 )
 
 
 class Source(typing.NamedTuple):
-    """Pictures as they came: not yet of the wanted size and channels."""
+    """Images as they came: not yet of the wanted size and channels."""
 
     dataset: typing.Any
     class_names: list
@@ -39,12 +42,17 @@ class Source(typing.NamedTuple):
     num_images: int | None = None  # where the data set does not know it
 
 
-def open_source(source, split, image_size, fit):
+def open_source(
+    source: Any,
+    split: str,
+    image_size: tuple[int, int] | None,
+    fit: Callable[[Tensor, tuple[int, int]], Tensor],
+) -> Source:
     """Opens what `keras_igpt.data.load` is given.
 
     Args:
         source, split, image_size: as `load` takes them, the size checked.
-        fit: function of `images` and `image_size` that resizes pictures.
+        fit: function of `images` and `image_size` that resizes images.
     """
     if isinstance(source, os.PathLike):
         return _open_folder(pathlib.Path(source), split, image_size, fit)
@@ -120,7 +128,7 @@ def _open_drawn(builder, label, source, split):
     """Examples of a data set that is drawn; "name/pair" has a source.
 
     The pair's name is the style. Of "name/pair+pair" there are as many
-    examples as pictures times pairs.
+    examples as images times pairs.
     """
     drawn = _prepared(builder, source, split)
     keys = {"image": "image", "label": label, "text": "text"}
@@ -152,29 +160,29 @@ def _open_folder(folder, split, image_size, fit):
             "'football', 'openmoji', or the name of a TFDS data set. Received: "
             f"source={str(folder)!r}.{_suggest(str(folder))}"
         )
-    # Resized where they are decoded: only small pictures wait in memory.
+    # Resized where they are decoded: only small images wait in memory.
     shrink = tf.function(
         functools.partial(fit, image_size=image_size),
         input_signature=[tf.TensorSpec((None, None, 3), tf.uint8)],
     )
-    pictures = image_folder.ImageFolder(folder, split, image_size, shrink)
-    spec = {"image": tf.TensorSpec(pictures.image_shape, tf.uint8)}
-    if pictures.has_label:
+    images = image_folder.ImageFolder(folder, split, image_size, shrink)
+    spec = {"image": tf.TensorSpec(images.image_shape, tf.uint8)}
+    if images.has_label:
         spec["label"] = tf.TensorSpec((), tf.int32)
-    if pictures.has_text:
+    if images.has_text:
         spec["text"] = tf.TensorSpec((), tf.string)
-    if pictures.has_source:
-        spec["source"] = tf.TensorSpec(pictures.image_shape, tf.uint8)
-    if pictures.has_style:
+    if images.has_source:
+        spec["source"] = tf.TensorSpec(images.image_shape, tf.uint8)
+    if images.has_style:
         spec["style"] = tf.TensorSpec((), tf.string)
     dataset = tf.data.Dataset.from_generator(
-        pictures.examples, output_signature=spec
+        images.examples, output_signature=spec
     )
     return Source(
         dataset,
-        pictures.class_names,
-        pictures.skipped,
-        len(pictures.records),
+        images.class_names,
+        images.skipped,
+        len(images.records),
     )
 
 
@@ -198,7 +206,7 @@ def _open_tfds(name, split):
 
     with _tfds_errors("source", f"tfds:{name}", _PREPARE):
         builder = tfds.builder(name)
-    features = _picture_features(name, builder.info.features)
+    features = _image_features(name, builder.info.features)
     dataset = _prepared(builder, f"tfds:{name}", split)
     label = features.get("label")
     has_label = isinstance(label, tfds.features.ClassLabel)
@@ -213,7 +221,7 @@ def _prepared(builder, source, split):
     """The examples of a split, prepared first where they are not."""
     with _tfds_errors("source", source, _PREPARE):
         builder.download_and_prepare()
-    hint = f"Do choose from {[*builder.info.splits, 'all']} and parts of them."
+    hint = f"Choose from {[*builder.info.splits, 'all']} and parts of them."
     with _tfds_errors("split", split, hint):
         return builder.as_dataset(split=split)
 
@@ -231,7 +239,7 @@ def _tfds_errors(argument, value, hint):
         ) from error
 
 
-def _picture_features(name, features):
+def _image_features(name, features):
     """Dictionary of the features, "image" among them."""
     import tensorflow_datasets as tfds
 
@@ -241,9 +249,9 @@ def _picture_features(name, features):
         return named
     kinds = {key: type(value).__name__ for key, value in named.items()}
     raise ValueError(
-        "`source` must be a data set of uint8 pictures, with a feature "
+        "`source` must be a data set of uint8 images, with a feature "
         f"'image'. Received: source='tfds:{name}' with features={kinds}. "
-        "Do choose an image data set."
+        "Choose an image data set."
     )
 
 

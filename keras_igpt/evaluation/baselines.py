@@ -1,9 +1,12 @@
 """What edits without a model give: the baselines that a model must beat.
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
 
 import numpy as np
+
+from keras_igpt.annotations import Array
+from keras_igpt.images.arrays import slices
 
 # Radius in pixels of what OpenCV's inpainting looks at.
 RADIUS = 3
@@ -11,16 +14,16 @@ RADIUS = 3
 # Strengths of non-local means to choose from.
 STRENGTHS = (3, 5, 7, 10, 15, 20)
 
-# Training pictures compared at once.
+# Training images compared at once.
 CHUNK = 1000
 
 
-def inpainted(images, masks):
+def inpainted(images: Array, masks: Array) -> dict[str, Array]:
     """Holes filled by OpenCV.
 
     Args:
         images: uint8 array of shape `(B, height, width, C)`.
-        masks: bool array of shape `(B, height, width)`, True where to paint.
+        masks: bool array of shape `(B, height, width)`, True in the holes.
 
     Returns:
         dict of uint8 arrays of the shape of `images`: "Telea" (Telea 2004)
@@ -43,12 +46,12 @@ def inpainted(images, masks):
     }
 
 
-def enlarged(images, size):
-    """Pictures enlarged by OpenCV.
+def enlarged(images: Array, size: tuple[int, int]) -> dict[str, Array]:
+    """Images enlarged by OpenCV.
 
     Args:
         images: uint8 array of shape `(B, rows, columns, C)`.
-        size: tuple of two ints, height and width.
+        size: height and width.
 
     Returns:
         dict of uint8 arrays of shape `(B, *size, C)`: "bicubic", "Lanczos".
@@ -64,12 +67,15 @@ def enlarged(images, size):
     }
 
 
-def denoised(images, strength):
-    """Pictures after OpenCV's non-local means (Buades et al. 2005).
+def denoised(images: Array, strength: float) -> Array:
+    """Images after OpenCV's non-local means (Buades et al. 2005).
 
     Args:
         images: uint8 array of shape `(B, height, width, C)`.
-        strength: float, in levels.
+        strength: in levels.
+
+    Returns:
+        uint8 array of the same shape.
     """
     cv2 = _opencv()
     if images.shape[-1] == 3:
@@ -84,15 +90,17 @@ def denoised(images, strength):
     )
 
 
-def nearest(sources, train_images, train_views=None):
-    """The training picture that fits what is known best, for each source.
+def nearest(
+    sources: Array, train_images: Array, train_views: Array | None = None
+) -> Array:
+    """The training image that fits what is known best, for each source.
 
     Args:
         sources: uint8 array of shape `(B, height, width, C + 1)`, as
             `keras_igpt.edits` makes them.
         train_images: uint8 array of shape `(T, height, width, C)`.
         train_views: uint8 array of that shape. What to compare with the
-            sources. Default: the training pictures themselves.
+            sources. Default: the training images themselves.
 
     Returns:
         uint8 array of shape `(B, height, width, C)`.
@@ -105,19 +113,18 @@ def nearest(sources, train_images, train_views=None):
     wanted = wanted * known
     best = np.zeros(len(sources), int)
     least = np.full(len(sources), np.inf)
-    for begin in range(0, len(views), CHUNK):
-        chunk = views[begin : begin + CHUNK].reshape(-1, known.shape[1])
-        chunk = chunk - np.float32(127.5)
+    for rows in slices(views, CHUNK):
+        chunk = views[rows].reshape(-1, known.shape[1]) - np.float32(127.5)
         distance = known @ (chunk**2).T - 2 * wanted @ chunk.T
         places = distance.argmin(axis=1)
         smallest = distance[np.arange(len(places)), places]
-        best = np.where(smallest < least, begin + places, best)
+        best = np.where(smallest < least, rows.start + places, best)
         least = np.minimum(smallest, least)
     return train_images[best]
 
 
 def _each(change, *arrays):
-    """`change` of each picture; OpenCV forgets an only channel."""
+    """`change` of each image; OpenCV forgets an only channel."""
     shown = arrays[0][..., 0] if arrays[0].shape[-1] == 1 else arrays[0]
     rows = zip(np.ascontiguousarray(shown), *arrays[1:])
     changed = np.stack([change(*row) for row in rows])
@@ -129,7 +136,7 @@ def _opencv():
         import cv2
     except ImportError as error:
         raise ImportError(
-            "OpenCV is needed to compare with. "
-            "Do install it: pip install 'keras_igpt[evaluation]'."
+            "OpenCV must be installed to compare edits with. Call "
+            "`pip install 'keras_igpt[evaluation]'`."
         ) from error
     return cv2

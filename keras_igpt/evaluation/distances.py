@@ -1,20 +1,44 @@
-"""Distances between two sets of images."""
+"""Distances between two sets of images, by features of a network.
+
+Axes: B images, F features.
+"""
+
+from collections.abc import Callable
 
 import numpy as np
 
+from keras_igpt.annotations import Array, ArrayLike
 
-def frechet_distance(features, others):
-    """Distance of two sets of pictures, by the features of a network.
+
+def set_distances(
+    generated: Array, real: Array, features: Callable[[Array], Array]
+) -> dict[str, float]:
+    """How far generated images are from real ones, each set as a whole.
+
+    Args:
+        generated, real: uint8 arrays of shape `(B, height, width, channels)`.
+        features: function of such an array to vectors `(B, F)`, such as an
+            `ImageFeatures`.
+
+    Returns:
+        dict of "frechet", the `frechet_distance`.
+    """
+    first, second = features(generated), features(real)
+    return {"frechet": frechet_distance(first, second)}
+
+
+def frechet_distance(features: ArrayLike, others: ArrayLike) -> float:
+    """Distance of two sets of images, by the features of a network.
 
     That of two Gaussians with the sets' means and covariances (Heusel et al.
     2017, https://arxiv.org/abs/1706.08500). It depends on the number of
-    pictures: compare only distances of as many.
+    images: compare only distances of as many.
 
     Args:
         features, others: float arrays of shape `(B, F)`.
 
     Returns:
-        float, at least 0.
+        The distance, at least 0.
     """
     import scipy.linalg
 

@@ -1,43 +1,43 @@
-"""Feature networks: images as vectors."""
+"""Feature networks: images as vectors.
+
+Axes: B images, C channels, F features.
+"""
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.training.callbacks import BudgetBar
 
 
 class ImageFeatures:
-    """Features of pictures: what a classifier knows before its last layer.
+    """Features of images: what a classifier knows before its last layer.
 
     Args:
-        network: a `keras.Model` from float32 pictures `(B, height, width, C)`
-            with levels from 0 to 255 to `(B, F)`.
+        network: a model from float32 images `(B, height, width, C)` with
+            levels from 0 to 255 to `(B, F)`.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: keras.Model) -> None:
         self.network = network
 
     @classmethod
-    def train(cls, images, labels, epochs=3, seed=0):
+    def train(
+        cls, images: Array, labels: Array, epochs: int = 3, seed: int = 0
+    ) -> "ImageFeatures":
         """Features of a small convolutional classifier, trained now.
 
         Args:
             images: uint8 array of shape `(B, height, width, C)`.
             labels: int array of shape `(B,)`.
-            epochs: int.
-            seed: int.
+            epochs: how often each image is learned from.
+            seed: of the network's first weights and of the order.
         """
         keras.utils.set_random_seed(seed)
-        inputs = keras.Input(images.shape[1:])
-        x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
-        for filters, strides in ((32, 1), (64, 2), (96, 2)):
-            x = keras.layers.Conv2D(filters, 3, strides, padding="same")(x)
-            x = keras.layers.BatchNormalization(momentum=0.9)(x)
-            x = keras.layers.ReLU()(x)
-        x = keras.layers.GlobalAveragePooling2D()(x)
-        logits = keras.layers.Dense(int(labels.max()) + 1)(x)
-        classifier = keras.Model(inputs, logits)
+        classifier, network = _classifier(
+            images.shape[1:], int(labels.max()) + 1
+        )
         classifier.compile(
             keras.optimizers.Adam(2e-3),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -51,10 +51,26 @@ class ImageFeatures:
             callbacks=[BudgetBar("training features")],
             verbose=0,
         )
-        return cls(keras.Model(inputs, x))
+        return cls(network)
 
-    def __call__(self, images):
-        """float64 array of shape `(B, F)`, of uint8 pictures."""
+    def __call__(self, images: ArrayLike) -> Array:
+        """float64 array of shape `(B, F)`, of uint8 images."""
         x = np.asarray(images, "float32")
         found = self.network.predict(x, batch_size=256, verbose=0)
         return ops.convert_to_numpy(found).astype("float64")
+
+
+def _classifier(image_shape, num_classes):
+    """A small network of images to logits, and the part before the last layer.
+
+    They share their weights.
+    """
+    inputs = keras.Input(image_shape)
+    x = keras.layers.Rescaling(1 / 127.5, offset=-1)(inputs)
+    for filters, strides in ((32, 1), (64, 2), (96, 2)):
+        x = keras.layers.Conv2D(filters, 3, strides, padding="same")(x)
+        x = keras.layers.BatchNormalization(momentum=0.9)(x)
+        x = keras.layers.ReLU()(x)
+    x = keras.layers.GlobalAveragePooling2D()(x)
+    logits = keras.layers.Dense(num_classes)(x)
+    return keras.Model(inputs, logits), keras.Model(inputs, x)

@@ -1,21 +1,94 @@
-"""Figures about models and pictures.
+"""How well a model predicts test images, and the report of all its figures.
 
-Axes: B pictures, N cells, V vocabulary.
+Axes: B images, N cells, V vocabulary.
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from keras_igpt.evaluation.recognition import (
-    recognised,
-)
-from keras_igpt.evaluation.tokenizer_quality import (
-    tokenizer_figures,
-)
+from keras_igpt.annotations import Array
+from keras_igpt.evaluation.recognition import recognition_figures
+from keras_igpt.evaluation.tokenizer_quality import tokenizer_figures
+from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.training.losses import bits_per_pixel
 
 
-def histogram_nats(tokens, labels, train_tokens, train_labels, vocabulary_size):
+def report(
+    model: ImageGPT, train: Any, test: Any, seed: int = 0
+) -> dict[str, float]:
+    """Figures of a model on test images, beside those of counting.
+
+    Args:
+        model: a trained model.
+        train: what the model was trained on, as `keras_igpt.data.load` gives.
+        test: images it has not seen.
+        seed: of the generated images that are to be recognised.
+
+    Returns:
+        dict of the `likelihood_figures`; with classes, the
+        `recognition_figures`; with a learned tokenizer, the
+        `tokenizer_figures`.
+    """
+    counted, inputs = _tokens_of(model, train), _tokens_of(model, test)
+    figures = likelihood_figures(model, counted, inputs)
+    if model.num_classes:
+        figures |= recognition_figures(model, counted, inputs, seed)
+    if not isinstance(model.tokenizer, PaletteTokenizer):
+        figures |= tokenizer_figures(model.tokenizer, train, test)
+    return figures
+
+
+def likelihood_figures(
+    model: ImageGPT, train: Mapping[str, Array], test: Mapping[str, Array]
+) -> dict[str, float]:
+    """Code lengths of test images, under a model and under histograms.
+
+    Args:
+        model: a trained model.
+        train, test: dict of inputs as the model takes them, "tokens"
+            `(B, N)` among them.
+
+    Returns:
+        dict of "nats_per_picture" and "bits_per_pixel" of the model;
+        "histogram_bits_per_pixel" of a histogram per cell; with classes,
+        "class_histogram_bits_per_pixel" of one per class and cell.
+    """
+    size = model.tokenizer.image_size
+
+    def counting(*columns):
+        labels, train_labels = columns or (None, None)
+        nats = histogram_nats(
+            test["tokens"],
+            labels,
+            train["tokens"],
+            train_labels,
+            model.vocabulary_size,
+        )
+        return bits_per_pixel(nats, size)
+
+    nats = model.score_tokens(test)
+    figures = {
+        "nats_per_picture": float(nats.mean()),
+        "bits_per_pixel": bits_per_pixel(nats, size),
+        "histogram_bits_per_pixel": counting(),
+    }
+    if model.num_classes:
+        figures["class_histogram_bits_per_pixel"] = counting(
+            test["label"], train["label"]
+        )
+    return figures
+
+
+def histogram_nats(
+    tokens: Array,
+    labels: Array | None,
+    train_tokens: Array,
+    train_labels: Array | None,
+    vocabulary_size: int,
+) -> Array:
     """Code length under histograms of each cell: what counting alone gives.
 
     Every cell has a histogram of its own over the training tokens, with half
@@ -27,10 +100,10 @@ def histogram_nats(tokens, labels, train_tokens, train_labels, vocabulary_size):
         labels: int array of shape `(B,)`, or None for no classes.
         train_tokens: int array of shape `(B', N)`, to count.
         train_labels: int array of shape `(B',)`, or None.
-        vocabulary_size: int.
+        vocabulary_size: number of different tokens.
 
     Returns:
-        float64 array of shape `(B,)`, nats per picture.
+        float64 array of shape `(B,)`, nats per image.
     """
     if labels is None:
         labels = np.zeros(len(tokens), int)
@@ -45,57 +118,8 @@ def histogram_nats(tokens, labels, train_tokens, train_labels, vocabulary_size):
     return -logs[labels[:, None], cells, tokens].sum(axis=1)
 
 
-def report(model, train, test, seed=0):
-    """Figures of a model on test pictures, beside those of counting.
-
-    Args:
-        model: an `ImageGPT`.
-        train: what the model was trained on, as `keras_igpt.data.load` gives.
-        test: pictures it has not seen.
-        seed: int. Of the generated pictures that are to be recognised.
-
-    Returns:
-        dict of float: nats per picture and bits per pixel of the model; bits
-        per pixel of the histograms per cell, and per class and cell; with
-        classes, the share of generated pictures, as many per class, that a
-        `Judge` recognises, and of real test pictures; with a learned
-        tokenizer the `tokenizer_figures`.
-    """
-    size = model.tokenizer.image_size
-    counted = _tokens_of(model, train)
-    inputs = _tokens_of(model, test)
-    nats = model.score_tokens(inputs)
-    figures = {
-        "nats_per_picture": float(nats.mean()),
-        "bits_per_pixel": bits_per_pixel(nats, size),
-    }
-    variants = {"histogram_bits_per_pixel": (None, None)}
-    if model.num_classes:
-        variants["class_histogram_bits_per_pixel"] = (
-            inputs["label"],
-            counted["label"],
-        )
-    for name, (labels, counted_labels) in variants.items():
-        figures[name] = bits_per_pixel(
-            histogram_nats(
-                inputs["tokens"],
-                labels,
-                counted["tokens"],
-                counted_labels,
-                model.vocabulary_size,
-            ),
-            size,
-        )
-    if model.num_classes:
-        figures.update(recognised(model, counted, inputs, seed))
-    if not isinstance(model.tokenizer, PaletteTokenizer):
-        figures.update(tokenizer_figures(model.tokenizer, train, test))
-    return figures
-
-
-def _tokens_of(model, pictures):
+def _tokens_of(model, images):
     """Inputs of a model, dict of arrays; captions are cut if too long."""
-    batches = model.prepare(
-        pictures, shuffle=False, truncate=True, edit_share=0
-    )
-    return batches.inputs
+    return model.prepare(
+        images, shuffle=False, truncate=True, edit_share=0
+    ).inputs

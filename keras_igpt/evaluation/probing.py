@@ -5,39 +5,53 @@ features of each layer, beside the same on raw pixels and on how often each
 token occurs.
 """
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from keras_igpt import data
+from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing
-from keras_igpt.models.linear_probe import (
-    fit,
-)
+from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.models.linear_probe import fit
 
 
-def probe(model, train, test, layers=None, seed=0, report=print):
+def probe(
+    model: ImageGPT,
+    train: Any,
+    test: Any,
+    layers: Sequence[int] | None = None,
+    seed: int = 0,
+    report: Callable[[str], Any] = print,
+) -> list[dict[str, Any]]:
     """Accuracies of logistic regression, for each layer and two baselines.
 
     Args:
-        model: an `ImageGPT`.
-        train, test: pictures with labels, as `keras_igpt.data.batches` takes
+        model: a trained model.
+        train, test: images with labels, as `keras_igpt.data.batches` takes
             them.
-        layers: list of int from 0 to the model's depth. Default: all.
-        seed: int. Chooses the training pictures that are set aside.
+        layers: numbers from 0 to the model's depth. Default: all.
+        seed: chooses the training images that are set aside.
         report: called with a line of text for each result.
 
     Returns:
         list of dicts with "features", a str; "layer", int or None; and
         "validation" and "test", accuracies from 0 to 1. The layer to take is
         that of the best "validation".
+
+    Raises:
+        ValueError: if the images have no labels.
     """
     if layers is None:
-        layers = list(range(len(model.blocks) + 1))
-    train, test = _columns(model, train), _columns(model, test)
+        layers = range(len(model.blocks) + 1)
+    train, test = _labelled(model, train), _labelled(model, test)
     rows = []
-
-    def add(features, layer, train_features, test_features):
+    for features, layer, (learned, tried) in _described(
+        model, train, test, list(layers)
+    ):
         validation, accuracy = fit(
-            train_features, train["label"], test_features, test["label"], seed
+            learned, train["label"], tried, test["label"], seed
         )
         report(f"{features}: validation {validation:.1%}, test {accuracy:.1%}")
         rows.append(
@@ -48,35 +62,52 @@ def probe(model, train, test, layers=None, seed=0, report=print):
                 "test": accuracy,
             }
         )
-
-    add("raw pixels", None, train["pixels"], test["pixels"])
-    counts = [
-        histograms(part["tokens"], model.vocabulary_size)
-        for part in (train, test)
-    ]
-    add("token histograms", None, *counts)
-    described = [
-        model.token_features(part["tokens"], list(layers))
-        for part in (train, test)
-    ]
-    for i, layer in enumerate(layers):
-        add(f"layer {layer}", layer, *(part[:, i] for part in described))
     return rows
 
 
-def histograms(tokens, vocabulary_size):
-    """Shares of each token, float32 `(pictures, vocabulary_size)`."""
+def _labelled(model, dataset):
+    """Tokens, labels and pixels of labelled images, in memory."""
+
+    def columns(batch):
+        if "label" not in batch:
+            raise ValueError(
+                "The images must have labels to be probed. "
+                f"Received: images with {', '.join(batch)}."
+            )
+        images = batch["image"]
+        return {
+            "tokens": model.tokenizer.encode_all(images),
+            "label": batch["label"],
+            "pixels": images.reshape(len(images), -1).astype("float32") / 255,
+        }
+
+    return data.arrays(dataset, columns)
+
+
+def _described(model, train, test, layers):
+    """Names of features, their layer, and those of both sets, one by one."""
+    both = (train, test)
+    yield "raw pixels", None, [part["pixels"] for part in both]
+    counts = [histograms(x["tokens"], model.vocabulary_size) for x in both]
+    yield "token histograms", None, counts
+    states = [model.token_features(part["tokens"], layers) for part in both]
+    for i, layer in enumerate(layers):
+        yield f"layer {layer}", layer, [state[:, i] for state in states]
+
+
+def histograms(tokens: Array, vocabulary_size: int) -> Array:
+    """Shares of each token, float32 `(images, vocabulary_size)`."""
     counts = np.zeros((len(tokens), vocabulary_size), "float32")
     np.add.at(counts, (np.arange(len(tokens))[:, None], tokens), 1)
     return counts / tokens.shape[1]
 
 
-def plot(rows, path):
+def plot(rows: Sequence[dict[str, Any]], path: PathLike) -> None:
     """Draws accuracy over depth, with the baselines as lines.
 
     Args:
         rows: as `probe` returns them.
-        path: of the `.png` file.
+        path: name of the `.png` file.
     """
     from matplotlib.figure import Figure
 
@@ -99,26 +130,3 @@ def plot(rows, path):
     axes.legend()
     with replacing(path) as temporary:
         figure.savefig(temporary, dpi=100)
-
-
-def _columns(model, dataset):
-    """Tokens, labels and pixels of labelled pictures, in memory."""
-    parts = []
-    for batch in data.batches(dataset, batch_size=256):
-        if "label" not in batch:
-            raise ValueError(
-                "The pictures must have labels to be probed. "
-                f"Received: pictures with {', '.join(batch)}."
-            )
-        pixels = batch["image"].reshape(len(batch["image"]), -1)
-        parts.append(
-            {
-                "tokens": np.asarray(model.tokenizer.encode(batch["image"])),
-                "label": batch["label"],
-                "pixels": pixels.astype("float32") / 255,
-            }
-        )
-    return {
-        name: np.concatenate([part[name] for part in parts])
-        for name in parts[0]
-    }

@@ -1,36 +1,61 @@
-"""Images recognised by a classifier of pixels."""
+"""Generated images, recognised by a classifier that learned from real ones.
+
+Axes: B images.
+"""
+
+from collections.abc import Mapping
 
 import numpy as np
 
-from keras_igpt.evaluation.tokenizer_quality import decoded
+from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.models.image_gpt import ImageGPT
 
-# Classifiers see at most this many training pictures: a support vector
+# Classifiers see at most this many training images: a support vector
 # machine's time grows with their square.
-JUDGE_PICTURES = 5_000
+TRAIN_IMAGES = 5_000
 
-# Pictures painted to be recognised.
+# Images generated to be recognised, at least.
 GENERATED = 500
 
 
-def recognised(model, train, test, seed):
+def recognition_figures(
+    model: ImageGPT,
+    train: Mapping[str, Array],
+    test: Mapping[str, Array],
+    seed: int,
+) -> dict[str, float]:
+    """How many images that a model generates show the class asked for.
+
+    Real images are compared as the model sees them, decoded from their
+    tokens.
+
+    Args:
+        model: a model with classes.
+        train, test: dict of int arrays, "tokens" `(B, N)` and "label" `(B,)`.
+        seed: of the generated images, as many of each class.
+
+    Returns:
+        What `recognised` returns.
+    """
     some = np.random.default_rng(0).permutation(len(train["label"]))
-    some = some[:JUDGE_PICTURES]
-    judge = PixelClassifier(
-        decoded(model.tokenizer, train["tokens"][some]), train["label"][some]
+    some = some[:TRAIN_IMAGES]
+    decode = model.tokenizer.decode_all
+    classifier = PixelClassifier(
+        decode(train["tokens"][some]), train["label"][some]
     )
     labels = np.repeat(
         np.arange(model.num_classes), -(-GENERATED // model.num_classes)
     )
-    painted = model.generate(labels, seed=seed)
-    real = decoded(model.tokenizer, test["tokens"])
-    return {
-        "recognised_generated": judge.accuracy(painted, labels),
-        "recognised_real": judge.accuracy(real, test["label"]),
-    }
+    generated = model.generate(labels, seed=seed)
+    return recognised(
+        {"image": generated, "label": labels},
+        {"image": decode(test["tokens"]), "label": test["label"]},
+        classifier,
+    )
 
 
 class PixelClassifier:
-    """A classifier trained on real pictures, to recognise painted ones.
+    """A classifier trained on real images, to recognise generated ones.
 
     A support vector machine of scikit-learn on raw pixels.
 
@@ -39,16 +64,37 @@ class PixelClassifier:
         labels: int array of shape `(B,)`.
     """
 
-    def __init__(self, images, labels):
+    def __init__(self, images: ArrayLike, labels: ArrayLike) -> None:
         from sklearn.svm import SVC
 
-        self._classifier = SVC().fit(flat(images), labels)
+        self._classifier = SVC().fit(_pixels(images), labels)
 
-    def accuracy(self, images, labels):
-        """Share of pictures recognised as their label."""
-        found = self._classifier.predict(flat(images))
+    def accuracy(self, images: ArrayLike, labels: ArrayLike) -> float:
+        """Share of images recognised as their label, from 0 to 1."""
+        found = self._classifier.predict(_pixels(images))
         return float(np.mean(found == labels))
 
 
-def flat(images):
+def recognised(
+    generated: Mapping[str, ArrayLike],
+    real: Mapping[str, ArrayLike],
+    classifier: PixelClassifier,
+) -> dict[str, float]:
+    """Shares of images that a classifier recognises as their label.
+
+    Args:
+        generated, real: dict of "image", uint8 `(B, height, width,
+            channels)`, and "label", int `(B,)`.
+        classifier: has learned from other real images.
+
+    Returns:
+        dict of "recognised_generated" and "recognised_real", from 0 to 1.
+    """
+    return {
+        f"recognised_{name}": classifier.accuracy(part["image"], part["label"])
+        for name, part in (("generated", generated), ("real", real))
+    }
+
+
+def _pixels(images):
     return np.asarray(images).reshape(len(images), -1) / 255.0

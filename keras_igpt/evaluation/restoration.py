@@ -1,16 +1,18 @@
-"""How well edits restore test pictures, beside methods without a model.
+"""How well edits restore test images, beside methods without a model.
 
     figures = report(model, "football", count=200)
     rich.print(table(figures))
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
 
-import typing
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from keras_igpt import data
+from keras_igpt.annotations import Array
 from keras_igpt.edits.consistency import (
     known_everywhere,
     luma,
@@ -19,13 +21,25 @@ from keras_igpt.edits.consistency import (
 )
 from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import random_mask
-from keras_igpt.evaluation import baselines as evaluation_baselines
-from keras_igpt.evaluation import distances, image_features
+from keras_igpt.evaluation.baselines import (
+    STRENGTHS,
+    denoised,
+    enlarged,
+    inpainted,
+    nearest,
+)
+from keras_igpt.evaluation.distances import set_distances
+from keras_igpt.evaluation.image_features import ImageFeatures
+from keras_igpt.evaluation.tokenizer_quality import reconstructed
 from keras_igpt.images import metrics
 from keras_igpt.images.files import contact_sheet
+from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.progress import steps
 
-# Share of a picture that the holes of "inpaint" may take.
+if TYPE_CHECKING:
+    from rich.table import Table
+
+# Share of an image that the holes of "inpaint" may take.
 HOLES = (0.25, 0.5)
 
 # "outpaint" hides this share of each side.
@@ -33,55 +47,62 @@ BORDER = 1 / 6
 
 FACTOR = 4
 
-# Training pictures to search for the nearest, and to learn features from.
-TRAIN_PICTURES = 20_000
+# Training images to search for the nearest, and to learn features from.
+TRAIN_IMAGES = 20_000
 
-# Pictures that the strength of non-local means is chosen with.
-STRENGTH_PICTURES = 100
+# Images that the strength of non-local means is chosen with.
+STRENGTH_IMAGES = 100
 
 
-class Trial(typing.NamedTuple):
-    """Pictures to be restored.
+class Trial(NamedTuple):
+    """Images to be restored.
 
     Args:
-        edit: str, the model's edit.
+        edit: the model's edit.
         given: uint8 array, what `ImageGPT.edit` takes.
         masks: bool array of shape `(B, height, width)`, or None.
         source: uint8 array of shape `(B, height, width, C + 1)`, what is
             known.
         baselines: dict of uint8 arrays of shape `(B, height, width, C)`.
-        view: function of pictures to what is known of them, for comparing
+        view: function of images to what is known of them, for comparing
             them with the source.
     """
 
     edit: str
-    given: np.ndarray
-    masks: np.ndarray | None
-    source: np.ndarray
-    baselines: dict
-    view: typing.Callable = lambda images: images
+    given: Array
+    masks: Array | None
+    source: Array
+    baselines: dict[str, Array]
+    view: Callable[[Array], Array] = lambda images: images
 
 
-def report(model, source, split="test", count=200, seed=0, features=None):
-    """Restores test pictures with a model and without.
+def report(
+    model: ImageGPT,
+    source: Any,
+    split: str = "test",
+    count: int = 200,
+    seed: int = 0,
+    features: Callable[[Array], Array] | None = None,
+) -> dict[str, dict[str, Any]]:
+    """Restores test images with a model and without.
 
-    Nothing is said of the pictures: no class, no caption.
+    Nothing is said of the images: no class, no caption.
 
     Args:
-        model: an `ImageGPT` with edits.
+        model: a model with edits.
         source: what `keras_igpt.data.load` takes.
-        split: str.
-        count: int. How many pictures.
-        seed: int. Of what is hidden, and of sampling.
-        features: `keras_igpt.likeness.Features`, for Fréchet distances.
-            Default: those of a classifier trained now on the data's classes;
-            none without classes.
+        split: which images are to be restored.
+        count: how many of them.
+        seed: of what is hidden, and of sampling.
+        features: function of uint8 images to vectors, for Fréchet distances,
+            such as an `ImageFeatures`. Default: those of a classifier trained
+            now on the data's classes; none without classes.
 
     Returns:
         dict of dicts, for each trial that the model can do: "pictures", a
         dict of uint8 arrays, "input", the methods and "truth"; and "figures",
-        a dict for each method of float "psnr" in dB, "ssim" and, with
-        features, "frechet".
+        a dict for each method of the `similarity` and, with features, the
+        `set_distances`.
 
     Raises:
         ValueError: if the model has learned none of these edits.
@@ -90,29 +111,27 @@ def report(model, source, split="test", count=200, seed=0, features=None):
     trials = [name for name in TRIALS if _fits(name, model)]
     if not trials:
         raise ValueError(
-            "`model` must have learned to restore pictures: inpaint, "
+            "`model` must have learned to restore images: inpaint, "
             "upscale, colorize or denoise. "
             f"Received: a model with edits={model.edit_set.names}."
         )
 
-    def pictures(split, limit):
+    def images(split, limit):
         loaded = data.load(
             source, split=split, image_size=(height, width), channels=channels
         )
-        return _arrays(loaded, limit)
+        return data.arrays(loaded, _images_and_labels, limit)
 
-    truth = pictures(split, count)["image"]
-    train = pictures("train", TRAIN_PICTURES)
+    truth = images(split, count)["image"]
+    train = images("train", TRAIN_IMAGES)
     if features is None and "label" in train:
-        features = image_features.ImageFeatures.train(
-            train["image"], train["label"]
-        )
+        features = ImageFeatures.train(train["image"], train["label"])
     figures = {}
-    for name in steps("restoring pictures", trials):
+    for name in steps("restoring images", trials):
         generator = np.random.default_rng(seed)
         trial = TRIALS[name](truth, train["image"], generator)
         shown = _restored(model, trial, train["image"], seed)
-        shown["tokens of the truth"] = _decoded(model, truth)
+        shown["tokens of the truth"] = reconstructed(model.tokenizer, truth)
         figures[name] = {
             "pictures": {
                 "input": trial.source[..., :-1],
@@ -120,11 +139,15 @@ def report(model, source, split="test", count=200, seed=0, features=None):
                 "truth": truth,
             },
             "figures": {
-                method: _compared(truth, images, features)
-                for method, images in shown.items()
+                method: _compared(restored, truth, features)
+                for method, restored in shown.items()
             },
         }
     return figures
+
+
+def _images_and_labels(batch):
+    return {name: batch[name] for name in ("image", "label") if name in batch}
 
 
 def _fits(name, model):
@@ -135,24 +158,11 @@ def _fits(name, model):
     return edit in model.edit_set.names and (edit != "upscale" or whole)
 
 
-def _arrays(dataset, limit):
-    """The first pictures, and their classes if they have any, as arrays."""
-    parts = {"image": [], "label": []}
-    for batch in data.batches(dataset, batch_size=256):
-        for name in parts.keys() & batch.keys():
-            parts[name].append(batch[name])
-        if len(parts["image"]) * 256 >= limit:
-            break
-    return {k: np.concatenate(v)[:limit] for k, v in parts.items() if v}
-
-
 def _restored(model, trial, train, seed):
     """What each method makes of what is given."""
-    closest = evaluation_baselines.nearest(
-        trial.source, train, trial.view(train)
-    )
+    closest = nearest(trial.source, train, trial.view(train))
     closest = np.asarray(EDITS["inpaint"].keep(closest, *_kept(trial)))
-    painted = {
+    restored = {
         f"keras_igpt, temperature {temperature}": model.edit(
             trial.given,
             trial.edit,
@@ -162,31 +172,37 @@ def _restored(model, trial, train, seed):
         )
         for temperature in (0, 1)
     }
-    return {**trial.baselines, "nearest training picture": closest, **painted}
+    return {**trial.baselines, "nearest training picture": closest, **restored}
 
 
 def _kept(trial):
-    """What is known of each pixel, and where to paint."""
+    """What is known of each pixel, and where to fill in."""
     images = trial.source[..., :-1]
     if trial.masks is not None:
         return images, trial.masks
     return images, np.ones(images.shape[:3], bool)
 
 
-def _decoded(model, images):
-    return np.asarray(model.tokenizer.decode(model.tokenizer.encode(images)))
-
-
-def _compared(truth, images, features):
-    found = {
-        "psnr": float(metrics.psnr(truth, images).mean()),
-        "ssim": float(metrics.ssim(truth, images).mean()),
-    }
+def _compared(restored, truth, features):
+    found = similarity(restored, truth)
     if features is not None:
-        found["frechet"] = distances.frechet_distance(
-            features(truth), features(images)
-        )
+        found |= set_distances(restored, truth, features)
     return found
+
+
+def similarity(generated: Array, real: Array) -> dict[str, float]:
+    """How near each image is to the one it should be, on average.
+
+    Args:
+        generated, real: uint8 arrays of shape `(B, height, width, C)`.
+
+    Returns:
+        dict of "psnr" in dB, and "ssim".
+    """
+    return {
+        "psnr": float(metrics.psnr(real, generated).mean()),
+        "ssim": float(metrics.ssim(real, generated).mean()),
+    }
 
 
 # === Trials ===
@@ -215,8 +231,8 @@ def _outpaint(images, train, generator):
 def _holes(images, masks):
     source = EDITS["inpaint"].source(images, images.shape[1:], masks)
     source = np.asarray(source)
-    baselines = evaluation_baselines.inpainted(source[..., :-1], masks)
-    return Trial("inpaint", images, masks, source, baselines)
+    filled = inpainted(source[..., :-1], masks)
+    return Trial("inpaint", images, masks, source, filled)
 
 
 def _upscale(images, train, generator):
@@ -225,9 +241,9 @@ def _upscale(images, train, generator):
     def view(images):
         return np.asarray(repeated(shrunk(images, FACTOR), FACTOR))
 
-    baselines = evaluation_baselines.enlarged(small, images.shape[1:3])
+    large = enlarged(small, images.shape[1:3])
     source = np.asarray(known_everywhere(view(images)))
-    return Trial("upscale", small, None, source, baselines, view)
+    return Trial("upscale", small, None, source, large, view)
 
 
 def _colorize(images, train, generator):
@@ -241,19 +257,19 @@ def _colorize(images, train, generator):
 
 def _denoise(images, train, generator):
     damage = EDITS["denoise"].hide
-    some = train[:STRENGTH_PICTURES]
+    some = train[:STRENGTH_IMAGES]
     noisy = damage(some, generator)[..., :-1]
 
     def success(strength):
-        cleaned = evaluation_baselines.denoised(noisy, strength)
+        cleaned = denoised(noisy, strength)
         return metrics.psnr(some, cleaned).mean()
 
-    strength = max(evaluation_baselines.STRENGTHS, key=success)
+    strength = max(STRENGTHS, key=success)
     source = damage(images, generator)
     given = source[..., :-1]
     baselines = {
         "as given": given,
-        "non-local means": evaluation_baselines.denoised(given, strength),
+        "non-local means": denoised(given, strength),
     }
     return Trial("denoise", given, None, source, baselines)
 
@@ -269,16 +285,12 @@ TRIALS = {
 # === Shown ===
 
 
-def table(figures):
-    """Shows what `report` returns.
-
-    Returns:
-        A `rich.table.Table`.
-    """
+def table(figures: dict[str, dict[str, Any]]) -> "Table":
+    """Shows what `report` returns, as a `rich.table.Table`."""
     from rich.table import Table
 
     count = max(len(trial["pictures"]["truth"]) for trial in figures.values())
-    shown = Table(title=f"{count} pictures; nothing is said of them")
+    shown = Table(title=f"{count} images; nothing is said of them")
     for head in ("Edit", "Method", "PSNR, dB", "SSIM", "Fréchet distance"):
         shown.add_column(head, justify="left" if head < "F" else "right")
     for name, trial in figures.items():
@@ -295,14 +307,14 @@ def table(figures):
     return shown
 
 
-def sheet(figures, examples=2):
-    """Pictures of each trial: input, best baseline, ours (0 and 1), truth.
+def sheet(figures: dict[str, dict[str, Any]], examples: int = 2) -> Array:
+    """Images of each trial: input, best baseline, ours (0 and 1), truth.
 
     The best baseline is the one with the highest PSNR.
 
     Args:
         figures: what `report` returns.
-        examples: int. Rows per trial.
+        examples: rows per trial.
 
     Returns:
         uint8 array of shape `(rows, columns, C)`.

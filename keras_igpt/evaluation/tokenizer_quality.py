@@ -1,56 +1,65 @@
-"""What a tokenizer keeps of images, beside a palette."""
+"""What a tokenizer keeps of images, beside a palette.
 
-import numpy as np
+Axes: B images.
+"""
+
+from typing import Any
 
 from keras_igpt import data
-from keras_igpt.images import arrays, metrics
+from keras_igpt.annotations import Array
+from keras_igpt.images import metrics
+from keras_igpt.images.arrays import resize
+from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.palette import PaletteTokenizer
-
-# Pictures that a learned tokenizer paints at once.
-DECODED = 256
+from keras_igpt.tokenizers.vq import VQTokenizer
 
 # Colours of the palette that a learned tokenizer is compared with, and
-# training pictures that they are fitted to.
+# training images that they are fitted to.
 PALETTE_COLORS = 512
 
-PALETTE_PICTURES = 5_000
+PALETTE_IMAGES = 5_000
 
 
-def tokenizer_figures(tokenizer, train, test):
-    """How well test pictures survive as tokens, beside a plain palette.
+def tokenizer_figures(
+    tokenizer: VQTokenizer, train: Any, test: Any
+) -> dict[str, float]:
+    """How well test images survive as tokens, beside a plain palette.
 
-    The palette has as many tokens to spend: pictures shrunk to the grid of
-    the tokens, a fitted colour for each pixel, enlarged again.
+    The palette has as many tokens to spend: images shrunk to the grid of the
+    tokens, a fitted colour for each pixel, enlarged again.
 
     Args:
-        tokenizer: a `VQTokenizer`.
-        train: pictures to fit the palette to, as `keras_igpt.data.batches`
+        tokenizer: a learned tokenizer.
+        train: images to fit the palette to, as `keras_igpt.data.batches`
             takes them.
-        test: pictures it has not seen.
+        test: images it has not seen.
 
     Returns:
-        dict of float: those of `VQTokenizer.figures`, and `palette_psnr` in
-        dB.
+        dict of those of `VQTokenizer.figures`, and `palette_psnr` in dB.
     """
-    height, width = tokenizer.grid_size
     palette = PaletteTokenizer(
-        (height, width), PALETTE_COLORS, tokenizer.channels
+        tokenizer.grid_size, PALETTE_COLORS, tokenizer.channels
     )
 
     def small(images):
-        return arrays.resize(images, palette.image_size)
+        return resize(images, palette.image_size)
 
-    fitted = data.arrays(train, limit=PALETTE_PICTURES)["image"]
+    fitted = data.arrays(train, limit=PALETTE_IMAGES)["image"]
     palette.adapt(small(fitted))
     images = data.arrays(test)["image"]
-    tokens = palette.encode(small(images))
-    painted = np.asarray(palette.decode(tokens))
-    painted = arrays.resize(painted, tokenizer.image_size)
-    psnr = metrics.psnr(images, painted).mean()
+    kept = resize(reconstructed(palette, small(images)), tokenizer.image_size)
+    psnr = metrics.psnr(images, kept).mean()
     return {**tokenizer.figures(images), "palette_psnr": float(psnr)}
 
 
-def decoded(tokenizer, tokens):
-    """Pictures of any number of tokens `(B, N)`, some at a time."""
-    parts = np.array_split(tokens, -(-len(tokens) // DECODED))
-    return np.concatenate([np.asarray(tokenizer.decode(p)) for p in parts])
+def reconstructed(tokenizer: ImageTokenizer, images: Array) -> Array:
+    """What is left of images, decoded from their tokens.
+
+    Args:
+        tokenizer: an adapted tokenizer.
+        images: uint8 array of shape `(B, *image_shape)`.
+
+    Returns:
+        uint8 array of the same shape.
+    """
+    return tokenizer.decode_all(tokenizer.encode_all(images))

@@ -1,1 +1,5 @@
-"""Arrays of pixels; knows no model."""
+"""Arrays of pixels; knows no model. `read_parameters` reads PNG files."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

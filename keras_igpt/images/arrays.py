@@ -4,6 +4,7 @@ Keras and TensorFlow load when they are used: plain arrays need neither.
 """
 
 from collections.abc import Callable, Sized
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from keras_igpt.annotations import Array, ArrayLike, Tensor
 from keras_igpt.argument_checks import checked_image_size, is_whole
 
 
-def resize(images, image_size):
+def resize(images: Tensor, image_size: int | tuple[int, int]) -> Tensor:
     """Crops the middle to the wanted aspect ratio, then resizes it.
 
     Shrinking averages areas, enlarging is bicubic. Works inside `tf.data`.
@@ -27,26 +28,26 @@ def resize(images, image_size):
     import tensorflow as tf
 
     height, width = size = checked_image_size(image_size, optional=False)
-    # The area kernel has no GPU version, and pictures come from the CPU.
+    # The area kernel has no GPU version, and images come from the CPU.
     with tf.device("CPU"):
-        pictures = picture_tensor(images)
-        if tuple(pictures.shape[-3:-1]) != size:
-            pictures = _crop_to_aspect(pictures, size)
-            rows, columns = tf.shape(pictures)[-3], tf.shape(pictures)[-2]
-            pictures = tf.cond(
+        pixels = _image_tensor(images)
+        if tuple(pixels.shape[-3:-1]) != size:
+            pixels = _crop_to_aspect(pixels, size)
+            rows, columns = tf.shape(pixels)[-3], tf.shape(pixels)[-2]
+            pixels = tf.cond(
                 (rows >= height) & (columns >= width),
-                lambda: tf.image.resize(pictures, size, "area"),
+                lambda: tf.image.resize(pixels, size, "area"),
                 lambda: tf.image.resize(
-                    pictures, size, "bicubic", antialias=True
+                    pixels, size, "bicubic", antialias=True
                 ),
             )
-            pictures = tf.clip_by_value(tf.round(pictures), 0, 255)
-            pictures = tf.cast(pictures, tf.uint8)
-    return pictures if tf.is_tensor(images) else pictures.numpy()
+            pixels = tf.clip_by_value(tf.round(pixels), 0, 255)
+            pixels = tf.cast(pixels, tf.uint8)
+    return pixels if tf.is_tensor(images) else pixels.numpy()
 
 
-def set_channels(images, channels):
-    """Turns RGB pictures grey (BT.601 luma), or repeats grey three times.
+def set_channels(images: Tensor, channels: int) -> Tensor:
+    """Turns RGB images grey (BT.601 luma), or repeats grey three times.
 
     Args:
         images: uint8 tensor or array of shape `(height, width, 1 or 3)` or
@@ -58,20 +59,20 @@ def set_channels(images, channels):
     """
     import tensorflow as tf
 
-    pictures = picture_tensor(images)
-    if pictures.shape[-1] == 1 and channels == 3:
-        pictures = tf.repeat(pictures, 3, axis=-1)
-    elif pictures.shape[-1] == 3 and channels == 1:
-        pictures = tf.cast(luma(tf.cast(pictures, tf.int32)), tf.uint8)
-    return pictures if tf.is_tensor(images) else pictures.numpy()
+    pixels = _image_tensor(images)
+    if pixels.shape[-1] == 1 and channels == 3:
+        pixels = tf.repeat(pixels, 3, axis=-1)
+    elif pixels.shape[-1] == 3 and channels == 1:
+        pixels = tf.cast(luma(tf.cast(pixels, tf.int32)), tf.uint8)
+    return pixels if tf.is_tensor(images) else pixels.numpy()
 
 
-def picture_tensor(images):
+def _image_tensor(images):
     import tensorflow as tf
 
     if not tf.is_tensor(images):
         images = np.asarray(images)
-    check_pictures(images.dtype, images.shape, (3, 4), "images")
+    check_pixels(images.dtype, images.shape, (3, 4), "images")
     return tf.convert_to_tensor(images)
 
 
@@ -85,13 +86,15 @@ def _crop_to_aspect(images, size):
     return images[..., top : top + rows, left : left + columns, :]
 
 
-def check_pictures(dtype, shape, ranks, argument):
+def check_pixels(
+    dtype: Any, shape: Any, ranks: tuple[int, ...], argument: str
+) -> None:
     """Raises unless it is uint8 with 1 or 3 channels at the end."""
     dtype = getattr(dtype, "as_numpy_dtype", dtype)
     if dtype != np.uint8:
         raise ValueError(
             f"`{argument}` must be uint8 with values 0 to 255. Received: "
-            f"dtype={np.dtype(dtype).name}. Do scale the values to 0..255, "
+            f"dtype={np.dtype(dtype).name}. Scale the values to 0..255, "
             'round them and call `.astype("uint8")`.'
         )
     rank = shape.rank if hasattr(shape, "rank") else len(shape)
@@ -99,12 +102,12 @@ def check_pictures(dtype, shape, ranks, argument):
         raise ValueError(
             f"`{argument}` must have shape `(height, width, channels)`, or "
             "`(batch, height, width, channels)`, with 1 or 3 channels. "
-            f"Received: shape={shape}. Do reshape or convert the pictures."
+            f"Received: shape={shape}. Reshape or convert the images."
         )
 
 
-def check_images(images, image_shape):
-    """Raises a named error unless the pictures fit the tokenizer.
+def check_images(images: Tensor, image_shape: tuple[int, int, int]) -> None:
+    """Raises a named error unless the images fit the tokenizer.
 
     Args:
         images: what should be uint8 of shape `(batch, *image_shape)`.
@@ -120,14 +123,14 @@ def check_images(images, image_shape):
         raise ValueError(
             f"`images` must have shape `(batch, {expected})` to match the "
             f"tokenizer. Received: images.shape={shape}. "
-            "Do resize them with `keras_igpt.data.resize`."
+            "Resize them with `keras_igpt.data.resize`."
         )
     dtype = keras.backend.standardize_dtype(images.dtype)
     if dtype != "uint8":
         raise ValueError(
             "`images` must be uint8 with values from 0 to 255. "
             f"Received: images.dtype={dtype}. "
-            "Do convert them, for example `(255 * images).astype('uint8')`."
+            "Convert them, for example `(255 * images).astype('uint8')`."
         )
 
 

@@ -1,21 +1,26 @@
-"""Pictures of any size, for a model of one size, and back again.
+"""Images of any size, for a model of one size, and back again.
 
-Axes: B pictures, C channels.
+Axes: B images, C channels.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
+from keras_igpt.annotations import Array
 from keras_igpt.images import arrays
 
 
-def crop_box(size, wanted, mask=None):
-    """The part of a picture that a model sees.
+def crop_box(
+    size: tuple[int, int], wanted: tuple[int, int], mask: Array | None = None
+) -> tuple[int, int, int, int]:
+    """The part of an image that a model sees.
 
     Without a mask it is the middle, as `keras_igpt.data.resize` keeps it; with
-    one it lies as near to the middle of what is masked as the picture allows.
+    one it lies as near to the middle of what is masked as the image allows.
 
     Args:
-        size: tuple of two ints, height and width of the picture.
+        size: tuple of two ints, height and width of the image.
         wanted: tuple of two ints, whose aspect ratio the part has.
         mask: bool array of shape `size`, or None.
 
@@ -36,18 +41,20 @@ def _begin_around(masked, kept):
     return int(np.clip(begin, 0, len(masked) - kept))
 
 
-def middle(picture, wanted):
+def middle(image: Array, wanted: tuple[int, int]) -> Array:
     """The largest middle part `(…, …, C)` that has an aspect ratio.
 
     Args:
-        picture: uint8 array of shape `(rows, columns, C)`.
+        image: uint8 array of shape `(rows, columns, C)`.
         wanted: tuple of two ints, as for `crop_box`.
     """
-    return picture[_slices(crop_box(picture.shape[:2], wanted))]
+    return image[_slices(crop_box(image.shape[:2], wanted))]
 
 
-def fit_around(images, masks, size):
-    """Pictures and masks for a model: the parts around what is masked.
+def fit_around(
+    images: Array, masks: Array, size: tuple[int, int]
+) -> tuple[Array, Array]:
+    """Images and masks for a model: the parts around what is masked.
 
     Args:
         images: uint8 array of shape `(B, rows, columns, C)`.
@@ -68,11 +75,11 @@ def fit_around(images, masks, size):
         if mask.any() and not kept.any():
             rows, columns = mask.shape
             raise ValueError(
-                "`masks` must hide something in the part of the picture that "
+                "`masks` must hide something in the part of the image that "
                 "the model sees, the largest around their middle with "
                 f"{size[0]}:{size[1]} for its sides. Received: masks that "
                 f"hide nothing there, of {rows} x {columns}. "
-                "Do cut the picture around what is to be painted."
+                "Cut the image around what is to be generated."
             )
     return arrays.resize(parts, size), fitted
 
@@ -82,8 +89,8 @@ def _slices(box):
     return slice(top, top + rows), slice(left, left + columns)
 
 
-def fit_masks(masks, size):
-    """Masks for resized pictures: whatever hides a part hides a pixel.
+def fit_masks(masks: Array, size: tuple[int, int]) -> Array:
+    """Masks for resized images: whatever hides a part hides a pixel.
 
     Args:
         masks: bool array of shape `(B, rows, columns)`.
@@ -108,12 +115,12 @@ def _any_of_parts(masks, count):
     return sums[:, ends] > sums[:, begins]
 
 
-def paste_back(painted, images, masks):
-    """Puts painted parts into pictures of another size.
+def paste_back(generated: Array, images: Array, masks: Array) -> Array:
+    """Puts generated parts into images of another size.
 
     Args:
-        painted: uint8 array of shape `(B, height, width, C)`, of the parts of
-            the pictures around the masks, as `fit_around` cuts them.
+        generated: uint8 array of shape `(B, height, width, C)`, of the parts of
+            the images around the masks, as `fit_around` cuts them.
         images: uint8 array of shape `(B, rows, columns, C)`.
         masks: bool array of shape `(B, rows, columns)`, True where to paste.
 
@@ -121,9 +128,9 @@ def paste_back(painted, images, masks):
         uint8 array of the shape of `images`; pixels that are not masked, or
         not in those parts, are those of `images`.
     """
-    size = painted.shape[1:3]
+    size = generated.shape[1:3]
     pasted = images.copy()
-    for result, patch, mask in zip(pasted, painted, masks):
+    for result, patch, mask in zip(pasted, generated, masks):
         box = crop_box(mask.shape, size, mask)
         here = _slices(box)
         patch = arrays.resize(patch, box[2:])
@@ -131,12 +138,12 @@ def paste_back(painted, images, masks):
     return pasted
 
 
-def check_seen(border, size):
+def check_seen(border: Array, size: tuple[int, int]) -> None:
     """Refuses a border that `fit_around` would cut.
 
     Args:
         border: bool array of shape `(rows, columns)`, as `expand` returns it.
-        size: tuple of two ints, height and width of the model's pictures.
+        size: tuple of two ints, height and width of the model's images.
     """
     rows, columns = border.shape
     border = border.copy()
@@ -144,17 +151,17 @@ def check_seen(border, size):
     if border.any():
         raise ValueError(
             "`paste_back` must be False where the model does not see the "
-            f"whole border. Received: a picture of {rows} x {columns} with "
+            f"whole border. Received: an image of {rows} x {columns} with "
             f"its border, for a model of {size[0]} x {size[1]} (rows x "
-            "columns). Do expand it to that aspect ratio, or by less."
+            "columns). Expand it to that aspect ratio, or by less."
         )
 
 
-def expand(picture, widths):
-    """Puts an empty border around a picture, to be painted.
+def expand(image: Array, widths: Sequence[int]) -> tuple[Array, Array]:
+    """Puts an empty border around an image, to be filled.
 
     Args:
-        picture: uint8 array of shape `(rows, columns, C)`.
+        image: uint8 array of shape `(rows, columns, C)`.
         widths: four ints, of the border to the left, above, to the right
             and below, in pixels.
 
@@ -168,20 +175,22 @@ def expand(picture, widths):
             f"bottom, one of them above 0. Received: expand={widths}."
         )
     left, top, right, bottom = widths
-    rows, columns = picture.shape[:2]
+    rows, columns = image.shape[:2]
     size = (top + rows + bottom, left + columns + right)
-    return place(picture, size, top, left)
+    return place(image, size, top, left)
 
 
-def place(picture, size, top, left, scale=1.0):
-    """Puts a picture onto an empty canvas, to be painted around.
+def place(
+    image: Array, size: tuple[int, int], top: int, left: int, scale: float = 1.0
+) -> tuple[Array, Array]:
+    """Puts an image onto an empty canvas, to be filled around it.
 
     Args:
-        picture: uint8 array of shape `(rows, columns, C)`.
+        image: uint8 array of shape `(rows, columns, C)`.
         size: tuple of two ints, height and width of the canvas.
-        top, left: ints. Where the picture's corner comes to lie; parts
+        top, left: ints. Where the image's corner comes to lie; parts
             beyond the canvas are cut.
-        scale: float. How much larger than the picture it is placed.
+        scale: float. How much larger than the image it is placed.
 
     Returns:
         Tuple of the canvas, uint8 `(height, width, C)`, and a mask, bool
@@ -190,9 +199,9 @@ def place(picture, size, top, left, scale=1.0):
     Raises:
         ValueError: if no pixel comes to lie on the canvas.
     """
-    rows, columns = (max(1, round(scale * s)) for s in picture.shape[:2])
-    picture = arrays.resize(picture, (rows, columns))
-    canvas = np.zeros((*size, picture.shape[-1]), "uint8")
+    rows, columns = (max(1, round(scale * s)) for s in image.shape[:2])
+    image = arrays.resize(image, (rows, columns))
+    canvas = np.zeros((*size, image.shape[-1]), "uint8")
     mask = np.ones(size, bool)
     begin = np.clip([top, left], 0, size)
     end = np.clip([top + rows, left + columns], 0, size)
@@ -201,11 +210,11 @@ def place(picture, size, top, left, scale=1.0):
         slice(b - corner, e - corner)
         for b, e, corner in zip(begin, end, (top, left))
     )
-    canvas[here], mask[here] = picture[there], False
+    canvas[here], mask[here] = image[there], False
     if mask.all():
         raise ValueError(
-            f"The picture must lie on the canvas of {size[0]} x {size[1]}. "
-            f"Received: top={top}, left={left}, scale={scale}, a picture of "
+            f"The image must lie on the canvas of {size[0]} x {size[1]}. "
+            f"Received: top={top}, left={left}, scale={scale}, an image of "
             f"{rows} x {columns} then."
         )
     return canvas, mask

@@ -1,12 +1,14 @@
-"""Picture files: decodes them, and reports those that cannot be."""
+"""Image files: decodes them, and reports those that cannot be."""
 
 import json
 import math
 import os
 import pathlib
+from typing import Any
 
 import numpy as np
 
+from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.atomic_files import replacing
 
 OVERSAMPLING = 4
@@ -14,16 +16,16 @@ OVERSAMPLING = 4
 LARGE = 2**22
 
 
-def decode(path, image_size=None):
-    """Decodes a picture file as it is meant to be seen.
+def decode(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
+    """Decodes an image file as it is meant to be seen.
 
     EXIF rotation is applied, transparent parts become white, 16-bit grey is
     scaled to 8 bits, and of an animation the first frame is taken.
 
     Args:
         path: str or pathlib.Path.
-        image_size: tuple `(height, width)` that the picture will be resized
-            to. JPEG files, and pictures of over 4 million pixels, are then
+        image_size: tuple `(height, width)` that the image will be resized
+            to. JPEG files, and images of over 4 million pixels, are then
             reduced to no less than four times that size.
 
     Returns:
@@ -31,38 +33,38 @@ def decode(path, image_size=None):
     """
     from PIL import Image, ImageOps
 
-    with Image.open(path) as picture:
-        _check_not_a_bomb(picture)
+    with Image.open(path) as image:
+        _check_not_a_bomb(image)
         if image_size is not None:
             # Square, because EXIF may swap the sides.
             side = OVERSAMPLING * max(image_size)
-            picture.draft(None, (side, side))
-        ImageOps.exif_transpose(picture, in_place=True)
-        picture = _to_rgb(picture)
-        if image_size is not None and _num_pixels(picture) > LARGE:
+            image.draft(None, (side, side))
+        ImageOps.exif_transpose(image, in_place=True)
+        image = _to_rgb(image)
+        if image_size is not None and _num_pixels(image) > LARGE:
             rows, columns = image_size
-            times = min(picture.height // rows, picture.width // columns)
-            picture = picture.reduce(max(1, times // OVERSAMPLING))
-        return np.array(picture)
+            times = min(image.height // rows, image.width // columns)
+            image = image.reduce(max(1, times // OVERSAMPLING))
+        return np.array(image)
 
 
-def read(path, image_size=None):
+def read(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
     """As `decode`, with an error that says what is wrong with the file.
 
     Raises:
-        ValueError: if it is no picture.
+        ValueError: if it is no image.
     """
     try:
         return decode(path, image_size)
     except Exception as error:  # Pillow raises all kinds for broken files
         raise ValueError(
-            "The file must be a picture, such as PNG or JPEG. "
+            "The file must be an image, such as PNG or JPEG. "
             f"Received: {path}: {reason(path, error)}."
         ) from error
 
 
-def transparency(path):
-    """Where a picture is more transparent than not.
+def transparency(path: PathLike) -> Array | None:
+    """Where an image is more transparent than not.
 
     Args:
         path: str or pathlib.Path.
@@ -72,51 +74,51 @@ def transparency(path):
     """
     from PIL import Image, ImageOps
 
-    with Image.open(path) as picture:
-        _check_not_a_bomb(picture)
-        ImageOps.exif_transpose(picture, in_place=True)
-        alpha = np.array(picture.convert("RGBA"))[..., 3]
+    with Image.open(path) as image:
+        _check_not_a_bomb(image)
+        ImageOps.exif_transpose(image, in_place=True)
+        alpha = np.array(image.convert("RGBA"))[..., 3]
     return alpha < 128 if (alpha < 128).any() else None
 
 
-def _num_pixels(picture):
-    return picture.width * picture.height
+def _num_pixels(image):
+    return image.width * image.height
 
 
-def _to_rgb(picture):
+def _to_rgb(image):
     from PIL import Image
 
-    if picture.mode.startswith("I") or picture.mode == "F":
-        picture = _scale_deep_grey(picture)
-    if picture.has_transparency_data:
-        picture = picture.convert("RGBA")
-        white = Image.new("RGBA", picture.size, "white")
-        picture = Image.alpha_composite(white, picture)
-    return picture if picture.mode == "RGB" else picture.convert("RGB")
+    if image.mode.startswith("I") or image.mode == "F":
+        image = _scale_deep_grey(image)
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        image = Image.alpha_composite(white, image)
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _check_not_a_bomb(picture):
+def _check_not_a_bomb(image):
     # Pillow only warns between once and twice the limit.
     from PIL import Image
 
     limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and _num_pixels(picture) > limit:
+    if limit is not None and _num_pixels(image) > limit:
         raise Image.DecompressionBombError
 
 
-def _scale_deep_grey(picture):
+def _scale_deep_grey(image):
     from PIL import Image
 
-    values = np.array(picture)
+    values = np.array(image)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
-        raise OSError(f"pixels of unknown range (mode {picture.mode})")
+        raise OSError(f"pixels of unknown range (mode {image.mode})")
     # 65535 = 257 * 255, so this rounds exactly.
     grey = (values.astype("int64") + 128) // 257
     return Image.fromarray(grey.astype("uint8"))
 
 
-def reason(path, error):
-    """Says in a few words why a picture file cannot be used."""
+def reason(path: PathLike, error: Exception) -> str:
+    """Says in a few words why an image file cannot be used."""
     from PIL import Image, UnidentifiedImageError
 
     if isinstance(error, FileNotFoundError):
@@ -124,22 +126,28 @@ def reason(path, error):
     if os.path.isfile(path) and os.path.getsize(path) == 0:
         return "empty file"
     if isinstance(error, UnidentifiedImageError):
-        return "not a picture that Pillow can read"
+        return "not an image that Pillow can read"
     bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
     if isinstance(error, bombs):
         return "more pixels than PIL.Image.MAX_IMAGE_PIXELS"
     return str(error) or type(error).__name__
 
 
-def contact_sheet(images, columns=None, height=None, gap=2, background=255):
-    """Lays pictures out in rows.
+def contact_sheet(
+    images: ArrayLike,
+    columns: int | None = None,
+    height: int | None = None,
+    gap: int = 2,
+    background: int = 255,
+) -> Array:
+    """Lays images out in rows.
 
     Args:
         images: uint8 array of shape `(count, height, width, channels)`.
         columns: int. Default: as square as can be.
-        height: int. Height in pixels that each picture is enlarged to by
+        height: int. Height in pixels that each image is enlarged to by
             whole factors, without smoothing. Default: at least 64.
-        gap: int. Pixels between pictures.
+        gap: int. Pixels between images.
         background: int from 0 to 255. Grey of the gaps.
 
     Returns:
@@ -163,8 +171,10 @@ def contact_sheet(images, columns=None, height=None, gap=2, background=255):
     return sheet
 
 
-def save_png(path, image, parameters=None):
-    """Writes a picture, whole or not at all.
+def save_png(
+    path: PathLike, image: ArrayLike, parameters: dict[str, Any] | None = None
+) -> None:
+    """Writes an image, whole or not at all.
 
     Args:
         path: where to; the folder is made if it is missing.
@@ -185,7 +195,7 @@ def save_png(path, image, parameters=None):
         Image.fromarray(image).save(temporary, "PNG", pnginfo=chunks)
 
 
-def read_parameters(path):
+def read_parameters(path: PathLike) -> dict[str, Any]:
     """The parameters that `save_png` put into a file, or {}."""
     from PIL import Image
 

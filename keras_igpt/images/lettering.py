@@ -1,4 +1,4 @@
-"""Capital letters, digits and a dash, drawn by hand for small pictures.
+"""Capital letters, digits and a dash, drawn by hand for small images.
 
 Each sits in a cell of 8x8 pixels, with upright strokes of two pixels, and
 keeps the cell's last column and last row free. So a word is a row of cells,
@@ -9,6 +9,7 @@ import functools
 
 import numpy as np
 
+from keras_igpt.annotations import Array
 from keras_igpt.images import arrays
 
 CELL = 8
@@ -61,7 +62,7 @@ CHARACTERS = "".join(_ROWS)
 
 
 @functools.cache
-def glyph(character):
+def glyph(character: str) -> Array:
     """One character as ink.
 
     Args:
@@ -78,7 +79,7 @@ def glyph(character):
     return ink
 
 
-def ink_of(word):
+def ink_of(word: str) -> Array:
     """A word as ink, its letters 8 pixels apart.
 
     Args:
@@ -101,7 +102,7 @@ def ink_of(word):
 # Colours of letters and frame, and of the board (football's light banner).
 INK, BOARD = (18, 26, 70), (250, 250, 244)
 
-# Of pictures of 64 rows: the upper rows of letters, the favourite first.
+# Of images of 64 rows: the upper rows of letters, the favourite first.
 ROWS = (8, 4, 12)
 
 SIDE = 64
@@ -110,11 +111,11 @@ SIDE = 64
 ABOVE, BELOW, BESIDE = 2, 1, 3
 
 
-def sign(word):
+def sign(word: str) -> Array:
     """Draws a word on a board.
 
     Args:
-        word: str of `keras_igpt.glyphs.CHARACTERS`; small letters become
+        word: str of `CHARACTERS`; small letters become
             capitals.
 
     Returns:
@@ -126,7 +127,7 @@ def sign(word):
     return np.where(ink[..., None], INK, BOARD).astype("uint8")
 
 
-def with_sign(canvas, mask, word):
+def with_sign(canvas: Array, mask: Array, word: str) -> tuple[Array, Array]:
     """Puts a word's sign onto a free place in the upper middle of a canvas.
 
     Args:
@@ -157,8 +158,8 @@ def with_sign(canvas, mask, word):
         raise ValueError(
             f"The word must find room for {rows} x {columns} pixels in the "
             f"upper middle of the canvas of {mask.shape[0]} x "
-            f"{mask.shape[1]}. Received: {word!r}. Do take a shorter word, "
-            "or place the picture lower."
+            f"{mask.shape[1]}. Received: {word!r}. Take a shorter word, "
+            "or place the image lower."
         )
     canvas, mask = canvas.copy(), mask.copy()
     canvas[free[0]], mask[free[0]] = board, False

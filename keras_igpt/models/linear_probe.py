@@ -1,9 +1,16 @@
 """Logistic regression on features, and as a projection."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
+from keras_igpt.annotations import Array
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
 # Inverse strengths of regularisation to choose from, and the share of the
-# training pictures that choose.
+# training images that choose.
 STRENGTHS = (0.01, 0.1, 1.0)
 
 ASIDE = 0.1
@@ -11,40 +18,47 @@ ASIDE = 0.1
 # Enough for L-BFGS on scaled features.
 ITERATIONS = 300
 
-# Nats by which classes without a picture lie below the others.
+# Nats by which classes without an image lie below the others.
 UNSEEN = 10.0
 
 
-def fit(train, train_labels, test, test_labels, seed=0):
+def fit(
+    train: Array,
+    train_labels: Array,
+    test: Array,
+    test_labels: Array,
+    seed: int = 0,
+) -> tuple[float, float]:
     """Accuracies of logistic regression on scaled features.
 
     Args:
-        train, test: float arrays of shape `(pictures, features)`.
-        train_labels, test_labels: int arrays of shape `(pictures,)`.
-        seed: int.
+        train, test: float arrays of shape `(images, features)`.
+        train_labels, test_labels: int arrays of shape `(images,)`.
+        seed: chooses the training images that are set aside.
 
     Returns:
-        Tuple of two floats, the accuracy on training pictures that were set
-        aside, and on `test`.
+        The accuracy on training images that were set aside, and on `test`.
     """
     validation, classifier = choose(train, train_labels, seed)
     return validation, classifier.score(test, test_labels)
 
 
-def choose(features, labels, seed=0):
+def choose(
+    features: Array, labels: Array, seed: int = 0
+) -> tuple[float, "Pipeline"]:
     """Logistic regression on scaled features.
 
-    A tenth of the pictures chooses the strength of regularisation, then all
+    A tenth of the images chooses the strength of regularisation, then all
     are learned from.
 
     Args:
-        features: float array of shape `(pictures, features)`.
-        labels: int array of shape `(pictures,)`.
-        seed: int. Chooses the pictures that are set aside.
+        features: float array of shape `(images, features)`.
+        labels: int array of shape `(images,)`.
+        seed: chooses the images that are set aside.
 
     Returns:
-        Tuple of a float, the accuracy on those set aside, and a pipeline of
-        scikit-learn's `StandardScaler` and `LogisticRegression`.
+        The accuracy on those set aside, and a pipeline of scikit-learn's
+        `StandardScaler` and `LogisticRegression`.
     """
     order = np.random.default_rng(seed).permutation(len(features))
     aside = max(1, round(ASIDE * len(features)))
@@ -61,15 +75,18 @@ def choose(features, labels, seed=0):
     return scores[best], _classifier(features, labels, best)
 
 
-def as_projection(classifier, num_classes):
+def as_projection(
+    classifier: "Pipeline", num_classes: int
+) -> tuple[Array, Array]:
     """A pipeline of `choose` as one projection of unscaled features.
 
     Args:
         classifier: as `choose` returns it.
-        num_classes: int. Classes that it has not seen are never chosen.
+        num_classes: how many columns there are. Classes that it has not seen
+            are never chosen.
 
     Returns:
-        Tuple of two float32 arrays, a kernel `(features, num_classes)` and a
+        Two float32 arrays, a kernel `(features, num_classes)` and a
         bias `(num_classes,)`.
     """
     scaler, regression = classifier

@@ -1,25 +1,29 @@
-"""New models that begin with what another one has learned."""
+"""New models that begin with what another one has learned, and packed files."""
 
 import zipfile
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_igpt.annotations import PathLike
 from keras_igpt.atomic_files import replacing
+from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.models.token_model import TokenModel
 
 
-def from_model(model, **changes):
+def from_model(model: ImageGPT, **changes: Any) -> ImageGPT:
     """A new model with the tokenizer and the weights of another.
 
     It may have more to listen to, such as classes, captions or edits; what
     the other has no weights for, or weights of another shape, begins anew.
 
     Args:
-        model: an `ImageGPT`.
+        model: may be compiled; stays as it is.
         changes: arguments of `ImageGPT` that are to differ, and `dtype`.
 
     Returns:
-        An `ImageGPT`, not compiled.
+        The new model, not compiled.
 
     Raises:
         ValueError: if the model is quantized, which cannot learn.
@@ -28,7 +32,7 @@ def from_model(model, **changes):
         raise ValueError(
             "`model` must not be quantized, for its weights are rounded. "
             f"Received: a model with quantization={model.quantization!r}. "
-            "Do give the model that it was made of."
+            "Pass the model that it was made of."
         )
     config = {**model.get_config(), **changes, "tokenizer": model.tokenizer}
     if "num_classes" in changes:
@@ -56,18 +60,33 @@ def place_of(weight: keras.Variable) -> str:
     return weight.path.partition("/")[2]
 
 
-def save_packed(model, path):
+def save_packed(model: TokenModel, path: PathLike) -> None:
     """Saves a model to be passed on: about half of the size.
 
     The file has no optimizer's state. Its weights keep 11 significant bits,
-    as float16's do, and it computes in float32, whatever it was trained in.
+    as float16's do. All of its parts compute in float32, whatever the model
+    was trained in: a classifier's backbone and the tokenizer as well. The
+    model itself stays as it is.
+
+    Args:
+        model: an `ImageGPT` or an `ImageGPTClassifier`.
+        path: name of the `.keras` file, replaced whole or not at all.
     """
-    config = model.get_config()
-    copy = type(model).from_config({**config, "dtype": "float32"})
+    copy = type(model).from_config(_in_float32(model.get_config()))
     copy.set_weights([_rounded(weight) for weight in model.get_weights()])
     with replacing(path) as temporary:
         copy.save(temporary)
         _compress(temporary)
+
+
+def _in_float32(config):
+    """A config of which every part, however deep inside, has that policy."""
+    if not isinstance(config, dict):
+        return config
+    return {
+        name: "float32" if name == "dtype" else _in_float32(value)
+        for name, value in config.items()
+    }
 
 
 def _rounded(array):

@@ -16,10 +16,12 @@ from keras_igpt.prompts.captions import encode_text
 
 def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
     """What labels must be."""
-    rule = f"`labels` must be from 0 to num_classes - 1 = {num_classes - 1}"
+    rule = (
+        f"`labels` must be ints from 0 to num_classes - 1 = {num_classes - 1}"
+    )
     if not class_names:
         return rule
-    return f"{rule}, or one of {', '.join(class_names)}"
+    return f"{rule}, or names: {', '.join(class_names)}"
 
 
 def rule_of_rows(name: str) -> str:
@@ -77,11 +79,17 @@ def encode_conditions(
     text = encode_captions(text, text_length, truncate, optional=True)
     if text_length:
         asked["text"] = text
-    wanted = count or max((len(rows) for rows in asked.values()), default=1)
-    names = {"label": "labels", "text": "text"}
+    rows = {key: len(values) for key, values in asked.items()}
+    wanted = count or max(rows.values(), default=1)
+    if any(number not in (1, wanted) for number in rows.values()):
+        raise ValueError(
+            f"{rule_of_rows('labels` and `text')}"
+            f"{f' ({count})' if count else ''}. "
+            f"Received: {rows.get('label', 0)} labels and "
+            f"{rows.get('text', 0)} captions."
+        )
     return {
-        key: one_per_image(names[key], rows, wanted)
-        for key, rows in asked.items()
+        key: one_per_image(key, values, wanted) for key, values in asked.items()
     }
 
 

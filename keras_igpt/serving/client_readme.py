@@ -87,7 +87,7 @@ _EXAMPLES = {
 }
 
 
-def text(name, specs):
+def text(name: str, specs: dict[str, dict[str, str]]) -> str:
     """What to know about an exported model.
 
     Args:

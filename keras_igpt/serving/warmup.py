@@ -4,6 +4,7 @@ See https://www.tensorflow.org/tfx/serving/saved_model_warmup: without them
 the first request would wait for memory to be laid out and code to be chosen.
 """
 
+import pathlib
 import warnings
 
 import numpy as np
@@ -13,7 +14,9 @@ FILE = "tf_serving_warmup_requests"
 TEXT = {"text": b"", "label": b"", "seed": 0}
 
 
-def write_warmup(folder, name, specs):
+def write_warmup(
+    folder: pathlib.Path, name: str, specs: dict[str, dict[str, str]]
+) -> None:
     """Writes one request of one row for each signature that takes words.
 
     Args:

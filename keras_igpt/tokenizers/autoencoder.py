@@ -3,21 +3,24 @@
 Axes: B batch, h and w rows and columns of cells, D code size.
 """
 
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, Tensor
 from keras_igpt.images.arrays import to_floats
 
 # Pixels that a cell may be high and wide.
 CELL_SIZES = (2, 4)
 
 
-def encoder(hidden_dim, code_dim, cell_size):
-    """Pictures `(B, height, width, channels)` to vectors `(B, h, w, D)`.
+def encoder(hidden_dim: int, code_dim: int, cell_size: int) -> keras.Sequential:
+    """Images `(B, height, width, channels)` to vectors `(B, h, w, D)`.
 
     A vector depends on its own cell's pixels alone. So tokens of a known
-    part of a picture are the same whatever stands beside it, and a letter on
+    part of an image are the same whatever stands beside it, and a letter on
     the grid is always the same few tokens. The decoder sees neighbours.
     """
     return keras.Sequential(
@@ -33,8 +36,8 @@ def encoder(hidden_dim, code_dim, cell_size):
     )
 
 
-def decoder(hidden_dim, channels, cell_size):
-    """Codes `(B, h, w, D)` to pictures `(B, height, width, channels)`."""
+def decoder(hidden_dim: int, channels: int, cell_size: int) -> keras.Sequential:
+    """Codes `(B, h, w, D)` to images `(B, height, width, channels)`."""
     # Each transposed convolution doubles both sides.
     doubled = []
     if cell_size == 4:
@@ -78,24 +81,28 @@ class ResidualBlock(keras.layers.Layer):
         kernel_size: int. Of the first convolution.
     """
 
-    def __init__(self, filters, kernel_size=3, **kwargs):
+    def __init__(self, filters: int, kernel_size: int = 3, **kwargs: Any):
         super().__init__(**kwargs)
         self.filters = filters
         self.kernel_size = kernel_size
         self.wide = _conv(filters, kernel_size, name="wide")
         self.narrow = _conv(filters, 1, name="narrow")
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple) -> None:
+        """Makes both convolutions' weights."""
         self.wide.build(input_shape)
         self.narrow.build(input_shape)
 
-    def call(self, x):
+    def call(self, x: Tensor) -> Tensor:
+        """float32 `(B, h, w, filters)` to the same shape."""
         return x + self.narrow(ops.relu(self.wide(ops.relu(x))))
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The shape of the input."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "filters": self.filters,
@@ -107,21 +114,28 @@ class ResidualBlock(keras.layers.Layer):
 
 
 class Autoencoder(keras.Model):
-    """From picture to picture.
+    """From image to image.
 
     Args:
         encoder, quantizer, decoder: layers.
         quantized: bool. Whether vectors become codes on their way.
     """
 
-    def __init__(self, encoder, quantizer, decoder, quantized=True):
+    def __init__(
+        self,
+        encoder: keras.Layer,
+        quantizer: keras.Layer,
+        decoder: keras.Layer,
+        quantized: bool = True,
+    ):
         super().__init__(name="autoencoder")
         self.encoder = encoder
         self.quantizer = quantizer
         self.decoder = decoder
         self.quantized = quantized
 
-    def call(self, images, training=None):
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Decodes what it encodes, float32 images."""
         vectors = self.encoder(images)  # (B, h, w, D)
         shape = ops.shape(vectors)
         vectors = ops.reshape(vectors, (-1, shape[-1]))
@@ -142,8 +156,8 @@ class ReconstructionLoss(keras.losses.Loss):
     letters and a ball are made; absolute values care for the many.
     """
 
-    def call(self, y_true, y_pred):
-        """Args: float32 pictures `(B, height, width, channels)`."""
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """Args: float32 images `(B, height, width, channels)`."""
         error = y_pred - y_true
         loss = 3.0 * ops.mean(error**2, axis=(1, 2, 3))
         for _ in range(3):
@@ -157,24 +171,25 @@ class ReconstructionLoss(keras.losses.Loss):
         return loss
 
 
-class Pictures(keras.utils.PyDataset):
-    """uint8 pictures in memory as batches of floats, input and target."""
+class ImageBatches(keras.utils.PyDataset):
+    """uint8 images in memory as batches of floats, input and target."""
 
-    def __init__(self, pictures, batch_size, seed):
+    def __init__(self, images: Array, batch_size: int, seed: int):
         super().__init__()
-        self.pictures = pictures
-        self.batch_size = min(batch_size, len(pictures))
+        self.images = images
+        self.batch_size = min(batch_size, len(images))
         self.generator = np.random.default_rng(seed)
         self.on_epoch_end()
 
     def __len__(self):
-        return len(self.pictures) // self.batch_size
+        return len(self.images) // self.batch_size
 
     def __getitem__(self, index):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
-        images = to_floats(self.pictures[chosen])
+        images = to_floats(self.images[chosen])
         return images, images
 
-    def on_epoch_end(self):
-        self.order = self.generator.permutation(len(self.pictures))
+    def on_epoch_end(self) -> None:
+        """Chooses a new order."""
+        self.order = self.generator.permutation(len(self.images))

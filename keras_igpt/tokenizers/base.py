@@ -5,6 +5,7 @@ Axes: B batch, N cells of an image, row by row.
 
 import functools
 import math
+from typing import Any
 
 import keras
 import numpy as np
@@ -36,7 +37,7 @@ class ImageTokenizer(keras.layers.Layer):
         image_size: int | tuple[int, int],
         channels: int,
         cell_size: int = 1,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(**{**kwargs, "trainable": False})
         if channels not in (1, 3):
@@ -63,8 +64,8 @@ class ImageTokenizer(keras.layers.Layer):
         return (*self.image_size, self.channels)
 
     @property
-    def reach(self) -> int:
-        """How many pixels beyond its own cell a token depends on."""
+    def reach(self) -> int | None:
+        """Pixels beyond its own cell that a token depends on; None for all."""
         return 0
 
     def encode(self, images: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""Pictures as palette colours: one token a pixel, as in the original iGPT.
+"""Images as palette colours: one token a pixel, as in the original iGPT.
 
 Colours are found by k-means on pixels (Chen et al. 2020, section 3.2); grey
-pictures need no search, their palette is evenly spaced grey levels.
+images need no search, their palette is evenly spaced grey levels.
 """
 
 import math
@@ -19,7 +19,7 @@ from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import k_means
 
 # Pixels compared with the whole palette at once: 512 colours x 16,384 pixels
-# x 4 bytes are 32 MiB, whatever the size of the pictures.
+# x 4 bytes are 32 MiB, whatever the size of the images.
 BLOCK = 16_384
 
 SAMPLE_PIXELS = 1_000_000
@@ -27,12 +27,12 @@ SAMPLE_PIXELS = 1_000_000
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class PaletteTokenizer(ImageTokenizer):
-    """Turns pictures into one colour number per pixel, and back.
+    """Turns images into one colour number per pixel, and back.
 
     Args:
         image_size: tuple of two ints, height and width in pixels.
         num_colors: int, at least 2. Palette size, the vocabulary.
-        channels: 3 for RGB, 1 for grey pictures. Grey needs no `adapt`: the
+        channels: 3 for RGB, 1 for grey images. Grey needs no `adapt`: the
             palette is `num_colors` levels from black to white.
 
     Example:
@@ -47,7 +47,7 @@ class PaletteTokenizer(ImageTokenizer):
         image_size: int | tuple[int, int],
         num_colors: int = 512,
         channels: int = 3,
-        **kwargs,
+        **kwargs: Any,
     ):
         super().__init__(image_size, channels, **kwargs)
         check_at_least("num_colors", num_colors, 2)
@@ -61,6 +61,7 @@ class PaletteTokenizer(ImageTokenizer):
         return self.num_colors
 
     def build(self) -> None:
+        """Makes the palette."""
         self.codebook = self.add_weight(
             shape=(self.num_colors, self.channels),
             initializer="zeros",
@@ -77,8 +78,8 @@ class PaletteTokenizer(ImageTokenizer):
 
         Args:
             dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
-                of dictionaries with `"image"`, or uint8 pictures.
-            seed: int. Same pictures and seed, same palette.
+                of dictionaries with `"image"`, or uint8 images.
+            seed: int. Same images and seed, same palette.
 
         Returns:
             The tokenizer itself.
@@ -90,9 +91,9 @@ class PaletteTokenizer(ImageTokenizer):
         if distinct < self.num_colors:
             raise ValueError(
                 "`num_colors` must not exceed the number of colours in the "
-                f"pictures. Received: num_colors={self.num_colors}, and "
-                f"pictures with {distinct} colours. "
-                f"Do use num_colors={distinct} or fewer."
+                f"images. Received: num_colors={self.num_colors}, and "
+                f"images with {distinct} colours. "
+                f"Use num_colors={distinct} or fewer."
             )
         pixels = to_floats(pixels, "float64")
         self.codebook.assign(k_means(pixels, self.num_colors, 8192, seed))
@@ -136,10 +137,12 @@ class PaletteTokenizer(ImageTokenizer):
         return ops.reshape(images, (-1, *self.image_shape))
 
     def load_own_variables(self, store: Any) -> None:
+        """Loads the palette; one that is not all zeros was adapted."""
         super().load_own_variables(store)
         self.adapted = bool(np.any(ops.convert_to_numpy(self.codebook)))
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "image_size": self.image_size,

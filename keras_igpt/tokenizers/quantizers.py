@@ -9,12 +9,13 @@ Axes: M vectors, D their size, K codes.
 """
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from keras_igpt.annotations import Array
+from keras_igpt.annotations import Array, ArrayLike, Tensor
 
 # Levels of each dimension, as the paper recommends them for so many codes.
 SCALAR_LEVELS = {
@@ -45,11 +46,11 @@ class VectorQuantizer(keras.layers.Layer):
 
     def __init__(
         self,
-        codebook_size,
-        code_dim=8,
-        decay=0.99,
-        restart_below=0.05,
-        **kwargs,
+        codebook_size: int,
+        code_dim: int = 8,
+        decay: float = 0.99,
+        restart_below: float = 0.05,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.codebook_size = codebook_size
@@ -58,7 +59,9 @@ class VectorQuantizer(keras.layers.Layer):
         self.restart_below = restart_below
         self.seed_generator = keras.random.SeedGenerator()
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: tuple | None = None) -> None:
+        """Makes the codebook and its averages."""
+
         def state(shape, name):
             return self.add_weight(
                 shape=shape,
@@ -72,7 +75,7 @@ class VectorQuantizer(keras.layers.Layer):
         self.sums = state((self.codebook_size, self.code_dim), "sums")
         self.counts = state((self.codebook_size,), "counts")
 
-    def start(self, vectors):
+    def start(self, vectors: Array) -> None:
         """Starts with the k-means centres of some vectors.
 
         Args:
@@ -85,7 +88,9 @@ class VectorQuantizer(keras.layers.Layer):
         self.sums.assign(codes)
         self.counts.assign(np.ones(self.codebook_size, "float32"))
 
-    def call(self, vectors, training=None):
+    def call(
+        self, vectors: Tensor, training: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Replaces vectors by their codes.
 
         Args:
@@ -106,16 +111,16 @@ class VectorQuantizer(keras.layers.Layer):
             self._follow(ops.stop_gradient(vectors), numbers)
         return vectors + ops.stop_gradient(codes - vectors), numbers
 
-    def bounded(self, vectors):
+    def bounded(self, vectors: Tensor) -> Tensor:
         """float32 `(M, D)`: vectors as they are compared with codes."""
         return unit(vectors)
 
-    def numbers(self, vectors):
+    def numbers(self, vectors: Tensor) -> Tensor:
         """int32 `(M,)`: the codes nearest to vectors `(M, D)`."""
         likeness = ops.matmul(unit(vectors), ops.transpose(self.codebook))
         return ops.cast(ops.argmax(likeness, axis=-1), "int32")
 
-    def codes(self, numbers):
+    def codes(self, numbers: Tensor) -> Tensor:
         """float32 `(…, D)`: the codes that numbers stand for."""
         return ops.take(self.codebook, numbers, axis=0)
 
@@ -144,7 +149,8 @@ class VectorQuantizer(keras.layers.Layer):
     def _average(self, old, new):
         return self.decay * old + (1 - self.decay) * new
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "codebook_size": self.codebook_size,
@@ -162,7 +168,7 @@ class ScalarQuantizer(keras.layers.Layer):
         codebook_size: int, one of `SCALAR_LEVELS`.
     """
 
-    def __init__(self, codebook_size, **kwargs):
+    def __init__(self, codebook_size: int, **kwargs: Any):
         super().__init__(**kwargs)
         if codebook_size not in SCALAR_LEVELS:
             raise ValueError(
@@ -176,13 +182,15 @@ class ScalarQuantizer(keras.layers.Layer):
         # Number of a code: its levels, read as digits.
         self.places = np.cumprod([1, *self.levels[:-1]]).astype("int32")
 
-    def build(self, input_shape=None):
+    def build(self, input_shape: tuple | None = None) -> None:
         """There is nothing to build."""
 
-    def start(self, vectors):
-        """There is nothing to start: the grid is what it is."""
+    def start(self, vectors: Array) -> None:
+        """There is nothing to start: the grid is fixed."""
 
-    def call(self, vectors, training=None):
+    def call(
+        self, vectors: Tensor, training: bool | None = None
+    ) -> tuple[Tensor, Tensor]:
         """As `VectorQuantizer.call`."""
         bounded = self._bounded(vectors)
         rounded = ops.round(bounded)
@@ -190,15 +198,15 @@ class ScalarQuantizer(keras.layers.Layer):
         codes = bounded + ops.stop_gradient(rounded - bounded)
         return self._scaled(codes), numbers
 
-    def bounded(self, vectors):
+    def bounded(self, vectors: Tensor) -> Tensor:
         """float32 `(M, D)`: what is rounded to codes, spread likewise."""
         return self._scaled(self._bounded(vectors))
 
-    def numbers(self, vectors):
+    def numbers(self, vectors: Tensor) -> Tensor:
         """int32 `(M,)`: the codes of vectors `(M, D)`."""
         return self._numbers(ops.round(self._bounded(vectors)))
 
-    def codes(self, numbers):
+    def codes(self, numbers: Tensor) -> Tensor:
         """float32 `(…, D)`: the codes that numbers stand for."""
         digits = ops.floor_divide(numbers[..., None], self.places)
         digits = ops.mod(digits, self.levels)
@@ -217,14 +225,15 @@ class ScalarQuantizer(keras.layers.Layer):
         """Levels spread from -1 to 1."""
         return digits * (2.0 / (self.levels - 1)) - 1.0
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "codebook_size": self.codebook_size}
 
 
 QUANTIZERS = {"vq": VectorQuantizer, "fsq": ScalarQuantizer}
 
 
-def unit(vectors):
+def unit(vectors: Tensor) -> Tensor:
     """Vectors `(M, D)` at length 1."""
     return ops.normalize(ops.cast(vectors, "float32"), axis=-1)
 
@@ -251,7 +260,7 @@ def k_means(
     return search.fit(vectors).cluster_centers_.astype("float32")
 
 
-def perplexity(counts):
+def perplexity(counts: ArrayLike) -> float:
     """Number of codes that, used evenly, would be as hard to guess.
 
     Args:

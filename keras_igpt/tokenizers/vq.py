@@ -1,8 +1,8 @@
-"""Pictures as codes of small cells, found by a small autoencoder.
+"""Images as codes of small cells, found by a small autoencoder.
 
 An encoder makes a vector of each cell by itself, a quantiser replaces it by
-one of a few hundred codes, a convolutional decoder paints the codes (van den
-Oord et al. 2017, "Neural Discrete Representation Learning",
+one of a few hundred codes, a convolutional decoder makes pixels of codes (van
+den Oord et al. 2017, "Neural Discrete Representation Learning",
 https://arxiv.org/abs/1711.00937). No discriminator takes part: the squared
 errors of pixels and of their differences cannot go astray.
 
@@ -29,7 +29,7 @@ from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
     Autoencoder,
-    Pictures,
+    ImageBatches,
     ReconstructionLoss,
     decoder,
     encoder,
@@ -39,17 +39,17 @@ from keras_igpt.tokenizers.quantizers import QUANTIZERS, perplexity
 from keras_igpt.training.callbacks import BudgetBar
 from keras_igpt.training.schedule import TrainingBudget, fit_within
 
-# Pictures that `adapt` keeps in memory; more teach the codebook little.
-MAX_PICTURES = 20_000
+# Images that `adapt` keeps in memory; more teach the codebook little.
+MAX_IMAGES = 20_000
 
-# Of these, pictures set aside to measure on.
+# Of these, images set aside to measure on.
 MAX_ASIDE = 256
 
 # Share of the time to learn before there are codes.
 WITHOUT_CODES = 0.2
 
-# Pictures whose cells the first codes are found among.
-START_PICTURES = 256
+# Images whose cells the first codes are found among.
+START_IMAGES = 256
 
 # Encoded or decoded at a time.
 BATCH = 256
@@ -57,19 +57,19 @@ BATCH = 256
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class VQTokenizer(ImageTokenizer):
-    """Turns pictures into one code per 4x4 or 2x2 pixels, and back.
+    """Turns images into one code per 4x4 or 2x2 pixels, and back.
 
     Args:
         image_size: tuple of two ints, height and width, multiples of
             `cell_size`.
         codebook_size: int. Number of codes, the vocabulary.
-        channels: 3 for RGB, 1 for grey pictures.
+        channels: 3 for RGB, 1 for grey images.
         quantizer: `"vq"`, codes are learned; or `"fsq"`, they are points of
             a grid, and `codebook_size` is one of 240, 512, 1000 and 4375.
         code_dim: int. Size of a learned code.
         hidden_dim: int. Channels of the convolutions.
         cell_size: 4, or 2: pixels that a cell is high and wide. Cells of 2
-            keep much more of small pictures, and are four times as many.
+            keep much more of small images, and are four times as many.
 
     Example:
 
@@ -88,7 +88,7 @@ class VQTokenizer(ImageTokenizer):
         code_dim: int = 8,
         hidden_dim: int = 96,
         cell_size: int = 4,
-        **kwargs,
+        **kwargs: Any,
     ):
         if cell_size not in CELL_SIZES:
             raise ValueError(
@@ -121,6 +121,7 @@ class VQTokenizer(ImageTokenizer):
         return self.codebook_size
 
     def build(self) -> None:
+        """Makes the weights of all parts."""
         self.encoder.build((None, *self.image_shape))
         self.decoder.build((None, *self.grid_size, self.quantizer.code_dim))
         self.quantizer.build()
@@ -145,21 +146,21 @@ class VQTokenizer(ImageTokenizer):
         seed: int = 0,
         verbose: bool = True,
     ) -> "VQTokenizer":
-        """Learns to encode and decode pictures like these.
+        """Learns to encode and decode images like these.
 
-        Shows how far it is and, for pictures set aside, PSNR (dB), the share
+        Shows how far it is and, for images set aside, PSNR (dB), the share
         of the codes in use, and their perplexity. Called again, it goes on.
 
         Args:
             dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
-                of dictionaries with `"image"`, or uint8 pictures. The first
+                of dictionaries with `"image"`, or uint8 images. The first
                 20,000 are used.
-            epochs: float. How often to see each picture; 5 if neither this
+            epochs: float. How often to see each image; 5 if neither this
                 nor `minutes` is given.
             minutes: float. How long to learn, instead of `epochs`.
             batch_size: int.
             learning_rate: float. The highest; it rises, then falls.
-            seed: int. Order of the pictures.
+            seed: int. Order of the images.
             verbose: bool. Show progress and figures.
 
         Returns:
@@ -167,11 +168,11 @@ class VQTokenizer(ImageTokenizer):
         """
         if epochs is None and minutes is None:
             epochs = 5
-        pictures = self._gather(dataset, seed)
-        aside = pictures[: max(1, min(MAX_ASIDE, len(pictures) // 10))]
-        rest = pictures[len(aside) :] if len(pictures) > 1 else pictures
+        images = self._gather(dataset, seed)
+        aside = images[: max(1, min(MAX_ASIDE, len(images) // 10))]
+        rest = images[len(aside) :] if len(images) > 1 else images
         budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
-        batches = Pictures(rest, batch_size, seed)
+        batches = ImageBatches(rest, batch_size, seed)
         self._set_trainable(True)
         try:
             if not self.adapted:
@@ -189,7 +190,7 @@ class VQTokenizer(ImageTokenizer):
     def _start(self, batches, budget, verbose):
         """Learns without codes for a while, then finds codes by k-means."""
         self._learn(batches, budget, verbose, quantized=False)
-        self.quantizer.start(self._vectors(batches.pictures))
+        self.quantizer.start(self._vectors(batches.images))
 
     def _learn(self, batches, budget, verbose, shown=None, quantized=True):
         budget = TrainingBudget(**budget)
@@ -221,17 +222,18 @@ class VQTokenizer(ImageTokenizer):
         return to_pixels(self.decoder(ops.reshape(codes, grid)))
 
     def load_own_variables(self, store: Any) -> None:
+        """Loads how often codes were learned; if ever, it is adapted."""
         super().load_own_variables(store)
         self.adapted = bool(ops.convert_to_numpy(self.updates))
 
     def figures(self, images: Array) -> dict[str, float]:
-        """How well pictures survive, and how many codes that takes.
+        """How well images survive, and how many codes that takes.
 
         Args:
             images: uint8 array of shape `(B, height, width, channels)`.
 
         Returns:
-            dict of floats: `psnr` in dB, the mean over pictures;
+            dict of floats: `psnr` in dB, the mean over images;
             `codes_used`, a share; `perplexity` of the codes.
         """
         tokens = self._encode_all(images)  # also while they are learned
@@ -246,22 +248,22 @@ class VQTokenizer(ImageTokenizer):
             "perplexity": perplexity(counts),
         }
 
-    def _check_codebook(self, pictures):
-        """An error unless the pictures have more cells than codes."""
-        distinct = len(np.unique(self._vectors(pictures).round(4), axis=0))
+    def _check_codebook(self, images):
+        """An error unless the images have more cells than codes."""
+        distinct = len(np.unique(self._vectors(images).round(4), axis=0))
         if distinct < self.codebook_size:
             raise ValueError(
                 "`codebook_size` must not exceed the number of different "
-                "cells in the pictures. Received: codebook_size="
+                "cells in the images. Received: codebook_size="
                 f"{self.codebook_size}, and {distinct} different cells in "
-                f"{min(len(pictures), START_PICTURES)} pictures. "
-                "Do give more pictures, or use a smaller codebook."
+                f"{min(len(images), START_IMAGES)} images. "
+                "Give more images, or use a smaller codebook."
             )
 
-    def _vectors(self, pictures):
+    def _vectors(self, images):
         """What the encoder makes of some cells, float32 `(M, D)`."""
-        pictures = to_floats(pictures[:START_PICTURES])
-        vectors = ops.convert_to_numpy(self.encoder(pictures))
+        images = to_floats(images[:START_IMAGES])
+        vectors = ops.convert_to_numpy(self.encoder(images))
         return vectors.reshape(-1, vectors.shape[-1])
 
     def _gather(self, dataset, seed):
@@ -271,7 +273,7 @@ class VQTokenizer(ImageTokenizer):
             check_images(batch["image"], self.image_shape)
             return {"image": batch["image"]}
 
-        images = data.arrays(dataset, checked, MAX_PICTURES)["image"]
+        images = data.arrays(dataset, checked, MAX_IMAGES)["image"]
         np.random.default_rng(seed).shuffle(images)
         return images
 
@@ -280,6 +282,7 @@ class VQTokenizer(ImageTokenizer):
             part.trainable = value
 
     def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "image_size": self.image_size,
@@ -298,16 +301,16 @@ class _Figures(BudgetBar):
     Args:
         tokenizer: the `VQTokenizer`.
         what: str, what is being done.
-        pictures: uint8 array to measure on; None while there are no codes.
+        images: uint8 array to measure on; None while there are no codes.
         budget: the `TrainingBudget`.
     """
 
     pause = 15.0
 
-    def __init__(self, tokenizer, what, pictures, budget):
+    def __init__(self, tokenizer, what, images, budget):
         super().__init__(what, budget)
         self.tokenizer = tokenizer
-        self.pictures = pictures
+        self.images = images
         self.last = time.monotonic()
         self.figures = ""
 
@@ -318,15 +321,15 @@ class _Figures(BudgetBar):
 
     def on_train_end(self, logs=None):
         super().on_train_end(logs)
-        if self.pictures is not None:
+        if self.images is not None:
             self._measure()
             print(f"tokenizer: {self.figures}", flush=True)
 
     def _measure(self):
         self.last = time.monotonic()
-        if self.pictures is None:
+        if self.images is None:
             return
-        figures = self.tokenizer.figures(self.pictures)
+        figures = self.tokenizer.figures(self.images)
         self.figures = (
             f"PSNR {figures['psnr']:.2f} dB, "
             f"{figures['codes_used']:.1%} of the codes in use, "

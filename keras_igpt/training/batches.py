@@ -1,10 +1,13 @@
 """Batches of tokens for `fit`."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
 
+from keras_igpt.annotations import Array
 from keras_igpt.training.losses import masked_weights
 
 # Share of the cells that the objective "bert" hides.
@@ -12,17 +15,17 @@ MASKED_RATE = 0.15
 
 
 class TokenBatches(keras.utils.PyDataset):
-    """Tokenised pictures in memory, in batches for `fit` or `evaluate`.
+    """Tokenised images in memory, in batches for `fit` or `evaluate`.
 
     Each batch is `({"tokens", "label"…}, tokens)`: the model is given the
-    tokens it should paint, and shifts them itself so that no cell sees its
+    tokens it should predict, and shifts them itself so that no cell sees its
     own.
 
     Args:
         inputs: dict of int arrays of one length, `"tokens"` among them.
         batch_size: int.
         shuffle: bool. A new order every epoch. Batches then have one size,
-            which compilers like; the few pictures left over differ by epoch.
+            which compilers like; the few images left over differ by epoch.
         seed: int. Decides the orders.
         draw: function of a batch's inputs and a `numpy.random.Generator` to
             the inputs that the model is given, called anew every time; or
@@ -33,13 +36,13 @@ class TokenBatches(keras.utils.PyDataset):
 
     def __init__(
         self,
-        inputs,
-        batch_size=64,
-        shuffle=True,
-        seed=0,
-        draw=None,
-        target="tokens",
-        **kwargs,
+        inputs: dict[str, Array],
+        batch_size: int = 64,
+        shuffle: bool = True,
+        seed: int = 0,
+        draw: Callable | None = None,
+        target: str | None = "tokens",
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.draw = draw
@@ -53,7 +56,8 @@ class TokenBatches(keras.utils.PyDataset):
         self.on_epoch_end()
 
     @property
-    def num_images(self):
+    def num_images(self) -> int:
+        """How many images there are."""
         return len(self.inputs["tokens"])
 
     def __len__(self):
@@ -85,8 +89,8 @@ class TokenBatches(keras.utils.PyDataset):
             return self.generator
         return np.random.default_rng((self.seed, index))
 
-    def split(self, count):
-        """Sets `count` pictures, chosen at random, aside.
+    def split(self, count: int) -> "tuple[TokenBatches, TokenBatches]":
+        """Sets `count` images, chosen at random, aside.
 
         Returns:
             Tuple of two `TokenBatches`: the rest, and those set aside, which
@@ -107,12 +111,15 @@ class TokenBatches(keras.utils.PyDataset):
 
         return part(chosen[count:], self.shuffle), part(chosen[:count], False)
 
-    def on_epoch_end(self):
+    def on_epoch_end(self) -> None:
+        """Chooses a new order, if there is to be one."""
         if self.shuffle:
             self.generator.shuffle(self.order)
 
 
-def draw_masked(inputs, generator):
+def draw_masked(
+    inputs: dict[str, Array], generator: np.random.Generator
+) -> dict[str, Array]:
     """Hides cells, as the objective "bert" does (Chen et al. 2020, 2.2).
 
     Args:

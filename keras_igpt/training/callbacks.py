@@ -1,35 +1,41 @@
-"""Callbacks for `fit`: sample sheets, TensorBoard pictures, averaged weights.
+"""Callbacks for `fit`: sample sheets, TensorBoard images, averaged weights.
 
 Keras's own work as well: `CSVLogger`, `TensorBoard`, `ModelCheckpoint`.
 """
 
 import contextlib
 import pathlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 
-from keras_igpt.argument_checks import check_positive
+from keras_igpt.annotations import PathLike
+from keras_igpt.argument_checks import check_positive, is_whole
 from keras_igpt.images.files import contact_sheet, save_png
 from keras_igpt.progress import PATIENCE, Bar
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 
 class SampleImages(keras.callbacks.Callback):
-    """Paints the same pictures after every epoch, to see a model learn.
+    """Generates the same images after every epoch, to see a model learn.
 
     If the optimizer averages weights (`use_ema=True`), it is the average that
-    paints, as it is the average that `fit` leaves in the model.
+    generates, as it is the average that `fit` leaves in the model.
 
     Args:
         folder: where to put the sheets, `step-0000120.png` and so on; each
-            holds the figures of its epoch (`keras_igpt.sheets.
-            read_parameters`).
-        every: int. Paint after every so many epochs.
+            holds the figures of its epoch, for `keras_igpt.images.files.
+            read_parameters`.
+        every: int. Generate after every so many epochs.
         log_dir: folder to put the sheets into for TensorBoard as well; or
             None. Nothing happens if tensorboard is not installed.
-        columns: int. Pictures per row; default: as square as can be.
+        columns: int. Images per row; default: as square as can be.
         asked: arguments of `ImageGPT.generate`, such as `text`, `labels` and
-            `num_images`. Default: 16 pictures of anything. `seed` is 0 unless
+            `num_images`. Default: 16 images of anything. `seed` is 0 unless
             it is given.
 
     Example:
@@ -38,7 +44,14 @@ class SampleImages(keras.callbacks.Callback):
     >>> model.fit(model.prepare(train), epochs=5, callbacks=[samples])
     """
 
-    def __init__(self, folder, every=1, log_dir=None, columns=None, **asked):
+    def __init__(
+        self,
+        folder: PathLike,
+        every: int = 1,
+        log_dir: PathLike | None = None,
+        columns: int | None = None,
+        **asked: Any,
+    ):
         super().__init__()
         check_positive("every", every)
         self.folder = pathlib.Path(folder)
@@ -49,13 +62,16 @@ class SampleImages(keras.callbacks.Callback):
             asked["num_images"] = 16
         self.asked = {"seed": 0, **asked}
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Generates, if this epoch is one of `every`."""
         if (epoch + 1) % self.every == 0:
             with averaged_weights(self.model):
-                self.paint({"epoch": epoch + 1, **(logs or {})})
+                self.sample({"epoch": epoch + 1, **(logs or {})})
 
-    def paint(self, figures):
-        """Paints now.
+    def sample(self, figures: dict[str, Any]) -> pathlib.Path:
+        """Generates now.
 
         Args:
             figures: dict of numbers, kept in the file.
@@ -76,16 +92,20 @@ class SampleImages(keras.callbacks.Callback):
 
 def _plain(number):
     """A number that JSON can hold."""
-    return number if isinstance(number, (int, str)) else float(number)
+    if isinstance(number, (bool, str)):
+        return number
+    return int(number) if is_whole(number) else float(number)
 
 
-def write_tensorboard(folder, step, values):
+def write_tensorboard(
+    folder: PathLike, step: int, values: dict[str, Any]
+) -> None:
     """Adds to what TensorBoard shows, if it is installed.
 
     Args:
         folder: TensorBoard's `--logdir`.
         step: int.
-        values: dict of figures, float, and of pictures, uint8 arrays of
+        values: dict of figures, float, and of images, uint8 arrays of
             shape `(height, width, channels)`.
     """
     try:
@@ -104,7 +124,7 @@ def write_tensorboard(folder, step, values):
 
 
 @contextlib.contextmanager
-def averaged_weights(model):
+def averaged_weights(model: keras.Model) -> Iterator[bool]:
     """Within, a model has the averages of its weights; then its own again.
 
     Without `use_ema=True` in its optimizer, or before the first step, it
@@ -142,7 +162,13 @@ class BudgetBar(keras.callbacks.Callback):
         patience: float, seconds of work before it is shown.
     """
 
-    def __init__(self, what, budget=None, console=None, patience=PATIENCE):
+    def __init__(
+        self,
+        what: str,
+        budget: keras.callbacks.Callback | None = None,
+        console: "Console | None" = None,
+        patience: float = PATIENCE,
+    ):
         super().__init__()
         self.what = what
         self.budget = budget
@@ -150,19 +176,23 @@ class BudgetBar(keras.callbacks.Callback):
         self.patience = patience
         self.bar = None
 
-    def spent(self, batch):
+    def spent(self, batch: int) -> float:
         """Share that is done, from 0 to 1."""
         if self.budget:
             return min(self.budget.spent(batch), 1.0)
         steps = self.params["steps"] or 1
         return (self.epoch + batch / steps) / self.params["epochs"]
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         # Of a fit before, which may have ended in an error.
+        """Forgets the bar of a `fit` before."""
         self.close()
         self.bar = None
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Begins the bar, at the first epoch."""
         self.epoch = epoch
         if self.bar is None:
             spent = self.spent(0)
@@ -172,19 +202,23 @@ class BudgetBar(keras.callbacks.Callback):
             self.bar.take_turn()
             self.bar.update(spent)
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Moves the bar on."""
         self.bar.update(self.spent(batch + 1), self.words(logs))
 
-    def on_train_end(self, logs=None):
+    def on_train_end(self, logs: dict[str, float] | None = None) -> None:
+        """Ends the bar."""
         if self.bar:
             self.bar.update(1.0, self.bar.words)
         self.close()
 
-    def words(self, logs):
+    def words(self, logs: dict[str, float] | None) -> str:
         """What to say beside the time."""
         return ""
 
-    def close(self):
+    def close(self) -> None:
         """Ends the line; also for a run that an error or Ctrl-C ended."""
         if self.bar:
             self.bar.close()
@@ -197,16 +231,19 @@ class StopOnNaN(keras.callbacks.Callback):
     saves the ruined weights.
     """
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Checks the loss."""
         check_finite("the loss", (logs or {}).get("loss", 0.0))
 
 
-def check_finite(what, value):
+def check_finite(what: str, value: float) -> None:
     """Raises `FloatingPointError` for NaN or infinity."""
     if not np.isfinite(value):
         raise FloatingPointError(
             f"Training must stop: {what} is no number. Received: {value}. "
-            "The last saved model is untouched. Do lower the learning rate."
+            "The last saved model is untouched. Lower the learning rate."
         )
 
 
@@ -218,10 +255,13 @@ class ProgressBar(BudgetBar):
         console: a `rich.console.Console`, or None for the standard one.
     """
 
-    def __init__(self, budget, console=None):
+    def __init__(
+        self, budget: keras.callbacks.Callback, console: "Console | None" = None
+    ):
         super().__init__("training", budget, console, patience=0.0)
 
-    def words(self, logs):
+    def words(self, logs: dict[str, float] | None) -> str:
+        """Step and bits per pixel."""
         figure = (logs or {}).get("bits_per_pixel", np.nan)
         step = int(self.model.optimizer.iterations)
         return f"step {step}  bits/pixel {figure:.3f}"

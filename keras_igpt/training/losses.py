@@ -1,15 +1,18 @@
 """What `fit` is fed with, what it lowers, and how long it runs."""
 
 import math
+from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
+from keras_igpt.annotations import Array, ArrayLike, Tensor
+
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class TokenCrossentropy(keras.losses.Loss):
-    """Cross-entropy of the picture's tokens, in nats per token.
+    """Cross-entropy of the image's tokens, in nats per token.
 
     A small penalty on the logarithm of the softmax's normaliser ("z-loss",
     Chowdhery et al. 2022, https://arxiv.org/abs/2204.02311, section 5) keeps
@@ -19,64 +22,87 @@ class TokenCrossentropy(keras.losses.Loss):
         z_loss: float. Weight of the penalty.
     """
 
-    def __init__(self, z_loss=1e-4, name="token_crossentropy", **kwargs):
+    def __init__(
+        self,
+        z_loss: float = 1e-4,
+        name: str = "token_crossentropy",
+        **kwargs: Any,
+    ):
         super().__init__(name=name, **kwargs)
         self.z_loss = z_loss
 
-    def call(self, y_true, y_pred):
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Args: int32 tokens `(B, N)`; float32 logits `(B, N, V)`."""
         nats = token_nats(y_true, y_pred)
         if not self.z_loss:
             return nats
         return nats + self.z_loss * ops.logsumexp(y_pred, axis=-1) ** 2
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {**super().get_config(), "z_loss": self.z_loss}
 
 
-def token_nats(tokens, logits):
+def token_nats(tokens: Tensor, logits: Tensor) -> Tensor:
     """Negative log-likelihood, float32 `(B, N)`, of tokens under logits."""
     return keras.losses.sparse_categorical_crossentropy(
         tokens, logits, from_logits=True
     )
 
 
+def bits_per_pixel(nats: ArrayLike, image_size: tuple[int, int]) -> float:
+    """Mean bits per pixel of images whose likelihood is known.
+
+    Args:
+        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
+        image_size: height and width in pixels.
+    """
+    return float(_bits(np.mean(nats), math.prod(image_size)))
+
+
+def _bits(nats, pixels):
+    """Bits per pixel of what costs so many nats and covers so many pixels."""
+    return nats / math.log(2) / pixels
+
+
 @keras.saving.register_keras_serializable("keras_igpt")
 class BitsPerPixel(keras.metrics.Mean):
-    """Mean code length of a picture, in bits per pixel.
+    """Mean code length of an image, in bits per pixel.
 
-    The bits that an arithmetic coder driven by the model would spend on a
-    picture's tokens, divided by its pixels (not by its channels).
+    The bits that an arithmetic coder driven by the model would spend on an
+    image's tokens, divided by its pixels (not by its channels).
 
     Args:
         pixels_per_token: float. 1 for a palette of pixel colours.
     """
 
-    def __init__(self, pixels_per_token=1.0, name="bits_per_pixel", **kwargs):
+    def __init__(
+        self,
+        pixels_per_token: float = 1.0,
+        name: str = "bits_per_pixel",
+        **kwargs: Any,
+    ):
         super().__init__(name=name, **kwargs)
         self.pixels_per_token = pixels_per_token
 
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        bits = token_nats(y_true, y_pred) / math.log(2)
-        super().update_state(bits / self.pixels_per_token, sample_weight)
+    def update_state(
+        self,
+        y_true: Tensor,
+        y_pred: Tensor,
+        sample_weight: Tensor | None = None,
+    ) -> None:
+        """Args: as those of `TokenCrossentropy.call`; weights `(B, N)`."""
+        bits = _bits(token_nats(y_true, y_pred), self.pixels_per_token)
+        super().update_state(bits, sample_weight)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
         return {
             **super().get_config(),
             "pixels_per_token": self.pixels_per_token,
         }
 
 
-def masked_weights(masked):
+def masked_weights(masked: Array) -> Array:
     """Weights `(B, N)` that make a mean over all one over hidden cells."""
     return (masked * (masked.size / max(masked.sum(), 1))).astype("float32")
-
-
-def bits_per_pixel(nats, image_size):
-    """Mean bits per pixel of pictures whose likelihood is known.
-
-    Args:
-        nats: float array of shape `(B,)`, as `ImageGPT.score` returns.
-        image_size: tuple of two ints, height and width.
-    """
-    return float(np.mean(nats)) / math.log(2) / math.prod(image_size)

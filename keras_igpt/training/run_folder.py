@@ -159,7 +159,7 @@ class Checkpoints(keras.callbacks.Callback):
         if self.samples:
             self.samples.set_model(model)
             with averaged_weights(model):
-                self.samples.paint(row)
+                self.samples.sample(row)
         state = {
             "spent": min(self.budget.spent(self.batch), 1.0),
             "epoch": epochs,

@@ -13,7 +13,7 @@ from keras_igpt.training.callbacks import BudgetBar, StopOnNaN
 ENDLESS = 1_000_000
 
 
-def default_optimizer(ema=None):
+def default_optimizer(ema: float | None = None) -> keras.optimizers.Optimizer:
     """AdamW at 1e-3, the gradient's norm cut at 1.
 
     Args:
@@ -26,7 +26,7 @@ def default_optimizer(ema=None):
     if ema is not None and not 0 < ema < 1:
         raise ValueError(
             "`ema` must be above 0 and below 1, or None. "
-            f"Received: ema={ema!r}. Do take about 1 - 10 / steps, such as "
+            f"Received: ema={ema!r}. Take about 1 - 10 / steps, such as "
             "0.999 for 10,000 steps."
         )
     averaging = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
@@ -53,11 +53,11 @@ class TrainingBudget(keras.callbacks.Callback):
 
     def __init__(
         self,
-        peak=1e-3,
-        epochs=None,
-        minutes=None,
-        warmup=0.03,
-        start=0.0,
+        peak: float = 1e-3,
+        epochs: float | None = None,
+        minutes: float | None = None,
+        warmup: float = 0.03,
+        start: float = 0.0,
     ):
         super().__init__()
         if (epochs is None) == (minutes is None):
@@ -77,20 +77,30 @@ class TrainingBudget(keras.callbacks.Callback):
         self.start = start
         self.epoch = 0
 
-    def on_train_begin(self, logs=None):
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Starts the clock."""
         self.begin = time.monotonic()
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Notes the epoch."""
         self.epoch = epoch
 
-    def on_train_batch_begin(self, batch, logs=None):
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Sets the learning rate."""
         self.model.optimizer.learning_rate = self.rate(self.spent(batch))
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Stops `fit` when the minutes are over."""
         if self.minutes and self.spent(batch) >= 1:
             self.model.stop_training = True
 
-    def spent(self, batch):
+    def spent(self, batch: int) -> float:
         """Share of the budget that is spent, from 0 to 1 (or beyond)."""
         if self.minutes:
             elapsed = time.monotonic() - self.begin
@@ -98,7 +108,7 @@ class TrainingBudget(keras.callbacks.Callback):
         steps = self.params["steps"] or 1
         return (self.epoch + batch / steps) / self.epochs
 
-    def rate(self, spent):
+    def rate(self, spent: float) -> float:
         """Learning rate after a share of the budget."""
         if spent < self.warmup:
             # Not from 0: the first batch should teach something too.
@@ -113,7 +123,7 @@ def fit_within(
     budget: TrainingBudget,
     callbacks: Iterable[keras.callbacks.Callback] = (),
     bar: BudgetBar | None = None,
-    **arguments,
+    **arguments: Any,
 ) -> keras.callbacks.History:
     """Calls `fit` until a budget is spent.
 

@@ -149,7 +149,7 @@ def test_border_beyond_what_is_seen_is_not_pasted(photo, model, tmp_path):
 
 def test_damaged_image_is_named(model, tmp_path):
     (tmp_path / "a.jpg").write_text("no image")
-    with pytest.raises(ValueError, match="The file must be a picture.*a.jpg"):
+    with pytest.raises(ValueError, match="The file must be an image.*a.jpg"):
         run(tmp_path / "a.jpg", model, "denoise", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Tests of which pictures a folder has, as a user would load them."""
+"""Tests of which images a folder has, as a user would load them."""
 
 import json
 
@@ -77,7 +77,7 @@ def test_folder_wrong_split_lists_splits(picture_folder):
 def test_folder_empty_split_is_named(tmp_path):
     save_picture(tmp_path / "train" / "a.png")
     (tmp_path / "test").mkdir()
-    with pytest.raises(ValueError, match="at least one picture.*'test'"):
+    with pytest.raises(ValueError, match="at least one image.*'test'"):
         data.load(tmp_path, split="test")
 
 
@@ -88,7 +88,7 @@ def test_folder_without_classes_yields_image_alone(tmp_path):
     assert dataset.class_names == []
 
 
-def test_folder_skips_picture_beside_classes(picture_folder):
+def test_folder_skips_image_beside_classes(picture_folder):
     save_picture(picture_folder / "loose.png")
     dataset = data.load(picture_folder, "all")
     with pytest.warns(UserWarning, match="not in the folder of a class"):
@@ -103,10 +103,10 @@ def test_folder_ignores_other_and_hidden_files(picture_folder):
 
 
 @pytest.mark.parametrize("name", ["", "notes.txt"])
-def test_folder_without_pictures_is_named(tmp_path, name):
+def test_folder_without_images_is_named(tmp_path, name):
     if name:
         (tmp_path / name).write_text("x")
-    with pytest.raises(ValueError, match="folder with pictures"):
+    with pytest.raises(ValueError, match="folder with images"):
         data.load(tmp_path)
 
 
@@ -168,7 +168,7 @@ def test_metadata_gives_pairs_and_their_styles(tmp_path):
     assert example["style"] == b"blue"
 
 
-def test_pair_without_its_other_picture_is_skipped(tmp_path):
+def test_pair_without_its_other_image_is_skipped(tmp_path):
     for name in "ab":
         save_picture(tmp_path / f"{name}.png")
     write_csv(

@@ -1,4 +1,4 @@
-"""Tests of what is known of pictures, and of making painted ones agree."""
+"""Tests of what is known of images, and of making generated ones agree."""
 
 import numpy as np
 import pytest

@@ -13,11 +13,11 @@ NAMES = ("inpaint", "colorize", "restyle/map", "restyle/kit")
 @pytest.fixture
 def inputs():
     generator = np.random.default_rng(0)
-    pictures = generator.integers(1, 256, (2, 400, *SHAPE), dtype="uint8")
+    images = generator.integers(1, 256, (2, 400, *SHAPE), dtype="uint8")
     return {
         "tokens": np.arange(400),
-        "image": pictures[0],
-        "other": pictures[1],
+        "image": images[0],
+        "other": images[1],
         "pair": np.tile([3, 4], 200),
     }
 
@@ -80,7 +80,7 @@ def test_nothing_is_known_to_generate(drawn):
     assert not drawn["source"][drawn["edit"] == 0].any()
 
 
-def test_pairs_show_the_other_picture(inputs, drawn):
+def test_pairs_show_the_other_image(inputs, drawn):
     paired = drawn["edit"] >= 3
     np.testing.assert_array_equal(
         drawn["source"][paired][..., :3], inputs["other"][paired]
@@ -88,7 +88,7 @@ def test_pairs_show_the_other_picture(inputs, drawn):
     np.testing.assert_array_equal(drawn["edit"][paired], inputs["pair"][paired])
 
 
-def test_edits_show_the_picture_itself(inputs, drawn):
+def test_edits_show_the_image_itself(inputs, drawn):
     edited = drawn["edit"] == 1
     source = drawn["source"][edited]
     known = source[..., 3] == 255
@@ -102,7 +102,7 @@ def test_edits_show_the_picture_itself(inputs, drawn):
 
 @pytest.fixture
 def said():
-    """What is said of each of the 400 pictures, and what says nothing."""
+    """What is said of each of the 400 images, and what says nothing."""
     said = {"label": np.full(400, 2), "text": np.full((400, 5), 97)}
     nulls = {"label": np.array([9]), "text": np.zeros((1, 5), "int32")}
     return said, nulls
@@ -115,7 +115,7 @@ def silenced(inputs, said):
     return EditSet(NAMES, SHAPE).draw({**inputs, **said}, generator, nulls)
 
 
-def test_half_of_the_edited_pictures_come_without_words(silenced):
+def test_half_of_the_edited_images_come_without_words(silenced):
     edited = np.isin(silenced["edit"], [1, 2])
     silent = silenced["label"][edited] == 9
     assert 0.35 < silent.mean() < 0.65
@@ -127,7 +127,7 @@ def test_all_that_is_said_falls_silent_at_once(silenced):
     assert (silenced["text"][~silent] == 97).all()
 
 
-def test_pairs_and_pictures_to_generate_keep_what_is_said(silenced):
+def test_pairs_and_images_to_generate_keep_what_is_said(silenced):
     kept = np.isin(silenced["edit"], [0, 3, 4])
     assert kept.any() and (silenced["label"][kept] == 2).all()
     assert (silenced["text"][kept] == 97).all()
@@ -152,14 +152,14 @@ def test_silence_changes_no_edit_and_no_source(drawn, silenced):
 
 def test_columns_of_data_without_pairs_are_an_error():
     tasks = EditSet(("restyle",), SHAPE)
-    with pytest.raises(ValueError, match="must be pairs of pictures"):
+    with pytest.raises(ValueError, match="must be pairs of images"):
         tasks.column("other", {"image": np.zeros((1, *SHAPE))})
 
 
 def test_column_of_pairs_has_their_numbers():
     tasks = EditSet(NAMES, SHAPE)
-    pictures = np.zeros((2, *SHAPE))
-    batch = {"image": pictures, "source": pictures, "style": ["kit", "map"]}
+    images = np.zeros((2, *SHAPE))
+    batch = {"image": images, "source": images, "style": ["kit", "map"]}
     assert tasks.column("pair", batch).tolist() == [4, 3]
 
 
@@ -170,7 +170,7 @@ def test_no_edits_need_no_columns():
 @pytest.mark.parametrize(
     ("names", "shape", "rule"),
     [
-        (("paint",), SHAPE, "names of inpaint, upscale"),
+        (("generate",), SHAPE, "names of inpaint, upscale"),
         (("inpaint/a",), SHAPE, "names of inpaint"),
         (("upscale",), (7, 8, 3), "odd size"),
         (("colorize",), (8, 8, 1), "grey"),

@@ -37,7 +37,7 @@ def generator():
 
 @pytest.fixture
 def images(generator):
-    """200 random pictures, some of them with flat and extreme parts."""
+    """200 random images, some of them with flat and extreme parts."""
     images = generator.integers(0, 256, (200, *SHAPE), dtype="uint8")
     images[:50, :8] = 0
     images[50:100, :, :12] = 255
@@ -45,10 +45,10 @@ def images(generator):
 
 
 @pytest.fixture
-def painted(generator):
-    painted = generator.integers(0, 256, (200, *SHAPE), dtype="uint8")
-    painted[::3] = painted[::3] // 200 * 255  # mostly black
-    return painted
+def generated(generator):
+    generated = generator.integers(0, 256, (200, *SHAPE), dtype="uint8")
+    generated[::3] = generated[::3] // 200 * 255  # mostly black
+    return generated
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_an_edit_must_say_what_it_hides():
 
 
 @pytest.mark.parametrize("name", EDITS)
-def test_hidden_pictures_are_a_source(name, images, generator):
+def test_hidden_images_are_a_source(name, images, generator):
     source = EDITS[name].hide(images, generator)
     assert source.shape == (200, 16, 24, 4) and source.dtype == np.uint8
     assert set(np.unique(source[..., -1])) <= {0, 255}
@@ -118,12 +118,12 @@ def test_colorize_shows_luma(images):
         )
 
 
-def test_denoise_damages_every_picture(images, generator):
+def test_denoise_damages_every_image(images, generator):
     source = EDITS["denoise"].hide(images, generator)
     assert (source[..., :3] != images).any((1, 2, 3)).all()
 
 
-def test_denoise_takes_grey_pictures(images, generator):
+def test_denoise_takes_grey_images(images, generator):
     source = EDITS["denoise"].hide(images[..., :1], generator)
     assert source.shape == (200, 16, 24, 2)
 
@@ -132,7 +132,7 @@ def test_denoise_takes_grey_pictures(images, generator):
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_upscale_takes_small_pictures(images, factor):
+def test_upscale_takes_small_images(images, factor):
     small = shrunk(images, factor)
     source = source_of("upscale", small, SHAPE)
     np.testing.assert_array_equal(source[:, ::factor, ::factor, :3], small)
@@ -146,7 +146,7 @@ def test_upscale_names_the_sizes_it_takes(shape):
         EDITS["upscale"].source(np.zeros((1, *shape), "uint8"), SHAPE)
 
 
-def test_colorize_takes_grey_and_coloured_pictures(images):
+def test_colorize_takes_grey_and_coloured_images(images):
     grey = source_of("colorize", luma(images), SHAPE)
     coloured = source_of("colorize", images, SHAPE)
     np.testing.assert_array_equal(grey, coloured)
@@ -162,20 +162,20 @@ def test_wrong_size_is_an_error(name):
 # Guarantees
 
 
-def test_inpaint_keeps_known_pixels(painted, images, masks):
-    kept = keep("inpaint", painted, images, masks)
+def test_inpaint_keeps_known_pixels(generated, images, masks):
+    kept = keep("inpaint", generated, images, masks)
     np.testing.assert_array_equal(kept[~masks], images[~masks])
 
 
-def test_inpaint_paints_hidden_pixels(painted, images, masks):
-    kept = keep("inpaint", painted, images, masks)
-    np.testing.assert_array_equal(kept[masks], painted[masks])
+def test_inpaint_paints_hidden_pixels(generated, images, masks):
+    kept = keep("inpaint", generated, images, masks)
+    np.testing.assert_array_equal(kept[masks], generated[masks])
 
 
 @pytest.mark.parametrize("factor", [2, 4])
-def test_upscaled_pictures_shrink_to_those_given(painted, images, factor):
+def test_upscaled_images_shrink_to_those_given(generated, images, factor):
     small = shrunk(images, factor)
-    kept = keep("upscale", painted, small)
+    kept = keep("upscale", generated, small)
     away = shrunk(kept, factor).astype(int) - small
     assert abs(away).max() <= 1
 
@@ -185,9 +185,9 @@ def test_upscale_leaves_what_is_right(images):
     assert abs(kept.astype(int) - images).max() <= 1
 
 
-def test_colorized_pictures_keep_their_luma(painted, images):
+def test_colorized_images_keep_their_luma(generated, images):
     grey = luma(images)
-    kept = keep("colorize", painted, grey)
+    kept = keep("colorize", generated, grey)
     assert abs(luma(kept).astype(int) - grey).max() <= 1
 
 

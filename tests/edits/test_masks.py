@@ -51,7 +51,7 @@ def test_half_grey_is_rounded():
 
 
 def test_mask_of_another_size_is_an_error():
-    with pytest.raises(ValueError, match=r"the pictures' shape \(4, 6\)"):
+    with pytest.raises(ValueError, match=r"the images' shape \(4, 6\)"):
         checked_masks(np.ones((6, 4)), IMAGES, taken=True, needed=True)
 
 

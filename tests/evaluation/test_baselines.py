@@ -12,7 +12,7 @@ pytest.importorskip("cv2")
 
 @pytest.fixture(params=[1, 3])
 def images(request):
-    """Smooth pictures, grey and in colour."""
+    """Smooth images, grey and in colour."""
     rows, columns = np.mgrid[:16, :16]
     ramp = np.stack([rows * 12, columns * 12, rows + 9 * columns], -1)
     return np.stack([ramp, 200 - ramp])[..., : request.param].astype("uint8")
@@ -21,16 +21,16 @@ def images(request):
 def test_inpainted_keeps_what_is_known(images):
     masks = np.zeros((2, 16, 16), bool)
     masks[:, 5:9, 5:9] = True
-    for painted in baselines.inpainted(images, masks).values():
-        np.testing.assert_array_equal(painted[~masks], images[~masks])
+    for filled in baselines.inpainted(images, masks).values():
+        np.testing.assert_array_equal(filled[~masks], images[~masks])
 
 
 def test_inpainted_continues_what_is_smooth(images):
     masks = np.zeros((2, 16, 16), bool)
     masks[:, 5:9, 5:9] = True
     shown = np.where(masks[..., None], 0, images)
-    for painted in baselines.inpainted(shown, masks).values():
-        assert (metrics.psnr(images, painted) > 30).all()
+    for filled in baselines.inpainted(shown, masks).values():
+        assert (metrics.psnr(images, filled) > 30).all()
 
 
 def test_enlarged_has_the_wanted_size(images):
@@ -46,7 +46,7 @@ def test_denoised_is_nearer_to_the_truth(images):
     assert (metrics.psnr(images, found) > before + 1).all()
 
 
-def test_nearest_finds_the_picture_itself():
+def test_nearest_finds_the_image_itself():
     generator = np.random.default_rng(0)
     train = generator.integers(0, 256, (2500, 4, 4, 1), dtype="uint8")
     source = np.asarray(known_everywhere(train[[3, 2400]]))

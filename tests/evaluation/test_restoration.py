@@ -13,8 +13,8 @@ EDITS = ("inpaint", "upscale", "colorize", "denoise")
 
 def make_model(*edits):
     """A model that has learned nothing."""
-    colors = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3), "uint8")
-    tokenizer = keras_igpt.PaletteTokenizer((16, 16), 8, channels=3)
+    colors = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 8, channels=3)
     return keras_igpt.ImageGPT(
         tokenizer.adapt(colors),
         num_layers=1,
@@ -25,11 +25,6 @@ def make_model(*edits):
 
 
 @pytest.fixture(scope="module")
-def model():
-    return make_model(*EDITS)
-
-
-@pytest.fixture(scope="module")
 def source():
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (40, 16, 16, 3), dtype="uint8")
@@ -37,8 +32,22 @@ def source():
 
 
 @pytest.fixture(scope="module")
-def figures(model, source):
-    return restoration.report(model, source, split="train", count=10)
+def figures(source):
+    """Of a model of all edits, on images without classes."""
+    images = {"image": source["image"]}
+    model = make_model(*EDITS)
+    return restoration.report(model, images, split="train", count=10)
+
+
+@pytest.fixture(scope="module")
+def denoiser():
+    return make_model("denoise")
+
+
+@pytest.fixture(scope="module")
+def denoised(denoiser, source):
+    """Of a model of one edit, on images with classes."""
+    return restoration.report(denoiser, source, split="train", count=10)
 
 
 def test_every_edit_is_tried(figures):
@@ -61,22 +70,19 @@ def test_outpaint_hides_the_border(source):
     assert trial.masks.sum((1, 2)).tolist() == [16**2 - 10**2] * 40
 
 
-def test_the_nearest_training_picture_of_one_of_them_is_itself(figures):
-    # The pictures to restore are among those to search.
+def test_the_nearest_training_image_of_one_of_them_is_itself(figures):
+    # The images to restore are among those to search.
     for name in ("outpaint", "upscale 4", "colorize"):
         found = figures[name]["figures"]["nearest training picture"]
         assert found["psnr"] == pytest.approx(99), name
 
 
-def test_classes_give_frechet_distances(figures):
-    found = figures["denoise"]["figures"]["as given"]
-    assert found["frechet"] > 0
+def test_classes_give_frechet_distances(denoised):
+    assert denoised["denoise"]["figures"]["as given"]["frechet"] > 0
 
 
-def test_without_classes_there_is_no_frechet_distance(model, source):
-    images = {"image": source["image"]}
-    found = restoration.report(model, images, split="train", count=4)
-    assert "frechet" not in found["denoise"]["figures"]["as given"]
+def test_without_classes_there_is_no_frechet_distance(figures):
+    assert "frechet" not in figures["denoise"]["figures"]["as given"]
 
 
 def test_a_model_without_edits_is_an_error(source):
@@ -85,16 +91,32 @@ def test_a_model_without_edits_is_an_error(source):
         restoration.report(model, source, split="train", count=4)
 
 
-def test_only_edits_of_the_model_are_tried(source):
-    model = make_model("denoise")
-    images = {"image": source["image"]}
-    found = restoration.report(model, images, split="train", count=4)
-    assert set(found) == {"denoise"}
+def test_only_edits_of_the_model_are_tried(denoised):
+    assert set(denoised) == {"denoise"}
 
 
-def test_table_has_a_row_per_method(figures):
-    rows = sum(len(trial["figures"]) for trial in figures.values())
-    assert restoration.table(figures).row_count == rows
+def test_features_may_be_given(denoiser, source):
+    found = restoration.report(
+        denoiser,
+        {"image": source["image"]},
+        split="train",
+        count=10,
+        features=lambda images: images.reshape(len(images), -1)[:, :2],
+    )
+    assert found["denoise"]["figures"]["as given"]["frechet"] > 0
+
+
+def test_equal_images_are_most_similar(source):
+    images = source["image"]
+    found = restoration.similarity(images, images)
+    assert found == {"psnr": pytest.approx(99), "ssim": pytest.approx(1)}
+
+
+@pytest.mark.parametrize("name", ["figures", "denoised"])
+def test_table_has_a_row_per_method(name, request):
+    found = request.getfixturevalue(name)
+    rows = sum(len(trial["figures"]) for trial in found.values())
+    assert restoration.table(found).row_count == rows
 
 
 def test_sheet_has_rows_of_five(figures):

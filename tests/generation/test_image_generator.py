@@ -1,4 +1,4 @@
-"""Tests of edits of pictures; `test_model.py` tests the other verbs."""
+"""Tests of edits of images; `test_model.py` tests the other verbs."""
 
 import keras
 import numpy as np
@@ -40,12 +40,12 @@ def masks():
 
 
 def test_edit_keeps_known_pixels(model, images, masks):
-    painted = model.edit(images, "inpaint", masks, seed=0)
-    np.testing.assert_array_equal(painted[~masks], images[~masks])
-    assert (painted[masks] != images[masks]).any()
+    generated = model.edit(images, "inpaint", masks, seed=0)
+    np.testing.assert_array_equal(generated[~masks], images[~masks])
+    assert (generated[masks] != images[masks]).any()
 
 
-def test_edited_pictures_repeat_with_their_seed(model, images, masks):
+def test_edited_images_repeat_with_their_seed(model, images, masks):
     one, two, other = (
         model.edit(images, "inpaint", masks, seed=seed) for seed in (0, 0, 9)
     )
@@ -53,7 +53,7 @@ def test_edited_pictures_repeat_with_their_seed(model, images, masks):
     assert (one != other).any()
 
 
-def test_an_edited_picture_does_not_depend_on_its_batch(model, images, masks):
+def test_an_edited_image_does_not_depend_on_its_batch(model, images, masks):
     together = model.edit(images, "inpaint", masks, seed=5)
     alone = model.edit(images[2:3], "inpaint", masks[2:3], seed=7)
     np.testing.assert_array_equal(together[2:3], alone)
@@ -68,15 +68,15 @@ def test_same_edits_with_and_without_xla(model, images, masks):
 
 
 def test_full_mask_generates(model, images):
-    painted = model.edit(images, "inpaint", np.ones((4, 8)), labels=1, seed=0)
+    generated = model.edit(images, "inpaint", np.ones((4, 8)), labels=1, seed=0)
     plain = model.generate(labels=1, num_images=6, seed=0)
-    np.testing.assert_array_equal(painted, plain)
+    np.testing.assert_array_equal(generated, plain)
 
 
-def test_empty_mask_leaves_pictures_as_they_are(model, images):
+def test_empty_mask_leaves_images_as_they_are(model, images):
     with pytest.warns(UserWarning, match="empty"):
-        painted = model.edit(images, "inpaint", np.zeros((4, 8)))
-    np.testing.assert_array_equal(painted, images)
+        generated = model.edit(images, "inpaint", np.zeros((4, 8)))
+    np.testing.assert_array_equal(generated, images)
 
 
 def test_only_cells_in_the_hole_are_visited(model, images, monkeypatch):
@@ -94,28 +94,28 @@ def test_only_cells_in_the_hole_are_visited(model, images, monkeypatch):
     assert set(visited) == {(8 + 2, 2 * 8 + 6)}
 
 
-def test_upscaled_pictures_shrink_to_those_given(model, images):
+def test_upscaled_images_shrink_to_those_given(model, images):
     small = images[:, :2, :4]
-    painted = model.edit(small, "upscale", seed=0).astype(int)
-    means = painted.reshape(6, 2, 2, 4, 2, 1).mean((2, 4))
+    generated = model.edit(small, "upscale", seed=0).astype(int)
+    means = generated.reshape(6, 2, 2, 4, 2, 1).mean((2, 4))
     assert abs(means - small).max() <= 1
 
 
-def test_colorized_pictures_keep_their_luma():
+def test_colorized_images_keep_their_luma():
     keras.utils.set_random_seed(0)
     colors = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), "uint8")
     tokenizer = keras_igpt.PaletteTokenizer((4, 4), 8).adapt(colors)
     model = keras_igpt.ImageGPT(tokenizer, 1, 1, 16, edits=("colorize",))
     grey = np.random.default_rng(0).integers(0, 256, (3, 4, 4, 1), "uint8")
-    painted = model.edit(grey, "colorize", seed=0)
-    assert painted.shape == (3, 4, 4, 3)
-    luma = np.round(painted @ [0.299, 0.587, 0.114])[..., None]
+    generated = model.edit(grey, "colorize", seed=0)
+    assert generated.shape == (3, 4, 4, 3)
+    luma = np.round(generated @ [0.299, 0.587, 0.114])[..., None]
     assert abs(luma - grey).max() <= 1
 
 
 def test_restyle_takes_a_style(model, images):
-    painted = model.edit(images, "restyle", style="map", seed=0)
-    assert painted.shape == images.shape
+    generated = model.edit(images, "restyle", style="map", seed=0)
+    assert generated.shape == images.shape
 
 
 def test_edits_differ(model, images):
@@ -127,9 +127,9 @@ def test_edits_differ(model, images):
 @pytest.mark.parametrize("edit", ["denoise", "restyle"])
 def test_masks_may_limit_other_edits(model, images, masks, edit):
     style = "map" if edit == "restyle" else None
-    painted = model.edit(images, edit, masks, style=style, seed=0)
-    np.testing.assert_array_equal(painted[~masks], images[~masks])
-    assert (painted[masks] != images[masks]).any()
+    generated = model.edit(images, edit, masks, style=style, seed=0)
+    np.testing.assert_array_equal(generated[~masks], images[~masks])
+    assert (generated[masks] != images[masks]).any()
 
 
 def test_upscale_takes_no_masks(model, images, masks):
@@ -138,27 +138,27 @@ def test_upscale_takes_no_masks(model, images, masks):
 
 
 def test_guidance_keeps_the_source(model, images, masks):
-    painted = model.edit(
+    generated = model.edit(
         images, "inpaint", masks, labels=1, guidance_scale=2.0, seed=0
     )
-    np.testing.assert_array_equal(painted[~masks], images[~masks])
+    np.testing.assert_array_equal(generated[~masks], images[~masks])
 
 
-def test_pictures_of_any_size_are_resized(model):
+def test_images_of_any_size_are_resized(model):
     large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
     mask = np.zeros((30, 50), bool)
     mask[10:20, 20:30] = True
-    painted = model.edit(large, "inpaint", mask, seed=0)
-    assert painted.shape == (2, 4, 8, 1)
+    generated = model.edit(large, "inpaint", mask, seed=0)
+    assert generated.shape == (2, 4, 8, 1)
 
 
 def test_painted_part_is_pasted_back(model):
     large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
     mask = np.zeros((30, 50), bool)
     mask[10:20, 20:30] = True
-    painted = model.edit(large, "inpaint", mask, seed=0, paste_back=True)
-    np.testing.assert_array_equal(painted[:, ~mask], large[:, ~mask])
-    assert (painted[:, mask] != large[:, mask]).any()
+    generated = model.edit(large, "inpaint", mask, seed=0, paste_back=True)
+    np.testing.assert_array_equal(generated[:, ~mask], large[:, ~mask])
+    assert (generated[:, mask] != large[:, mask]).any()
 
 
 def test_nothing_is_pasted_back_without_masks(model, images):
@@ -166,7 +166,7 @@ def test_nothing_is_pasted_back_without_masks(model, images):
         model.edit(images, "denoise", paste_back=True)
 
 
-def test_a_single_picture_makes_a_batch_of_one(model, images, masks):
+def test_a_single_image_makes_a_batch_of_one(model, images, masks):
     assert model.edit(images[0], "inpaint", masks[0]).shape == (1, 4, 8, 1)
 
 
@@ -188,19 +188,19 @@ def test_prepare_draws_new_edits_every_epoch(model, images):
 
 
 def test_inpainting_honours_what_is_below_and_right():
-    """Of pictures of one shade the upper half or the left one is hidden."""
+    """Of images of one shade the upper half or the left one is hidden."""
     model = make_model(
         image_size=(2, 2), num_classes=0, edits=("inpaint",), num_colors=5
     )
     shade = np.linspace(0, 255, 5).astype("uint8")
     model.tokenizer.adapt(shade[:, None, None, None].repeat(2, 1).repeat(2, 2))
-    pictures = np.repeat(shade, 40)[:, None, None, None]
-    pictures = pictures.repeat(2, axis=1).repeat(2, axis=2)
+    images = np.repeat(shade, 40)[:, None, None, None]
+    images = images.repeat(2, axis=1).repeat(2, axis=2)
     model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(model.prepare(pictures, 40, edit_share=1), epochs=40, verbose=0)
+    model.fit(model.prepare(images, 40, edit_share=1), epochs=40, verbose=0)
     for masks in ([[1, 1], [0, 0]], [[1, 0], [1, 0]]):
-        painted = model.edit(pictures[::40], "inpaint", masks, temperature=0.0)
-        assert abs(painted.astype(int) - pictures[::40]).max() < 32
+        generated = model.edit(images[::40], "inpaint", masks, temperature=0.0)
+        assert abs(generated.astype(int) - images[::40]).max() < 32
 
 
 def test_model_with_edits_saves_whole(model, images, masks, tmp_path):
@@ -219,7 +219,7 @@ def test_score_needs_no_source(model, images):
 # Scores of cells
 
 
-def test_cells_add_up_to_the_picture(tiny_model, tiny_images):
+def test_cells_add_up_to_the_image(tiny_model, tiny_images):
     cells = tiny_model.score(tiny_images, labels=1, per_cell=True)
     assert cells.shape == (8, 4, 4) and cells.dtype == np.float32
     np.testing.assert_allclose(

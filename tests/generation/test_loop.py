@@ -31,7 +31,7 @@ def test_stretches_of_a_small_grid_are_one():
 
 
 @pytest.mark.parametrize("length, found", [(3, True), (4, False)])
-def test_a_run_is_known_to_all_pictures(length, found):
+def test_a_run_is_known_to_all_images(length, found):
     known = np.ones((2, 9), bool)
     known[0, 3] = known[1, 5] = False
     assert loop.has_run(known, length) == found
@@ -44,7 +44,7 @@ def test_reading_runs_at_once_changes_no_token(
     known = np.zeros((2, tiny_model.num_cells), bool)
     known[:, 2:9] = known[:, 11:15] = known[0, 9] = True
     tokens = np.random.default_rng(0).integers(0, 5, known.shape, "int32")
-    painted, reads = [], []
+    generated, reads = [], []
     for run in (1, 4):
         monkeypatch.setattr(loop, "RUN", run)
         write = loop.next_logits
@@ -59,8 +59,8 @@ def test_reading_runs_at_once_changes_no_token(
         )
         decoder = loop.Decoder(tiny_model, guidance_scale != 1, True)
         found = decoder(conditions, tokens, known, tokens[:, :0], 16, settings)
-        painted.append(np.asarray(found))
+        generated.append(np.asarray(found))
         monkeypatch.undo()
     assert (4,) in reads
-    np.testing.assert_array_equal(*painted)
-    np.testing.assert_array_equal(painted[0][known], tokens[known])
+    np.testing.assert_array_equal(*generated)
+    np.testing.assert_array_equal(generated[0][known], tokens[known])

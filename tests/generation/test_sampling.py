@@ -3,7 +3,6 @@ import pytest
 from keras import ops
 
 from keras_igpt.generation import sampling
-from keras_igpt.generation import settings as generation_settings
 
 GOLDEN_UNIFORMS = [
     [0.40275639, 0.17951357, 0.72977966],
@@ -175,45 +174,3 @@ def test_guidance_makes_nothing_of_what_is_hardly_possible():
     found = np.asarray(sampling.guide(logits, np.array([3.0], "float32")))
     np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
     assert found[0, 2] < -1e6
-
-
-def test_settings_give_picture_i_the_seed_plus_i():
-    settings = generation_settings.check_settings(3, 5, seed=4)
-    assert settings["seed"].tolist() == [4, 5, 6]
-
-
-def test_settings_take_one_value_per_picture():
-    settings = generation_settings.check_settings(
-        2, 5, temperature=[0.5, 1], seed=[9, 9]
-    )
-    assert settings["temperature"].tolist() == [0.5, 1.0]
-    assert settings["seed"].tolist() == [9, 9]
-
-
-def test_settings_without_a_seed_surprise():
-    first, second = (generation_settings.check_settings(1, 5) for _ in range(2))
-    assert first["seed"] != second["seed"]
-
-
-@pytest.mark.parametrize(
-    "name, value",
-    [
-        ("temperature", -1.0),
-        ("temperature", float("nan")),
-        ("temperature", "hot"),
-        ("top_k", 0),
-        ("top_k", -3),
-        ("top_k", 1.5),
-        ("top_p", 0.0),
-        ("top_p", 1.1),
-        ("guidance_scale", -1),
-        ("guidance_scale", float("inf")),
-        ("seed", -1),
-        ("seed", 2**31),
-        ("seed", 0.5),
-        ("seed", [1, 2, 3]),
-    ],
-)
-def test_settings_name_what_is_wrong(name, value):
-    with pytest.raises(ValueError, match=f"`{name}` must be .* Received"):
-        generation_settings.check_settings(2, 5, **{name: value})

@@ -1,154 +1,19 @@
-"""Tests of picture files, with files as a new user might have them."""
-
-import pathlib
-import warnings
+"""Tests of image files, as a new user might have them."""
 
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import read_all, save_picture
+from small_models import save_picture
 
 from keras_igpt import data
-from keras_igpt.data import folder
-from keras_igpt.images import arrays, files
+from keras_igpt.images import files
+from keras_igpt.images.files import contact_sheet, read_parameters, save_png
 
 RED = (255, 0, 0)
 
 
 def decoded(path):
     return files.decode(path)
-
-
-def random_images(*shape):
-    return np.random.default_rng(0).integers(0, 256, shape).astype("uint8")
-
-
-@pytest.fixture
-def damaged(tmp_path):
-    """One good picture among an empty, a truncated and a text file."""
-    save_picture(tmp_path / "good.png", size=(64, 64))
-    (tmp_path / "empty.png").touch()
-    (tmp_path / "text.jpg").write_text("not a picture")
-    path = tmp_path / "truncated.png"
-    Image.fromarray(random_images(64, 64, 3)).save(path)
-    path.write_bytes(path.read_bytes()[:2000])
-    return tmp_path
-
-
-# Folders
-
-
-def test_folder_of_several_sizes_needs_image_size(picture_folder):
-    save_picture(picture_folder / "cat" / "odd.png", size=(5, 5))
-    with pytest.raises(ValueError, match="`image_size` must be given"):
-        data.load(picture_folder, "all")
-
-
-def test_folder_skips_picture_that_changed_its_size(picture_folder):
-    dataset = data.load(picture_folder, "all")
-    save_picture(picture_folder / "cat" / "3.png", size=(5, 5))
-    with pytest.warns(UserWarning, match=r"of shape \(5, 5, 3\)"):
-        assert len(read_all(dataset)) == 19
-
-
-def test_folder_of_rotated_pictures_has_one_size(tmp_path):
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    save_picture(tmp_path / "a.jpg", size=(8, 6), exif=exif)
-    save_picture(tmp_path / "b.jpg", size=(6, 8))
-    assert data.load(tmp_path, "all").image_shape == (8, 6, 3)
-
-
-def test_folder_of_several_sizes_is_resized(picture_folder):
-    save_picture(picture_folder / "cat" / "odd.png", size=(5, 5))
-    (batch,) = data.batches(data.load(picture_folder, "all", image_size=4), 32)
-    assert batch["image"].shape == (21, 4, 4, 3)
-
-
-def test_folder_of_one_pixel_picture_is_enlarged(tmp_path):
-    save_picture(tmp_path / "a.png", size=(1, 1))
-    (example,) = read_all(data.load(tmp_path, "all", image_size=3))
-    assert (example["image"] == RED).all()
-
-
-def test_folder_turns_grey_with_one_channel(tmp_path):
-    save_picture(tmp_path / "a.png")
-    (example,) = read_all(data.load(tmp_path, "all", channels=1))
-    assert (example["image"] == 76).all()  # 0.299 * 255
-
-
-def test_folder_gives_same_pictures_twice(picture_folder):
-    dataset = data.load(picture_folder)
-    for one, two in zip(read_all(dataset), read_all(dataset), strict=True):
-        np.testing.assert_array_equal(one["image"], two["image"])
-
-
-def test_folder_stops_early_without_decoding_the_rest(
-    picture_folder, monkeypatch
-):
-    monkeypatch.setattr(folder, "LOOK_AHEAD", 3)
-    decode, calls = files.decode, []
-    monkeypatch.setattr(
-        files, "decode", lambda *a: calls.append(a) or decode(*a)
-    )
-    pictures = folder.ImageFolder(picture_folder, "all", None, None)
-    calls.clear()
-    next(pictures.examples())
-    assert len(calls) <= 4
-
-
-# Damaged files
-
-
-def test_damaged_files_are_reported_once(damaged):
-    dataset = data.load(damaged, "all")
-    with pytest.warns(UserWarning, match="Skipped 3 of 4") as caught:
-        assert len(read_all(dataset)) == 1
-    assert len(caught) == 1
-    read_all(dataset)  # A second warning would be an error.
-
-
-def test_damaged_files_are_listed_with_reasons(damaged):
-    dataset = data.load(damaged, "all")
-    with pytest.warns(UserWarning):
-        read_all(dataset)
-    reasons = {pathlib.Path(path).name: why for path, why in dataset.skipped}
-    assert reasons["empty.png"] == "empty file"
-    assert reasons["text.jpg"] == "not a picture that Pillow can read"
-    assert "truncated" in reasons["truncated.png"]
-
-
-def test_report_names_ten_files(tmp_path):
-    save_picture(tmp_path / "good.png")
-    for row in range(13):
-        (tmp_path / f"{row}.png").touch()
-    dataset = data.load(tmp_path, "all")
-    with pytest.warns(UserWarning, match="and 3 more") as caught:
-        read_all(dataset)
-    assert str(caught[0].message).count("empty file") == 10
-    assert len(dataset.skipped) == 13
-
-
-def test_folder_of_damaged_files_is_named(tmp_path):
-    (tmp_path / "a.png").touch()
-    with pytest.raises(ValueError, match="usable picture.*empty file"):
-        data.load(tmp_path, "all", image_size=8)
-
-
-@pytest.mark.parametrize("limit", [30, 10])  # 48 pixels: warning, error
-def test_decompression_bomb_is_skipped(tmp_path, monkeypatch, limit):
-    save_picture(tmp_path / "bomb.png")
-    save_picture(tmp_path / "good.png", size=(2, 2))
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        warnings.simplefilter("always", UserWarning)
-        assert len(read_all(data.load(tmp_path, "all"))) == 1
-    assert len(caught) == 1
-    assert "more pixels than" in str(caught[0].message)
-
-
-# Kinds of pictures
 
 
 def test_decode_applies_exif_rotation(tmp_path):
@@ -173,9 +38,9 @@ def test_decode_blends_half_transparency(tmp_path):
 
 
 def test_decode_puts_palette_transparency_on_white(tmp_path):
-    picture = Image.new("P", (4, 4), 1)
-    picture.putpalette([0, 0, 0, 255, 0, 0])
-    picture.save(tmp_path / "a.png", transparency=1)
+    image = Image.new("P", (4, 4), 1)
+    image.putpalette([0, 0, 0, 255, 0, 0])
+    image.save(tmp_path / "a.png", transparency=1)
     assert (decoded(tmp_path / "a.png") == 255).all()
 
 
@@ -187,7 +52,7 @@ def test_decode_scales_16_bit_grey(tmp_path):
 
 def test_decode_rejects_floats_of_unknown_range(tmp_path):
     save_picture(tmp_path / "a.tiff", 0.5, mode="F")
-    with pytest.raises(ValueError, match="usable picture.*unknown range"):
+    with pytest.raises(ValueError, match="usable image.*unknown range"):
         data.load(tmp_path, "all")
 
 
@@ -203,14 +68,52 @@ def test_decode_takes_first_frame(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "png"])
-def test_decode_reduces_large_pictures(tmp_path, monkeypatch, suffix):
+def test_decode_reduces_large_images(tmp_path, monkeypatch, suffix):
     monkeypatch.setattr(files, "LARGE", 1000)
     path = save_picture(tmp_path / f"a.{suffix}", size=(640, 512))
     assert files.decode(path, (16, 16)).shape == (64, 80, 3)
 
 
-def test_folder_resizes_as_resize_does(tmp_path):
-    large = random_images(64, 48, 3)
-    Image.fromarray(large).save(tmp_path / "a.png")
-    (example,) = read_all(data.load(tmp_path, "all", image_size=8))
-    np.testing.assert_array_equal(example["image"], arrays.resize(large, 8))
+def test_sheet_lays_images_out_in_rows():
+    images = np.arange(6, dtype="uint8").reshape(6, 1, 1, 1)
+    sheet = contact_sheet(images, columns=3, height=1, gap=0)
+    assert sheet[..., 0].tolist() == [[0, 1, 2], [3, 4, 5]]
+
+
+def test_sheet_enlarges_by_whole_factors():
+    images = np.array([[[[7], [8]], [[9], [10]]]], "uint8")
+    sheet = contact_sheet(images, height=4, gap=0)[..., 0]
+    assert sheet.tolist() == [
+        [7, 7, 8, 8],
+        [7, 7, 8, 8],
+        [9, 9, 10, 10],
+        [9, 9, 10, 10],
+    ]
+
+
+def test_sheet_fills_gaps_and_missing_images():
+    images = np.zeros((3, 1, 1, 3), "uint8")
+    sheet = contact_sheet(images, columns=2, height=1, gap=1, background=9)
+    assert sheet[..., 0].tolist() == [[0, 9, 0], [9, 9, 9], [0, 9, 9]]
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_reads_back(tmp_path, channels):
+    generator = np.random.default_rng(0)
+    image = generator.integers(0, 256, (5, 7, channels), dtype="uint8")
+    save_png(tmp_path / "a.png", image)
+    with Image.open(tmp_path / "a.png") as saved:
+        np.testing.assert_array_equal(
+            np.asarray(saved).reshape(image.shape), image
+        )
+
+
+def test_png_carries_its_parameters(tmp_path):
+    parameters = {"seed": 3, "label": ["球"], "top_p": None}
+    save_png(tmp_path / "a.png", np.zeros((2, 2, 1), "uint8"), parameters)
+    assert read_parameters(tmp_path / "a.png") == parameters
+
+
+def test_png_without_parameters_has_none(tmp_path):
+    save_png(tmp_path / "a.png", np.zeros((2, 2, 1), "uint8"))
+    assert read_parameters(tmp_path / "a.png") == {}

@@ -5,7 +5,6 @@ import pytest
 
 from keras_igpt.data.football import scenes
 from keras_igpt.images import lettering
-from keras_igpt.prompts import captions
 
 
 @pytest.fixture
@@ -14,8 +13,30 @@ def canvas():
     return np.zeros((64, 64, 3), "uint8"), np.ones((64, 64), bool)
 
 
+def test_glyphs_are_distinct():
+    inks = {lettering.glyph(mark).tobytes() for mark in lettering.CHARACTERS}
+    assert len(inks) == len(lettering.CHARACTERS) == 37
+
+
+def test_glyphs_keep_last_row_and_column_free():
+    for mark in lettering.CHARACTERS:
+        ink = lettering.glyph(mark)
+        assert ink.shape == (8, 8) and not ink[7].any() and not ink[:, 7].any()
+
+
+def test_ink_of_word_is_its_glyphs_in_a_row():
+    ink = lettering.ink_of("CUP")
+    np.testing.assert_array_equal(ink[:, 8:16], lettering.glyph("U"))
+
+
+@pytest.mark.parametrize("word", ["", "goal", "A B", "É"])
+def test_ink_of_other_characters_is_named(word):
+    with pytest.raises(ValueError, match="`word` must be made of"):
+        lettering.ink_of(word)
+
+
 def test_a_sign_is_that_of_a_light_banner():
-    drawn = scenes.picture({"board": "banner", "word": "CUP"}, seed=0)
+    drawn = scenes.draw({"board": "banner", "word": "CUP"}, seed=0)
     sign = lettering.sign("cup")
     rows, columns = sign.shape[:2]
     left = (64 - columns) // 2
@@ -27,9 +48,9 @@ def test_a_sign_is_that_of_a_light_banner():
 
 
 def test_a_sign_is_known_and_nothing_else(canvas):
-    picture, mask = lettering.with_sign(*canvas, "GO")
+    image, mask = lettering.with_sign(*canvas, "GO")
     assert (~mask).sum() == 11 * 22
-    assert not picture[mask].any()
+    assert not image[mask].any()
 
 
 def test_a_sign_grows_with_the_canvas():
@@ -39,9 +60,9 @@ def test_a_sign_grows_with_the_canvas():
 
 
 def test_a_sign_evades_what_is_known(canvas):
-    picture, mask = canvas
+    image, mask = canvas
     mask[15:20] = False
-    _, found = lettering.with_sign(picture, mask, "GO")
+    _, found = lettering.with_sign(image, mask, "GO")
     np.testing.assert_array_equal(
         np.flatnonzero((~found).any(1))[:3], [2, 3, 4]
     )
@@ -54,16 +75,6 @@ def test_a_word_that_cannot_be_drawn_is_an_error(canvas, word):
 
 
 def test_no_room_is_an_error(canvas):
-    picture, mask = canvas
-    with pytest.raises(ValueError, match="place the picture lower"):
-        lettering.with_sign(picture, np.zeros_like(mask), "GO")
-
-
-def test_quoted_word_is_found():
-    assert captions.quoted_word("Night, sign “GOAL”, a ball") == "GOAL"
-
-
-@pytest.mark.parametrize("text", [None, "no word", '"A" and "B"'])
-def test_other_than_one_quoted_word_is_an_error(text):
-    with pytest.raises(ValueError, match="one word between quotation marks"):
-        captions.quoted_word(text)
+    image, mask = canvas
+    with pytest.raises(ValueError, match="place the image lower"):
+        lettering.with_sign(image, np.zeros_like(mask), "GO")

@@ -49,7 +49,7 @@ def test_first_cell_sees_the_last(encoder, source):
     assert (abs(first - second) > 1e-4).any(axis=1).all()
 
 
-def test_pictures_do_not_see_each_other(encoder, source):
+def test_images_do_not_see_each_other(encoder, source):
     np.testing.assert_allclose(
         np.asarray(encoder(source))[:1], encoder(source[:1]), atol=1e-5
     )

@@ -1,4 +1,4 @@
-"""Tests of classifiers made of models that paint."""
+"""Tests of classifiers made of models that generate."""
 
 import keras
 import numpy as np
@@ -48,8 +48,8 @@ def test_loss_is_that_of_labels_and_tokens(tiny_images, weight):
     tokens = batches.inputs["tokens"]
     logits = np.asarray(classifier({"tokens": tokens}))
     named = token_nats(LABELS, logits)
-    painted = token_nats(tokens, classifier.backbone({"tokens": tokens}))
-    expected = np.mean(named) + weight * np.mean(painted)
+    generated = token_nats(tokens, classifier.backbone({"tokens": tokens}))
+    expected = np.mean(named) + weight * np.mean(generated)
     assert found["loss"] == pytest.approx(float(expected), rel=1e-5)
 
 
@@ -72,7 +72,7 @@ def test_predict_needs_no_labels(tiny_images):
     )
 
 
-def test_classifier_learns_eight_pictures_by_heart(tiny_images):
+def test_classifier_learns_eight_images_by_heart(tiny_images):
     classifier = fast(make_classifier(0.0, trained=False, hidden_dim=32))
     batches = classifier.prepare((tiny_images, LABELS), batch_size=8)
     classifier.fit(batches, epochs=100, verbose=0)
@@ -258,9 +258,9 @@ def test_bad_arguments_are_named(tiny_unconditional, kwargs, message):
         ImageGPTClassifier(**{**arguments, **kwargs})
 
 
-def test_pictures_must_be_prepared(tiny_images):
+def test_images_must_be_prepared(tiny_images):
     classifier = fast(make_classifier())
-    with pytest.raises(ValueError, match="Do call `model.fit"):
+    with pytest.raises(ValueError, match="Call `model.fit"):
         classifier.fit(tiny_images)
 
 

@@ -13,7 +13,7 @@ def mean(x):
     return np.asarray(x).mean(axis=1)
 
 
-def test_features_have_a_row_per_picture(tiny_unconditional, tiny_images):
+def test_features_have_a_row_per_image(tiny_unconditional, tiny_images):
     found = tiny_unconditional.features(tiny_images, 1, batch_size=3)
     assert found.shape == (8, 16) and found.dtype == np.float32
 
@@ -53,7 +53,7 @@ def test_several_layers_cost_one_pass(tiny_unconditional, tiny_images):
         np.testing.assert_allclose(together[:, i], alone, atol=1e-6)
 
 
-def test_one_picture_is_a_batch_of_one(tiny_unconditional, tiny_images):
+def test_one_image_is_a_batch_of_one(tiny_unconditional, tiny_images):
     assert tiny_unconditional.features(tiny_images[0]).shape == (1, 16)
 
 
@@ -81,8 +81,8 @@ def test_bad_layers_are_named(tiny_unconditional, tiny_images, layer):
         tiny_unconditional.features(tiny_images, layer)
 
 
-def test_pictures_of_another_size_are_named(tiny_unconditional):
-    with pytest.raises(ValueError, match="Do resize them"):
+def test_images_of_another_size_are_named(tiny_unconditional):
+    with pytest.raises(ValueError, match="resize"):
         tiny_unconditional.features(np.zeros((1, 5, 5, 1), "uint8"))
 
 

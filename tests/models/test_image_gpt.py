@@ -156,10 +156,10 @@ def test_mixed_bfloat16_computes_in_bfloat16():
     assert dtypes == {"bfloat16"}
 
 
-# === Pictures ===
+# === Images ===
 
 
-def test_generate_returns_uint8_pictures(tiny_model):
+def test_generate_returns_uint8_images(tiny_model):
     images = tiny_model.generate(labels=[0, 1], num_images=3, seed=0)
     assert images.dtype == np.uint8 and images.shape == (6, 4, 4, 1)
 
@@ -176,14 +176,14 @@ def test_generate_differs_with_the_seed(tiny_model):
     assert (first != second).any()
 
 
-def test_a_picture_does_not_depend_on_its_batch(tiny_model):
+def test_a_image_does_not_depend_on_its_batch(tiny_model):
     batch = tiny_model.generate(labels=[0, 1, 2, 0, 1], seed=5)
     for i, label in enumerate([0, 1, 2, 0, 1]):
         alone = tiny_model.generate(labels=label, seed=5 + i)
         np.testing.assert_array_equal(batch[i], alone[0])
 
 
-def test_pictures_do_not_depend_on_chunks(tiny_model, monkeypatch):
+def test_images_do_not_depend_on_chunks(tiny_model, monkeypatch):
     together = tiny_model.generate(labels=[0, 1, 2], seed=5)
     monkeypatch.setattr(image_generator, "MAX_BATCH", 2)
     np.testing.assert_array_equal(
@@ -191,7 +191,7 @@ def test_pictures_do_not_depend_on_chunks(tiny_model, monkeypatch):
     )
 
 
-def test_pictures_do_not_depend_on_stretches(monkeypatch):
+def test_images_do_not_depend_on_stretches(monkeypatch):
     model = make_model()
     at_once = model.generate(labels=[0, 1], seed=5)
     monkeypatch.setattr(loop, "SHORTEST_STRETCH", 3)
@@ -200,7 +200,7 @@ def test_pictures_do_not_depend_on_stretches(monkeypatch):
     )
 
 
-def test_pictures_do_not_depend_on_workers(tiny_model, monkeypatch):
+def test_images_do_not_depend_on_workers(tiny_model, monkeypatch):
     labels = np.arange(20) % 3
     monkeypatch.setattr(image_generator, "num_workers", lambda: 1)
     alone = tiny_model.generate(labels, seed=5)
@@ -213,13 +213,13 @@ def test_pictures_do_not_depend_on_workers(tiny_model, monkeypatch):
     [{}, {"top_k": 3}, {"top_p": 0.8}, {"guidance_scale": 2.0}],
     ids=str,
 )
-def test_same_pictures_with_and_without_xla(tiny_model, sampling):
+def test_same_images_with_and_without_xla(tiny_model, sampling):
     labels = np.arange(30) % 3
     with_xla, without = (
         tiny_model.generate(labels, seed=5, jit_compile=jit, **sampling)
         for jit in (True, False)
     )
-    # One flipped float tie changes the rest of its picture, no more.
+    # One flipped float tie changes the rest of its image, no more.
     same = (with_xla == without).all(axis=(1, 2, 3))
     assert same.mean() >= 29 / 30
 
@@ -263,7 +263,7 @@ def test_guidance_zero_ignores_the_label(tiny_model):
     )
 
 
-def test_sampling_may_differ_by_picture(tiny_model):
+def test_sampling_may_differ_by_image(tiny_model):
     together = tiny_model.generate(
         labels=[0, 0], temperature=[0.5, 2.0], top_k=[2, 5], seed=[3, 3]
     )
@@ -329,13 +329,13 @@ def test_keras_nlp_sampler_object_keeps_the_known_rows(tiny_model, tiny_images):
     import keras_nlp
 
     sampler = keras_nlp.samplers.TopKSampler(k=2, seed=0)
-    painted = tiny_model.complete(tiny_images, 2, sampler=sampler)
-    np.testing.assert_array_equal(painted[:, :2], tiny_images[:, :2])
+    generated = tiny_model.complete(tiny_images, 2, sampler=sampler)
+    np.testing.assert_array_equal(generated[:, :2], tiny_images[:, :2])
 
 
 def test_complete_keeps_the_rows_bit_exact(tiny_model, tiny_images):
-    painted = tiny_model.complete(tiny_images, 3, seed=0)
-    np.testing.assert_array_equal(painted[:, :3], tiny_images[:, :3])
+    generated = tiny_model.complete(tiny_images, 3, seed=0)
+    np.testing.assert_array_equal(generated[:, :3], tiny_images[:, :3])
 
 
 def test_complete_continues_as_generate_would(tiny_model):
@@ -351,11 +351,11 @@ def test_complete_of_nothing_is_generate(tiny_model, tiny_images):
     )
 
 
-def test_complete_takes_a_single_picture(tiny_model, tiny_images):
+def test_complete_takes_a_single_image(tiny_model, tiny_images):
     assert tiny_model.complete(tiny_images[0], 2).shape == (1, 4, 4, 1)
 
 
-def test_pictures_of_one_pixel_work():
+def test_images_of_one_pixel_work():
     model = make_model(image_size=(1, 1))
     images = model.generate(labels=[0, 1], seed=0)
     assert images.shape == (2, 1, 1, 1)
@@ -372,8 +372,8 @@ def test_score_is_the_likelihood_of_the_tokens(tiny_model, tiny_images):
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_scores_of_all_pictures_sum_to_one():
-    # 2 colours in 2x2 cells: 16 pictures are all there are.
+def test_scores_of_all_images_sum_to_one():
+    # 2 colours in 2x2 cells: 16 images are all there are.
     model = make_model(image_size=(2, 2), num_colors=2, num_classes=0)
     bits = (np.arange(16)[:, None] >> np.arange(4)) & 1
     images = np.asarray(model.tokenizer.decode(bits))
@@ -399,7 +399,7 @@ print(json.dumps(model.count_params()))
 
 @pytest.fixture
 def read_elsewhere(tmp_path):
-    """Saves a model, and compares logits and pictures in a new process."""
+    """Saves a model, and compares logits and images in a new process."""
 
     def read(model):
         inputs = some_inputs(model)
@@ -547,21 +547,21 @@ def test_bad_keep_rows_are_named(tiny_model, tiny_images, keep_rows):
 
 
 def test_wrong_number_of_labels_is_named(tiny_model, tiny_images):
-    with pytest.raises(ValueError, match="one per picture"):
+    with pytest.raises(ValueError, match="one per image"):
         tiny_model.complete(tiny_images, 2, labels=[0, 1])
 
 
 def test_wrong_number_of_score_labels_is_named(tiny_model, tiny_images):
-    with pytest.raises(ValueError, match="one per picture"):
+    with pytest.raises(ValueError, match="one per image"):
         tiny_model.score(tiny_images, labels=[0, 1])
 
 
-def test_wrong_size_of_pictures_is_named(tiny_model):
-    with pytest.raises(ValueError, match="Do resize them"):
+def test_wrong_size_of_images_is_named(tiny_model):
+    with pytest.raises(ValueError, match="resize"):
         tiny_model.score(np.zeros((1, 5, 5, 1), "uint8"))
 
 
-def test_float_pictures_are_named(tiny_model):
+def test_float_images_are_named(tiny_model):
     with pytest.raises(ValueError, match="must be uint8"):
         tiny_model.score(np.zeros((1, 4, 4, 1), "float32"))
 
@@ -731,3 +731,70 @@ def test_bert_saves_and_loads(bert, tmp_path):
     np.testing.assert_array_equal(
         logits_of(loaded, inputs), logits_of(bert, inputs)
     )
+
+
+# === Names of classes ===
+
+
+@pytest.fixture(scope="module")
+def named():
+    return make_model(class_names=("cat", "dog", "cow"))
+
+
+def test_labels_by_name_are_those_by_number(named):
+    by_name = named.generate(labels=["dog", "cow"], seed=1, jit_compile=False)
+    by_number = named.generate(labels=[1, 2], seed=1, jit_compile=False)
+    np.testing.assert_array_equal(by_name, by_number)
+
+
+def test_score_takes_names(named, tiny_images):
+    np.testing.assert_array_equal(
+        named.score(tiny_images, labels="dog"),
+        named.score(tiny_images, labels=1),
+    )
+
+
+def test_names_are_saved_with_the_model(named, tmp_path):
+    named.save(tmp_path / "named.keras")
+    loaded = keras.saving.load_model(tmp_path / "named.keras")
+    assert loaded.class_names == ("cat", "dog", "cow")
+
+
+@pytest.mark.parametrize("names", [("cat",), ("cat", "cat", "dog")])
+def test_names_must_be_one_for_each_class(names):
+    with pytest.raises(ValueError, match="`class_names` must be"):
+        make_model(class_names=names)
+
+
+# === Precision ===
+
+
+def test_float16_model_generates_finite_images():
+    model = make_model(dtype="float16")
+    inputs = some_inputs(model)
+    assert np.isfinite(keras.ops.convert_to_numpy(model(inputs))).all()
+    images = model.generate(labels=[0, 1, 2], seed=0, jit_compile=False)
+    assert len(np.unique(images)) > 1
+
+
+def test_numpy_whole_numbers_are_ints(tiny_model, tiny_images):
+    kept = tiny_model.complete(
+        tiny_images, np.int64(2), seed=np.int32(0), jit_compile=False
+    )
+    np.testing.assert_array_equal(kept[:, :2], tiny_images[:, :2])
+
+
+# === Samplers ===
+
+
+@pytest.mark.slow
+def test_sampler_that_is_changed_is_followed(tiny_model):
+    import keras_nlp
+
+    sampler = keras_nlp.samplers.TopKSampler(k=1, seed=0)
+    before = tiny_model.generate(labels=[0, 1], sampler=sampler)
+    sampler.k = 5
+    after = [
+        tiny_model.generate(labels=[0, 1], sampler=sampler) for _ in range(3)
+    ]
+    assert any((images != before).any() for images in after)

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from small_models import make_model
 
 import keras_igpt
 from keras_igpt.models import transfer
@@ -76,7 +77,7 @@ def test_a_new_source_changes_nothing_at_first(tiny_model):
     )
 
 
-def test_without_a_caption_it_paints_as_before(tiny_unconditional):
+def test_without_a_caption_it_answers_as_before(tiny_unconditional):
     new = from_model(tiny_unconditional, text_length=6)
     text = np.zeros((2, 6), "int32")
     np.testing.assert_allclose(
@@ -130,12 +131,63 @@ def test_packed_model_scores_as_before(tmp_path, fresh_model):
     )
 
 
-def test_packed_model_computes_in_float32(tmp_path, fresh_model):
-    config = {**fresh_model.get_config(), "dtype": "mixed_bfloat16"}
-    model = type(fresh_model).from_config(config)
+def policies(model):
+    """Names of the policies of a model and all of its layers."""
+    return {layer.dtype_policy.name for layer in model._flatten_layers()}
+
+
+@pytest.fixture(params=["model", "classifier", "learned tokens"])
+def mixed(request):
+    """Models that were made to compute in bfloat16, in all of their parts."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        if request.param == "learned tokens":
+            tokenizer = keras_igpt.VQTokenizer((4, 4), 5, hidden_dim=8)
+            tokenizer.adapted = True
+            return keras_igpt.ImageGPT(
+                tokenizer, num_layers=1, num_heads=1, hidden_dim=16
+            )
+        model = make_model(edits=("inpaint",), text_length=6)
+        if request.param == "classifier":
+            return keras_igpt.ImageGPTClassifier.from_model(model, 3)
+        return model
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def test_packed_model_computes_in_float32(mixed, tmp_path):
+    save_packed(mixed, tmp_path / "packed.keras")
+    loaded = keras_igpt.load(tmp_path / "packed.keras")
+    assert policies(loaded) == {"float32"}
+
+
+def test_packing_changes_no_policy(mixed, tmp_path):
+    before = policies(mixed)
+    save_packed(mixed, tmp_path / "packed.keras")
+    assert policies(mixed) == before and "mixed_bfloat16" in before
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_packed_model_may_be_quantized(tmp_path):
+    model = make_model(num_classes=0, num_layers=1)
+    model.quantize("int8")
     save_packed(model, tmp_path / "packed.keras")
     loaded = keras_igpt.load(tmp_path / "packed.keras")
-    assert loaded.blocks[0].attention.compute_dtype == "float32"
+    assert policies(loaded) == {"float32", "int8_from_float32"}
+
+
+def test_packed_classifier_names_images_as_before(
+    tiny_model, tiny_images, tmp_path
+):
+    classifier = keras_igpt.ImageGPTClassifier.from_model(tiny_model, 3)
+    kernel = classifier.head.kernel
+    kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
+    save_packed(classifier, tmp_path / "packed.keras")
+    loaded = keras_igpt.load(tmp_path / "packed.keras")
+    tokens = tiny_model.tokenizer.encode(tiny_images)
+    np.testing.assert_allclose(
+        loaded({"tokens": tokens}), classifier({"tokens": tokens}), atol=2e-2
+    )
 
 
 def test_rounding_keeps_eleven_bits():

@@ -9,6 +9,7 @@ from keras_igpt.prompts.captions import (
     encode_text,
     hashed_ngrams,
     quoted_slots,
+    quoted_word,
 )
 
 # Bytes
@@ -114,3 +115,13 @@ def test_a_byte_counts_for_its_run_alone(length):
         "b goal kick", length
     )
     assert changed.tolist() == [True] * length + [False] * (11 - length)
+
+
+def test_quoted_word_is_found():
+    assert quoted_word("Night, sign “GOAL”, a ball") == "GOAL"
+
+
+@pytest.mark.parametrize("text", [None, "no word", '"A" and "B"'])
+def test_other_than_one_quoted_word_is_an_error(text):
+    with pytest.raises(ValueError, match="one word between quotation marks"):
+        quoted_word(text)

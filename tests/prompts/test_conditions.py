@@ -27,7 +27,7 @@ def test_one_label_goes_with_all_captions():
     np.testing.assert_array_equal(asked["text"], encode_text(["a", "bc"], 4))
 
 
-def test_one_for_all_is_repeated_for_each_picture():
+def test_one_for_all_is_repeated_for_each_image():
     asked = encode_conditions(2, "a", 3, 4, count=5)
     assert asked["label"].tolist() == [2] * 5
     assert asked["text"].shape == (5, 4)
@@ -38,7 +38,9 @@ def test_one_for_all_is_repeated_for_each_picture():
     [([0, 1], ["a"] * 3, None), ([0, 1], None, 3), (None, ["a"] * 3, 2)],
 )
 def test_numbers_of_rows_must_agree(labels, text, count):
-    with pytest.raises(ValueError, match="one for all or one per picture"):
+    with pytest.raises(
+        ValueError, match="one value for all images or one per image"
+    ):
         encode_conditions(labels, text, 3, 4, count)
 
 
@@ -88,3 +90,23 @@ def test_missing_captions_are_named_unless_optional():
 def test_captions_of_no_use_are_named(text, length, message):
     with pytest.raises(ValueError, match=message):
         encode_captions(text, length)
+
+
+def test_labels_may_be_names():
+    found = encode_labels(["dog", "cat"], 2, class_names=("cat", "dog"))
+    assert found.tolist() == [1, 0]
+
+
+def test_one_name_is_one_label():
+    assert encode_labels("dog", 2, class_names=("cat", "dog")).tolist() == [1]
+
+
+def test_names_and_numbers_go_together():
+    labels = np.array(["dog", 0], object)
+    found = encode_labels(labels, 2, class_names=("cat", "dog"))
+    assert found.tolist() == [1, 0]
+
+
+def test_unknown_name_is_named_with_those_there_are():
+    with pytest.raises(ValueError, match="or names: cat, dog.*'cow'"):
+        encode_labels("cow", 2, class_names=("cat", "dog"))

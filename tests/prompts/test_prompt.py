@@ -21,7 +21,7 @@ def prompt():
     return layer
 
 
-def test_class_prompt_is_one_vector_per_picture(prompt):
+def test_class_prompt_is_one_vector_per_image(prompt):
     assert prompt(np.array([0, 2]))[0].shape == (2, 1, 4)
 
 

@@ -64,7 +64,7 @@ def masks():
 
 
 def png(images):
-    """Pictures as files, an array of bytes objects."""
+    """Images as files, an array of bytes objects."""
     files = [tf.io.encode_png(image).numpy() for image in np.asarray(images)]
     return np.array(files, object)
 
@@ -73,20 +73,20 @@ def strings(values):
     return np.array([value.encode() for value in values], object)
 
 
-def in_python(paint, rows=slice(None)):
-    """Pictures of these rows; label 3 is none, which Python calls None."""
+def in_python(generate, rows=slice(None)):
+    """Images of these rows; label 3 is none, which Python calls None."""
     settings = {k: v[rows] for k, v in SETTINGS.items()}
     settings["top_k"] = np.where(settings["top_k"] == 0, 5, settings["top_k"])
-    return paint(**settings, jit_compile=False)
+    return generate(**settings, jit_compile=False)
 
 
-def one_by_one(paint):
+def one_by_one(generate):
     """As `in_python`, for rows whose label may be none, each alone."""
 
     def row(i):
         label = None if LABELS[i] == "" else [int(LABELS[i])]
         return in_python(
-            lambda **settings: paint(i, label, [TEXT[i]], settings),
+            lambda **settings: generate(i, label, [TEXT[i]], settings),
             slice(i, i + 1),
         )
 
@@ -148,10 +148,10 @@ def rows(inputs, chosen):
 def test_all_signatures_paint_as_python_does(path, model, images, masks):
     """In a process without keras, five rows at once and each alone."""
     requests, wanted = [], []
-    for signature, inputs, pictures in expected(model, images, masks):
+    for signature, inputs, files in expected(model, images, masks):
         for chosen in (slice(None), *(slice(i, i + 1) for i in range(5))):
             requests.append((signature, rows(inputs, chosen)))
-            wanted.append(list(png(pictures[chosen])))
+            wanted.append(list(png(files[chosen])))
     folder = path.parent.parent
     with open(folder / "requests", "wb") as file:
         pickle.dump(requests, file)
@@ -175,13 +175,13 @@ def test_a_program_in_c_runs_it(path, model, images, masks, tmp_path):
     """Built with TensorFlow's own library; no Python while it runs."""
     program = build(tmp_path)
     lines, wanted = [], []
-    for signature, inputs, pictures in expected(model, images, masks):
+    for signature, inputs, files in expected(model, images, masks):
         lines += [
             " ".join([kind(value), name, *map(shown, value)])
             for name, value in inputs.items()
         ]
         lines.append(f"run {signature} image_bytes")
-        wanted.append(list(png(pictures)))
+        wanted.append(list(png(files)))
     answers = subprocess.run(
         [program, path],
         input="\n".join(lines) + "\n",
@@ -281,7 +281,7 @@ def test_mistakes_are_named(served, wrong, message):
         (b"\xff\xd8\xff\xe0junk", "JPEG"),
     ],
 )
-def test_bad_pictures_are_errors(served, file, message):
+def test_bad_images_are_errors(served, file, message):
     request = {**GOOD, "image": np.array([file], object)}
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served("edit_denoise", request)
@@ -353,7 +353,7 @@ def test_no_notice_names_the_temporary_folder(
 
 def test_unknown_signature_is_named(model, tmp_path):
     with pytest.raises(ValueError, match="'serving_default', 'generate'"):
-        model.export(tmp_path / "m", names=["paint"])
+        model.export(tmp_path / "m", names=["generate"])
     assert not [*tmp_path.glob("m/*")]
 
 
@@ -369,14 +369,14 @@ def test_class_names_may_be_asked_for(tmp_path):
     )
     served = Served(path)
 
-    def paint(label):
+    def generate(label):
         return served("generate", {"label": strings([label])})["image_bytes"]
 
-    assert list(paint("dog")) == list(
+    assert list(generate("dog")) == list(
         png(model.generate(labels=[1], seed=0, jit_compile=False))
     )
     # A name is read before a number.
-    assert list(paint("1")) == list(
+    assert list(generate("1")) == list(
         png(model.generate(labels=[2], seed=0, jit_compile=False))
     )
 
@@ -400,11 +400,11 @@ def test_every_kind_of_model_is_exported(kind, tmp_path):
 
 @pytest.fixture(scope="module")
 def colour_model():
-    """With learned tokens of RGB pictures."""
+    """With learned tokens of RGB images."""
     keras.utils.set_random_seed(0)
-    pictures = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 3), "uint8")
     tokenizer = keras_igpt.VQTokenizer((8, 8), 8, hidden_dim=8)
-    tokenizer.adapt(pictures, epochs=1, verbose=False)
+    tokenizer.adapt(images, epochs=1, verbose=False)
     model = keras_igpt.ImageGPT(
         tokenizer, num_layers=1, num_heads=2, hidden_dim=16, edits=["colorize"]
     )
@@ -428,10 +428,10 @@ def test_learned_tokens_are_exported(colour_model, signature, tmp_path):
     else:
         request = {"image": png(images), **sampling}
         found = served(signature, request)["image_bytes"]
-        painted = colour_model.edit(
+        generated = colour_model.edit(
             images, "colorize", seed=sampling["seed"], jit_compile=False
         )
-        assert list(found) == list(png(painted))
+        assert list(found) == list(png(generated))
 
 
 def test_openvino_gives_equal_tokens(model, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 
 from keras_igpt.tokenizers.autoencoder import (
     CELL_SIZES,
-    Pictures,
+    ImageBatches,
     ReconstructionLoss,
     ResidualBlock,
     decoder,
@@ -16,16 +16,16 @@ from keras_igpt.tokenizers.autoencoder import (
 
 @pytest.mark.parametrize("size", CELL_SIZES)
 def test_encoder_makes_a_vector_of_a_cell(size):
-    pictures = np.zeros((2, 2 * size, 3 * size, 3))
-    assert encoder(8, 5, size)(pictures).shape == (2, 2, 3, 5)
+    images = np.zeros((2, 2 * size, 3 * size, 3))
+    assert encoder(8, 5, size)(images).shape == (2, 2, 3, 5)
 
 
 def test_vector_depends_on_its_own_cell_alone():
     layer = encoder(8, 5, 4)
-    pictures = np.random.default_rng(0).random((1, 8, 8, 3), "float32")
-    before = np.asarray(layer(pictures))
-    pictures[:, :, 4:] = 0
-    after = np.asarray(layer(pictures))
+    images = np.random.default_rng(0).random((1, 8, 8, 3), "float32")
+    before = np.asarray(layer(images))
+    images[:, :, 4:] = 0
+    after = np.asarray(layer(images))
     np.testing.assert_array_equal(after[:, :, 0], before[:, :, 0])
     assert (after[:, :, 1] != before[:, :, 1]).any()
 
@@ -52,22 +52,22 @@ def test_residual_block_config_makes_the_same_layer():
     assert copy.get_config() == layer.get_config()
 
 
-def test_pictures_come_in_a_new_order_every_epoch():
-    pictures = np.arange(64, dtype="uint8").reshape(64, 1, 1, 1)
-    batches = Pictures(pictures, 64, seed=0)
+def test_images_come_in_a_new_order_every_epoch():
+    images = np.arange(64, dtype="uint8").reshape(64, 1, 1, 1)
+    batches = ImageBatches(images, 64, seed=0)
     first, _ = batches[0]
     batches.on_epoch_end()
     second, _ = batches[0]
     assert (first != second).any() and set(first.flat) == set(second.flat)
 
 
-def test_pictures_are_input_and_target_from_minus_one_to_one():
-    pictures = np.array([0, 255], "uint8").reshape(2, 1, 1, 1)
-    x, y = Pictures(pictures, 2, seed=0)[0]
+def test_images_are_input_and_target_from_minus_one_to_one():
+    images = np.array([0, 255], "uint8").reshape(2, 1, 1, 1)
+    x, y = ImageBatches(images, 2, seed=0)[0]
     assert set(x.flat) == {-1.0, 1.0} and (x == y).all()
 
 
-def test_loss_is_zero_for_equal_pictures():
+def test_loss_is_zero_for_equal_images():
     x = np.random.default_rng(0).normal(size=(2, 8, 8, 3)).astype("float32")
     assert float(ReconstructionLoss()(x, x)) == 0
 

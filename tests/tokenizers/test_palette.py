@@ -1,3 +1,5 @@
+"""Tests of palettes."""
+
 import tracemalloc
 
 import keras
@@ -9,10 +11,17 @@ from keras_igpt.tokenizers import palette
 
 
 def colors_of(seed=0, num=6, count=40, size=8):
-    """Pictures of a few colours, and those colours."""
+    """Images of a few colours, and those colours."""
     generator = np.random.default_rng(seed)
     colors = generator.integers(0, 256, (num, 3), dtype="uint8")
     return colors[generator.integers(0, num, (count, size, size))], colors
+
+
+@pytest.fixture(scope="module")
+def adapted():
+    """16 colours found among 300, not to be changed by a test; the images."""
+    images, _ = colors_of(num=300)
+    return keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3), images
 
 
 def test_grey_levels_are_even():
@@ -27,10 +36,9 @@ def test_grey_encode_takes_the_nearest_level():
     assert np.asarray(tokenizer.encode(images)).tolist() == [[0, 0, 1, 1]]
 
 
-def test_decode_then_encode_gives_the_tokens_back():
-    images, _ = colors_of(num=300)
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 32).adapt(images)
-    tokens = np.arange(64).reshape(1, 64) % 32
+def test_decode_then_encode_gives_the_tokens_back(adapted):
+    tokenizer, _ = adapted
+    tokens = np.arange(64).reshape(1, 64) % 16
     again = tokenizer.encode(np.asarray(tokenizer.decode(tokens)))
     np.testing.assert_array_equal(np.asarray(again), tokens)
 
@@ -42,12 +50,9 @@ def test_adapt_finds_the_colors():
     assert np.abs(restored.astype(int) - images).max() <= 1
 
 
-def test_adapt_repeats_with_its_seed():
-    images, _ = colors_of(num=300)
-    first, second = (
-        keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3)
-        for _ in range(2)
-    )
+def test_adapt_repeats_with_its_seed(adapted):
+    first, images = adapted
+    second = keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images, seed=3)
     np.testing.assert_array_equal(
         np.asarray(first.codebook), np.asarray(second.codebook)
     )
@@ -107,9 +112,8 @@ def test_encode_in_a_graph_equals_eager(tiny_images):
     )
 
 
-def test_config_and_weights_make_the_same_tokenizer():
-    images, _ = colors_of(num=300)
-    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 16).adapt(images)
+def test_config_and_weights_make_the_same_tokenizer(adapted):
+    tokenizer, images = adapted
     config = keras.saving.serialize_keras_object(tokenizer)
     copy = keras.saving.deserialize_keras_object(config)
     copy.codebook.assign(tokenizer.codebook)
@@ -132,7 +136,7 @@ def test_unadapted_rgb_palette_is_named():
 
 def test_too_many_colors_are_named():
     images, _ = colors_of(num=6)
-    with pytest.raises(ValueError, match="Do use num_colors=6 or fewer"):
+    with pytest.raises(ValueError, match="Use num_colors=6 or fewer"):
         keras_igpt.PaletteTokenizer((8, 8), 512).adapt(images)
 
 
@@ -158,7 +162,7 @@ def test_bad_arguments_are_named(kwargs, message):
         (np.zeros((1, 4, 4, 3), "uint8"), r"shape `\(batch, 4, 4, 1\)`"),
         (np.zeros((4, 4), "uint8"), r"images.shape=\(4, 4\)"),
         (np.zeros((1, 4, 4, 1), "float32"), "must be uint8"),
-        ("picture.png", "must have shape"),
+        ("image.png", "must have shape"),
     ],
 )
 def test_wrong_images_are_named(images, message):

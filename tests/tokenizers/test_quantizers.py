@@ -1,3 +1,5 @@
+"""Tests of codebooks."""
+
 import keras
 import numpy as np
 import pytest
@@ -60,7 +62,7 @@ def test_training_moves_codes_towards_their_vectors(learned):
 
 def test_unused_codes_start_anew_from_the_batch(learned):
     one = np.array([[0.0, 1.0, 1.0]] * 8, "float32")
-    for _ in range(600):
+    for _ in range(300):
         learned(one, training=True)
     likeness = np.asarray(learned.codebook) @ np.asarray(unit(one))[0]
     assert np.all(likeness > 0.99)

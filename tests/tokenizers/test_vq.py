@@ -1,3 +1,8 @@
+"""Tests of tokenizers that learn."""
+
+import contextlib
+import io
+
 import keras
 import numpy as np
 import pytest
@@ -8,15 +13,15 @@ from keras_igpt.tokenizers.vq import VQTokenizer
 
 
 def checks(count=48, size=16, channels=1):
-    """Pictures of a dark and a light side, all different."""
+    """Images of a dark and a light side, all different."""
     generator = np.random.default_rng(0)
     rows, columns = np.mgrid[:size, :size] - size / 2
-    pictures = []
+    images = []
     for _ in range(count):
         down, right, away = generator.normal(size=3)
         light = down * rows + right * columns + 2 * away > 0
-        pictures.append(np.where(light, 210, 40))
-    images = np.stack(pictures).astype("uint8")
+        images.append(np.where(light, 210, 40))
+    images = np.stack(images).astype("uint8")
     return np.repeat(images[..., None], channels, axis=-1)
 
 
@@ -37,29 +42,34 @@ def tokenizer(request, images):
     )
 
 
+@pytest.fixture(scope="module")
+def finer(images):
+    """One of smaller cells, as long adapted."""
+    keras.utils.set_random_seed(0)
+    made = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
+    return made.adapt(
+        images, epochs=15, batch_size=8, learning_rate=3e-3, verbose=False
+    )
+
+
 def test_tokens_are_one_per_cell(tokenizer, images):
     tokens = np.asarray(tokenizer.encode(images[:3]))
     assert tokens.shape == (3, 16) and tokens.dtype == "int32"
     assert 0 <= tokens.min() and tokens.max() < tokenizer.vocabulary_size
 
 
-def test_decoded_pictures_look_like_the_pictures(tokenizer, images):
+def test_decoded_images_look_like_the_images(tokenizer, images):
     psnr = tokenizer.figures(images)["psnr"]
     grey = np.full_like(images, int(images.mean()))
     assert psnr > metrics.psnr(images, grey).mean() + 4
 
 
-def test_decode_gives_pictures(tokenizer):
-    painted = np.asarray(tokenizer.decode(np.zeros((2, 16), "int32")))
-    assert painted.shape == (2, 16, 16, 1) and painted.dtype == "uint8"
+def test_decode_gives_images(tokenizer):
+    decoded = np.asarray(tokenizer.decode(np.zeros((2, 16), "int32")))
+    assert decoded.shape == (2, 16, 16, 1) and decoded.dtype == "uint8"
 
 
-def test_smaller_cells_keep_more_of_a_picture(tokenizer, images):
-    keras.utils.set_random_seed(0)
-    finer = VQTokenizer((16, 16), 8, channels=1, hidden_dim=32, cell_size=2)
-    finer.adapt(
-        images, epochs=15, batch_size=8, learning_rate=3e-3, verbose=False
-    )
+def test_smaller_cells_keep_more_of_an_image(tokenizer, finer, images):
     assert np.asarray(finer.encode(images[:1])).shape == (1, 64)
     assert finer.figures(images)["psnr"] > tokenizer.figures(images)["psnr"]
 
@@ -70,35 +80,35 @@ def test_tokens_do_not_depend_on_the_batch(tokenizer, images):
     np.testing.assert_array_equal(together[5:6], alone)
 
 
-def test_adapt_goes_on_where_it_stopped(images):
-    keras.utils.set_random_seed(0)
-    made = VQTokenizer((16, 16), 16, channels=1, hidden_dim=32)
-    made.adapt(images, epochs=3, batch_size=8, verbose=False)
-    before = made.figures(images)["psnr"]
-    made.adapt(
-        images, epochs=12, batch_size=8, learning_rate=3e-3, verbose=False
-    )
-    assert made.figures(images)["psnr"] > before
+@pytest.fixture(scope="module")
+def oblong():
+    """Of few, oblong images in colour: tokenizer, images, what it printed."""
+    images = checks(20, 16, 3)[:, :8]
+    made, printed = VQTokenizer((8, 16), 8, hidden_dim=16), io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        made.adapt(images, epochs=1, batch_size=8)
+    return made, images, printed.getvalue()
 
 
-def test_adapt_prints_its_figures(images, capsys):
-    made = VQTokenizer((16, 16), 16, channels=1, hidden_dim=16)
-    made.adapt(images, epochs=1, batch_size=8)
-    shown = capsys.readouterr().out
+def test_adapt_goes_on_where_it_stopped(oblong):
+    learned, images, _ = oblong
+    made = VQTokenizer.from_config(learned.get_config())
+    made.set_weights(learned.get_weights())
+    made.adapted = True
+    made.adapt(images, epochs=8, batch_size=4, verbose=False)
+    assert made.figures(images)["psnr"] > learned.figures(images)["psnr"]
+
+
+def test_adapt_prints_its_figures(oblong):
+    shown = oblong[2]
     assert "PSNR" in shown and "codes in use" in shown
     assert "perplexity" in shown
 
 
-def test_colour_and_oblong_pictures():
-    pictures = checks(20, 16, 3)[:, :8]
-    made = VQTokenizer((8, 16), 8, hidden_dim=16)
-    made.adapt(pictures, epochs=1, batch_size=8, verbose=False)
-    assert np.asarray(made.decode(made.encode(pictures))).shape == (
-        20,
-        8,
-        16,
-        3,
-    )
+def test_colour_and_oblong_images(oblong):
+    made, images, _ = oblong
+    decoded = np.asarray(made.decode(made.encode(images)))
+    assert decoded.shape == (20, 8, 16, 3)
 
 
 def test_model_with_learned_tokenizer_saves_whole(tokenizer, images, tmp_path):
@@ -132,7 +142,7 @@ def test_encode_before_adapt_is_an_error():
         made.encode(np.zeros((1, 8, 8, 1), "uint8"))
 
 
-def test_codebook_larger_than_the_pictures_support():
+def test_codebook_larger_than_the_images_support():
     made = VQTokenizer((8, 8), 64, channels=1, hidden_dim=16)
     with pytest.raises(ValueError, match="codebook_size=64"):
         made.adapt(np.zeros((10, 8, 8, 1), "uint8"), epochs=1)

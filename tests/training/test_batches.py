@@ -16,7 +16,7 @@ def order(batches):
     return np.concatenate(parts).tolist()
 
 
-def test_batches_hold_every_picture_once():
+def test_batches_hold_every_image_once():
     assert sorted(order(batches(batch_size=5))) == list(range(10))
 
 
@@ -25,12 +25,12 @@ def test_shuffled_batches_have_one_size():
     assert [len(some[i][1]) for i in range(len(some))] == [4, 4]
 
 
-def test_ordered_batches_leave_no_picture_out():
+def test_ordered_batches_leave_no_image_out():
     some = batches(batch_size=4, shuffle=False)
     assert [len(some[i][1]) for i in range(len(some))] == [4, 4, 2]
 
 
-def test_fewer_pictures_than_a_batch_make_one_batch():
+def test_fewer_images_than_a_batch_make_one_batch():
     assert len(order(batches(count=3, batch_size=8))) == 3
 
 
@@ -55,7 +55,7 @@ def test_batches_are_int32():
     assert tokens.dtype == inputs["tokens"].dtype == "int32"
 
 
-def test_split_shares_no_picture():
+def test_split_shares_no_image():
     rest, aside = batches().split(3)
     assert len(order(aside)) == 3
     rest.batch_size = 7

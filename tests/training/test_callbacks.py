@@ -1,6 +1,7 @@
-"""Tests of callbacks; `test_runs.py` tests what a run makes of them."""
+"""Tests of callbacks; `test_run_folder.py` tests what a run makes of them."""
 
 import sys
+import warnings
 
 import keras
 import numpy as np
@@ -19,39 +20,60 @@ def kernel_of(weight):
     return keras.ops.convert_to_numpy(weight).copy()
 
 
-def fit(model, *extra, epochs=2):
-    batches = TokenBatches(some_inputs(model, 6), 3)
-    model.compile(keras.optimizers.Adam(1e-2))
-    model.fit(batches, epochs=epochs, verbose=0, callbacks=list(extra))
-
-
 def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_samples_are_painted_every_epoch(fresh_model, tmp_path):
-    fit(fresh_model, keras_igpt.SampleImages(tmp_path, labels=[0, 1]))
-    assert names(tmp_path) == ["step-0000002.png", "step-0000004.png"]
-    with Image.open(tmp_path / "step-0000002.png") as sheet:
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory):
+    """A model fitted for three epochs of two steps, and what was written."""
+    folder = tmp_path_factory.mktemp("fitted")
+    model = make_model()
+    model.compile(keras.optimizers.Adam(1e-2), jit_compile=False)
+    asked = {"labels": [0, 1], "seed": 4, "jit_compile": False}
+    written = [
+        keras_igpt.SampleImages(
+            folder / "all", log_dir=folder / "board", **asked
+        ),
+        keras_igpt.SampleImages(folder / "second", every=2, **asked),
+        keras.callbacks.CSVLogger(folder / "log.csv"),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of tensorboard
+        batches = TokenBatches(some_inputs(model, 6), 3)
+        model.fit(batches, epochs=3, verbose=0, callbacks=written)
+    return model, folder
+
+
+def test_samples_are_drawn_every_epoch(fitted):
+    _, folder = fitted
+    steps = ["step-0000002.png", "step-0000004.png", "step-0000006.png"]
+    assert names(folder / "all") == steps
+    with Image.open(folder / "all" / steps[0]) as sheet:
         assert sheet.size == (64 + 2 + 64, 64)
 
 
-def test_samples_are_painted_every_so_many_epochs(fresh_model, tmp_path):
-    fit(fresh_model, keras_igpt.SampleImages(tmp_path, every=2), epochs=3)
-    assert names(tmp_path) == ["step-0000004.png"]
+def test_samples_are_drawn_every_so_many_epochs(fitted):
+    _, folder = fitted
+    assert names(folder / "second") == ["step-0000004.png"]
 
 
-def test_samples_are_what_the_model_paints(fresh_model, tmp_path):
-    samples = keras_igpt.SampleImages(tmp_path, labels=[2], seed=4)
-    fit(fresh_model, samples, epochs=1)
-    wanted = fresh_model.generate(labels=[2], seed=4)[0, ..., 0]
-    shown = np.asarray(Image.open(tmp_path / "step-0000002.png"))
-    np.testing.assert_array_equal(shown[::16, ::16], wanted)
+def test_samples_are_what_the_model_generates(fitted):
+    model, folder = fitted
+    wanted = model.generate([0, 1], seed=4, jit_compile=False)
+    shown = np.asarray(Image.open(folder / "all" / "step-0000006.png"))
+    np.testing.assert_array_equal(shown[::16, :64:16], wanted[0, ..., 0])
+    np.testing.assert_array_equal(shown[::16, 66::16], wanted[1, ..., 0])
 
 
-def test_sheet_holds_the_figures_of_its_epoch(fresh_model, tmp_path):
-    fit(fresh_model, keras_igpt.SampleImages(tmp_path), epochs=1)
-    figures = read_parameters(tmp_path / "step-0000002.png")
+def test_samples_have_a_seed_unless_one_is_given(tmp_path):
+    assert keras_igpt.SampleImages(tmp_path).asked["seed"] == 0
+    assert keras_igpt.SampleImages(tmp_path, seed=4).asked["seed"] == 4
+
+
+def test_sheet_holds_the_figures_of_its_epoch(fitted):
+    _, folder = fitted
+    figures = read_parameters(folder / "all" / "step-0000002.png")
     assert figures["epoch"] == 1 and figures["step"] == 2
     assert figures["bits_per_pixel"] > 0
 
@@ -62,14 +84,11 @@ def test_every_must_be_positive(tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
-def test_samples_are_written_for_tensorboard(fresh_model, tmp_path):
+def test_samples_are_written_for_tensorboard(fitted):
     pytest.importorskip("tensorboard")
     from tensorboard.backend.event_processing import event_accumulator
 
-    log_dir = tmp_path / "board"
-    samples = keras_igpt.SampleImages(tmp_path, log_dir=log_dir, num_images=4)
-    fit(fresh_model, samples, epochs=1)
-    events = event_accumulator.EventAccumulator(str(log_dir))
+    events = event_accumulator.EventAccumulator(str(fitted[1] / "board"))
     events.Reload()
     assert events.Tags()["images"] or "samples" in events.Tags()["tensors"]
 
@@ -80,29 +99,29 @@ def test_tensorboard_is_left_out_when_not_installed(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_kerass_own_callbacks_write_figures(fresh_model, tmp_path):
-    log = tmp_path / "log.csv"
-    fit(fresh_model, keras.callbacks.CSVLogger(log))
-    lines = log.read_text().splitlines()
+def test_kerass_own_callbacks_write_figures(fitted):
+    lines = (fitted[1] / "log.csv").read_text().splitlines()
     assert lines[0].startswith("epoch,") and "bits_per_pixel" in lines[0]
-    assert len(lines) == 3
+    assert len(lines) == 4
 
 
 # Averaged weights
 
 
-def averaging_model():
-    """After two steps with `use_ema`, as they are within `fit`."""
+@pytest.fixture(scope="module")
+def averaging():
+    """A model after steps with `use_ema`, as it is within `fit`."""
     model = make_model()
-    model.compile(keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5))
+    optimizer = keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, jit_compile=False)
     batch = TokenBatches(some_inputs(model, 6), 6)[0]
     for _ in range(3):
         model.train_on_batch(*batch)
     return model
 
 
-def test_averages_stand_in_for_weights():
-    model = averaging_model()
+def test_averages_stand_in_for_weights(averaging):
+    model = averaging
     own = kernel_of(model.head.kernel)
     index = [w.path for w in model.trainable_variables].index(
         model.head.kernel.path
@@ -115,8 +134,8 @@ def test_averages_stand_in_for_weights():
     assert abs(own - average).max() > 1e-3
 
 
-def test_weights_come_back_after_an_error():
-    model = averaging_model()
+def test_weights_come_back_after_an_error(averaging):
+    model = averaging
     own = kernel_of(model.head.kernel)
     with pytest.raises(KeyboardInterrupt):
         with keras_igpt.averaged_weights(model):
@@ -133,7 +152,8 @@ def test_without_averaging_weights_stay(fresh_model):
 def test_fit_leaves_the_average_in_the_saved_model(tmp_path):
     model = make_model()
     batches = TokenBatches(some_inputs(model, 6), 3)
-    model.compile(keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5))
+    optimizer = keras.optimizers.Adam(1e-1, use_ema=True, ema_momentum=0.5)
+    model.compile(optimizer, jit_compile=False)
     seen = []
 
     class Average(keras.callbacks.Callback):

@@ -1,4 +1,4 @@
-"""The football pictures as a TFDS data set, drawn when it is prepared."""
+"""The football images as a TFDS data set, drawn when it is prepared."""
 
 import dataclasses
 import io
@@ -9,18 +9,18 @@ from PIL import Image
 
 from keras_igpt.data.football import captions, scenes
 
-PICTURES = ("image", "layout", "twin")
+IMAGES = ("image", "layout", "twin")
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class FootballConfig(tfds.core.BuilderConfig):
-    """How many pictures, and how large.
+    """How many images, and how large.
 
     Args:
         name: str. Configurations that differ need different names.
         image_size: int.
-        counts: dict, number of pictures of each split.
-        seed: int. Another one makes other pictures.
+        counts: dict, number of images of each split.
+        seed: int. Another one makes other images.
     """
 
     image_size: int = 64
@@ -31,11 +31,11 @@ class FootballConfig(tfds.core.BuilderConfig):
 
 
 class Football(tfds.core.GeneratorBasedBuilder):
-    """Drawn football pictures with captions, attributes, maps and twins.
+    """Drawn football images with captions, attributes, maps and twins.
 
-    "image" is the picture, "layout" its map of labels and "twin" the same
+    "image" is the drawing, "layout" its map of labels and "twin" the same
     scene in the kit "twin_kit". The other features are those of
-    `keras_igpt.football.example`.
+    `scenes.example`.
     """
 
     VERSION = tfds.core.Version("1.3.1")
@@ -52,7 +52,7 @@ class Football(tfds.core.GeneratorBasedBuilder):
             "text": tfds.features.Text(),
             "word": tfds.features.Text(),
         }
-        for name in PICTURES:
+        for name in IMAGES:
             features[name] = tfds.features.Image(
                 shape=(side, side, 3), encoding_format="png"
             )
@@ -74,8 +74,8 @@ class Football(tfds.core.GeneratorBasedBuilder):
             image_size=config.image_size,
         )
         for index, example in enumerate(examples):
-            pictures = {name: _as_png(example[name]) for name in PICTURES}
-            yield index, {**example, **pictures}
+            images = {name: _as_png(example[name]) for name in IMAGES}
+            yield index, {**example, **images}
 
 
 _NAMES = tuple(captions.VOCABULARY)
@@ -89,9 +89,9 @@ def _feature(values):
     )
 
 
-def _as_png(picture):
-    """A file in memory: quicker than to let TFDS encode each picture."""
+def _as_png(image):
+    """A file in memory: quicker than to let TFDS encode each image."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
     file.seek(0)
     return file

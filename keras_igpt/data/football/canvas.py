@@ -1,17 +1,23 @@
-"""The paper of football pictures: a canvas of roles, and colours for roles.
+"""The paper of football images: a canvas of roles, and colours for roles.
 
-A picture is drawn once, as numbers that say what is there (`Role`). Colours
+An image is drawn once, as numbers that say what is there (`Role`). Colours
 come last, from a palette: so day and night, a kit and its twin, and the map
 of labels are the same drawing, pixel for pixel.
 
-Coordinates are those of a picture of 64x64, x to the right and y down; the
+Coordinates are those of an image of 64x64, x to the right and y down; the
 canvas has `SCALE` times as many pixels, for smooth edges after averaging.
 """
 
 import enum
 import functools
+from collections.abc import Iterable
 
 import numpy as np
+
+from keras_igpt.annotations import Array
+
+# Where something is: x and y.
+Point = tuple[float, float]
 
 SIZE = 64
 
@@ -177,7 +183,7 @@ _ROLES_OF_LABEL = {
 
 
 @functools.cache
-def palette(kit, night, board):
+def palette(kit: str, night: bool, board: str) -> bytes:
     """Colours of all roles, as `Canvas.colored` takes them.
 
     Args:
@@ -207,7 +213,7 @@ def palette(kit, night, board):
 
 
 @functools.cache
-def label_palette():
+def label_palette() -> bytes:
     """Colours of the map of labels, as `Canvas.labels` takes them."""
     colors = np.zeros((256, 3), "uint8")
     for label, names in _ROLES_OF_LABEL.items():
@@ -226,7 +232,7 @@ class Canvas:
         copied: Canvas to start from. Default: an empty one.
     """
 
-    def __init__(self, copied=None):
+    def __init__(self, copied: "Canvas | None" = None):
         from PIL import Image, ImageDraw
 
         side = SIZE * SCALE
@@ -234,7 +240,9 @@ class Canvas:
         self.image = self.image or Image.new("L", (side, side))
         self._draw = ImageDraw.Draw(self.image)
 
-    def box(self, left, top, right, bottom, role):
+    def box(
+        self, left: float, top: float, right: float, bottom: float, role: int
+    ) -> None:
         """Fills a rectangle; `right` and `bottom` are just outside."""
         left, top, right, bottom = (
             round(SCALE * side) for side in (left, top, right, bottom)
@@ -242,35 +250,50 @@ class Canvas:
         if right > left and bottom > top:
             self._draw.rectangle((left, top, right - 1, bottom - 1), int(role))
 
-    def polygon(self, points, role):
+    def polygon(self, points: Iterable[Point], role: int) -> None:
         """Fills the shape between points `(x, y)`."""
         self._draw.polygon([(SCALE * x, SCALE * y) for x, y in points], role)
 
-    def disc(self, x, y, radius, role, height=None):
+    def disc(
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        role: int,
+        height: float | None = None,
+    ) -> None:
         """Fills a circle, or an ellipse of half the `height`."""
         x, y, wide = SCALE * x, SCALE * y, SCALE * radius
         high = wide if height is None else SCALE * height
         self._draw.ellipse((x - wide, y - high, x + wide, y + high), int(role))
 
-    def ring(self, x, y, radius, height, role, width):
+    def ring(
+        self,
+        x: float,
+        y: float,
+        radius: float,
+        height: float,
+        role: int,
+        width: float,
+    ) -> None:
         """Draws an ellipse as a line of `width`."""
         x, y, wide, high = (SCALE * v for v in (x, y, radius, height))
         box = (x - wide, y - high, x + wide, y + high)
         self._draw.ellipse(box, outline=int(role), width=round(SCALE * width))
 
-    def line(self, points, role, width):
+    def line(self, points: Iterable[Point], role: int, width: float) -> None:
         """Draws straight lines from point to point."""
         points = [(SCALE * x, SCALE * y) for x, y in points]
         self._draw.line(points, int(role), max(1, round(SCALE * width)))
 
-    def limb(self, start, end, role, width):
+    def limb(self, start: Point, end: Point, role: int, width: float) -> None:
         """Draws a line with round ends."""
         self.line((start, end), role, width)
         for x, y in (start, end):
             self.disc(x, y, width / 2 - 0.1, role)
 
-    def ink(self, marks, left, top, role):
-        """Fills pixels of the picture.
+    def ink(self, marks: Array, left: int, top: int, role: int) -> None:
+        """Fills pixels of the image.
 
         Args:
             marks: bool array of shape `(height, width)`.
@@ -283,8 +306,8 @@ class Canvas:
         corner = (left * SCALE, top * SCALE)
         self.image.paste(int(role), corner, Image.fromarray(marks))
 
-    def colored(self, colors, image_size=SIZE):
-        """The picture, smooth.
+    def colored(self, colors: bytes, image_size: int = SIZE) -> Array:
+        """The image, smooth.
 
         Args:
             colors: bytes, from `palette`.
@@ -293,24 +316,24 @@ class Canvas:
         Returns:
             uint8 array of shape `(image_size, image_size, 3)`.
         """
-        picture = self.image.copy()
-        picture.putpalette(colors)
-        return _resized(picture.convert("RGB"), image_size)
+        image = self.image.copy()
+        image.putpalette(colors)
+        return _resized(image.convert("RGB"), image_size)
 
-    def labels(self, image_size=SIZE):
+    def labels(self, image_size: int = SIZE) -> Array:
         """The map of labels, with hard edges; as `colored`."""
         from PIL import Image
 
         side = (image_size, image_size)
-        picture = self.image.resize(side, Image.Resampling.NEAREST)
-        picture.putpalette(label_palette())
-        return np.asarray(picture.convert("RGB"))
+        image = self.image.resize(side, Image.Resampling.NEAREST)
+        image.putpalette(label_palette())
+        return np.asarray(image.convert("RGB"))
 
 
-def _resized(picture, image_size):
+def _resized(image, image_size):
     from PIL import Image
 
-    if picture.width % image_size == 0:
-        return np.asarray(picture.reduce(picture.width // image_size))
+    if image.width % image_size == 0:
+        return np.asarray(image.reduce(image.width // image_size))
     side = (image_size, image_size)
-    return np.asarray(picture.resize(side, Image.Resampling.BOX))
+    return np.asarray(image.resize(side, Image.Resampling.BOX))

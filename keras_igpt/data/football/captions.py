@@ -1,15 +1,19 @@
-"""Captions of football pictures, in English and Chinese.
+"""Captions of football images, in English and Chinese.
 
 A caption is a few phrases, one for each fact, in one of several orders. It
 says what is absent too, and has at most `MAX_BYTES` bytes of UTF-8, of which
 a Chinese character takes three.
 """
 
+from typing import Any
+
+import numpy as np
+
 from keras_igpt.images import lettering
 
 MAX_BYTES = 80
 
-# Every attribute of a picture, but for its word, and the values it may have.
+# Every attribute of an image, but for its word, and the values it may have.
 VOCABULARY = {
     "kit": (
         *("red", "blue", "white", "yellow"),
@@ -116,8 +120,12 @@ _PREPOSITIONS = ("with", "at ", "by ", "in ", "before ")
 _TRIES = 6
 
 
-def caption(facts, language="en", generator=None):
-    """Says in words what a picture shows.
+def caption(
+    facts: dict[str, Any],
+    language: str = "en",
+    generator: np.random.Generator | None = None,
+) -> str:
+    """Says in words what an image shows.
 
     Args:
         facts: dict of attributes as in `VOCABULARY`, and "word". One that
@@ -141,7 +149,7 @@ def caption(facts, language="en", generator=None):
     return _compose(facts, language, None)
 
 
-def check_facts(facts):
+def check_facts(facts: dict[str, Any]) -> None:
     """Raises unless all attributes and their values are known."""
     for name, value in facts.items():
         known = VOCABULARY.get(name)
@@ -149,8 +157,8 @@ def check_facts(facts):
             rule = f"one of {list(known)}" if known else "left out"
             raise ValueError(
                 f"`facts[{name!r}]` must be {rule}. "
-                f"Received: facts[{name!r}]={value!r}. Do choose from "
-                "`keras_igpt.football.VOCABULARY`."
+                f"Received: facts[{name!r}]={value!r}. Choose from "
+                "`keras_igpt.data.football.captions.VOCABULARY`."
             )
     _check_word(facts.get("word", ""), facts.get("board"), "word" in facts)
 

@@ -1,13 +1,22 @@
 """Players and ball: a few poses as joints, drawn as limbs, shirts and heads.
 
-A pose is measured in pixels of a picture of 64x64 for a player of height 27,
+A pose is measured in pixels of an image of 64x64 for a player of height 27,
 seen facing right: x forward and y up from the ground between the feet.
 """
 
 import math
 import typing
 
-from keras_igpt.data.football.canvas import NUM_HAIRS, NUM_SKINS, SIZE, Role
+import numpy as np
+
+from keras_igpt.data.football.canvas import (
+    NUM_HAIRS,
+    NUM_SKINS,
+    SIZE,
+    Canvas,
+    Point,
+    Role,
+)
 from keras_igpt.data.football.stadium import HORIZON
 
 HEIGHT = 27
@@ -100,7 +109,7 @@ POSES = {
 
 
 class Player(typing.NamedTuple):
-    """One player in a picture."""
+    """One player in an image."""
 
     x: float
     ground: float  # the row of the feet
@@ -110,15 +119,15 @@ class Player(typing.NamedTuple):
     skin: int
     hair: int
 
-    def at(self, point):
-        """A point of the pose as `(x, y)` of the picture."""
+    def at(self, point: Point) -> Point:
+        """A point of the pose as `(x, y)` of the image."""
         x, y = point
         y = (y + self.pose.lift) * self.scale
         return self.x + self.facing * x * self.scale, self.ground - y
 
     @property
-    def joints(self):
-        """What a ball must keep away from, as points of the picture."""
+    def joints(self) -> list[Point]:
+        """What a ball must keep away from, as points of the image."""
         pose = self.pose
         limbs = (pose.far_arm, pose.near_arm, pose.far_leg, pose.near_leg)
         points = [point for limb in limbs for point in limb]
@@ -129,7 +138,9 @@ class Player(typing.NamedTuple):
         return [self.at(point) for point in [*points, *toes, *trunk, *head]]
 
 
-def line_up(count, pose, generator):
+def line_up(
+    count: int, pose: str, generator: np.random.Generator
+) -> list[Player]:
     """Chooses where players stand and how they look.
 
     Args:
@@ -161,10 +172,10 @@ def line_up(count, pose, generator):
     return players
 
 
-def place_ball(players):
+def place_ball(players: list[Player]) -> Point:
     """Finds the place of the ball, in front, near the nearest player's feet.
 
-    One place follows from the players, so that a picture that is painted from
+    One place follows from the players, so that an image that is generated from
     above downwards has one chance to have a ball, and takes it or not. Like
     letters, balls lie on a grid of four pixels: wherever a ball lies, patches
     of four pixels show it in the same four quarters.
@@ -192,7 +203,12 @@ def place_ball(players):
     return places[next(free, rooms.index(max(rooms)))]
 
 
-def draw_all(canvas, players, pattern, ball=None):
+def draw_all(
+    canvas: Canvas,
+    players: list[Player],
+    pattern: str,
+    ball: Point | None = None,
+) -> None:
     """Draws players, the nearer over the farther, and a ball.
 
     Args:

@@ -1,17 +1,21 @@
-"""Football pictures with captions, drawn on demand: a data set without files.
+"""Football images with captions, drawn on demand: a data set without files.
 
-A picture is a function of the seed, the split and its number alone. Training
+An image is a function of the seed, the split and its number alone. Training
 never shows some words (`is_held_out_word`) and some combinations of kit,
 pattern, players and night (`is_held_out`); the test split shows only those.
 
-    example = football.example("train", 0)     # a dictionary, see there
-    drawn = football.picture({"kit": "red", "word": "GOAL", "board": "banner"})
+    example = scenes.example("train", 0)     # a dictionary, see there
+    drawn = scenes.draw({"kit": "red", "word": "GOAL", "board": "banner"})
 """
 
 import zlib
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
+from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_positive
 from keras_igpt.data.football import canvas as football_canvas
 from keras_igpt.data.football import players as football_players
 from keras_igpt.data.football import stadium
@@ -25,11 +29,11 @@ __all__ = [
     "example",
     "is_held_out",
     "is_held_out_word",
-    "picture",
+    "draw",
     "scenes",
 ]
 
-# Number of pictures of each split in the TFDS data set; there is no limit.
+# Number of images of each split in the TFDS data set; there is no limit.
 SPLITS = {"train": 20_000, "validation": 500, "test": 1_000}
 
 WORDS = (
@@ -58,12 +62,12 @@ _BOARD_COLORS = {
 _BOARD_ROWS = {"banner": (8, 12), "scoreboard": (4, 8)}
 
 
-def is_held_out_word(word):
+def is_held_out_word(word: str) -> bool:
     """Whether training never shows a word: one in ten, by its CRC-32."""
     return zlib.crc32(word.encode()) % 10 == 0
 
 
-def is_held_out(kit, pattern, players, night):
+def is_held_out(kit: str, pattern: str, players: int, night: bool) -> bool:
     """Whether training never shows a combination: 18 of the 144.
 
     Args:
@@ -77,8 +81,14 @@ def is_held_out(kit, pattern, players, night):
     return (kit + 3 * pattern + players + 4 * night) % 8 == 0
 
 
-def scenes(split, count, start=0, seed=0, image_size=football_canvas.SIZE):
-    """Draws pictures of a split, one after the other.
+def scenes(
+    split: str,
+    count: int,
+    start: int = 0,
+    seed: int = 0,
+    image_size: int = football_canvas.SIZE,
+) -> Iterator[dict[str, Any]]:
+    """Draws images of a split, one after the other.
 
     Args:
         split, seed, image_size: as `example` takes them.
@@ -92,8 +102,13 @@ def scenes(split, count, start=0, seed=0, image_size=football_canvas.SIZE):
         yield example(split, index, seed, image_size)
 
 
-def example(split, index, seed=0, image_size=football_canvas.SIZE):
-    """Draws one picture of a split.
+def example(
+    split: str,
+    index: int,
+    seed: int = 0,
+    image_size: int = football_canvas.SIZE,
+) -> dict[str, Any]:
+    """Draws one image of a split.
 
     Args:
         split: "train", "validation" or "test".
@@ -102,7 +117,7 @@ def example(split, index, seed=0, image_size=football_canvas.SIZE):
         image_size: int.
 
     Returns:
-        Dictionary: what `picture` returns, the attributes as in
+        Dictionary: what `draw` returns, the attributes as in
         `VOCABULARY`, "word" (str, "" if there is none), "text" (str; one in
         seven in training leaves facts out) and "twin_kit" (str).
 
@@ -124,22 +139,27 @@ def example(split, index, seed=0, image_size=football_canvas.SIZE):
         "language": language,
         "text": caption(told, language, generator),
         "twin_kit": twin_kit,
-        **picture(facts, generator, image_size, twin_kit),
+        **draw(facts, generator, image_size, twin_kit),
     }
 
 
-def picture(facts, seed=0, image_size=football_canvas.SIZE, twin_kit=None):
-    """Draws a picture with given attributes; the rest is chosen by the seed.
+def draw(
+    facts: dict[str, Any],
+    seed: int | np.random.Generator = 0,
+    image_size: int = football_canvas.SIZE,
+    twin_kit: str | None = None,
+) -> dict[str, Array]:
+    """Draws an image with given attributes; the rest is chosen by the seed.
 
     Args:
         facts: dict of attributes as in `VOCABULARY`, and "word".
         seed: int or `numpy.random.Generator`.
         image_size: int. Letters are sharp if it is a multiple of 64.
-        twin_kit: str. Kit of the twin picture. Default: no twin.
+        twin_kit: str. Kit of the twin image. Default: no twin.
 
     Returns:
         Dictionary of uint8 arrays `(image_size, image_size, 3)`: "image",
-        "layout" (flat colours `keras_igpt.football_canvas.LABELS`), and
+        "layout" (flat colours `canvas.LABELS`), and
         "twin", the same with another kit, if asked for.
 
     Raises:
@@ -147,11 +167,8 @@ def picture(facts, seed=0, image_size=football_canvas.SIZE, twin_kit=None):
             cannot be written with 6 letters or fewer.
     """
     check_facts(facts)
-    if not isinstance(image_size, int) or image_size < 1:
-        raise ValueError(
-            "`image_size` must be a positive int. "
-            f"Received: image_size={image_size!r}."
-        )
+    check_positive("image_size", image_size)
+    image_size = int(image_size)  # Pillow takes no number of NumPy
     generator = np.random.default_rng(seed)
     facts = _draw_facts("all", generator, facts)
     colors = _pick(generator, _BOARD_COLORS[facts["board"]])
@@ -258,7 +275,7 @@ def _draw_twin_kit(split, facts, generator):
 
 
 def _draw(facts, generator):
-    """The canvas of a picture."""
+    """The canvas of an image."""
     places = stadium.HALFWAY_PLACES
     if facts["goal"]:
         places = stadium.GOAL_PLACES

@@ -1,4 +1,4 @@
-"""What stands still in a football picture: sky, stands, pitch, goal, board.
+"""What stands still in a football image: sky, stands, pitch, goal, board.
 
 The camera looks over the pitch at one stand. Lines that run away from it
 meet at the horizon, so players, goal and markings agree in size.
@@ -35,7 +35,9 @@ CELL = 4  # boards and crowd keep to cells of 4x4 pixels
 
 
 @functools.cache
-def stadium(night, goal, place, stand, variant):
+def stadium(
+    night: bool, goal: bool, place: int, stand: str, variant: int
+) -> Canvas:
     """Everything behind the players, without a board.
 
     Args:
@@ -60,8 +62,8 @@ def stadium(night, goal, place, stand, variant):
     return canvas
 
 
-def draw_board(canvas, board, word, top):
-    """Draws a word on its board, in the middle of the picture.
+def draw_board(canvas: Canvas, board: str, word: str, top: int) -> None:
+    """Draws a word on its board, in the middle of the image.
 
     Args:
         canvas: Canvas.

@@ -8,12 +8,12 @@ from PIL import Image
 
 from keras_igpt.data.openmoji import drawings
 
-PICTURES = ("image", "line")
+IMAGES = ("image", "line")
 
 _DESCRIPTION = """
 Captioned drawings of emoji by OpenMoji, in colour and as black lines, on
 white. Drawings of one concept (skin tones, genders, directions) are all in
-one split. Licence of the drawings: CC BY-SA 4.0; pictures made from them must
+one split. Licence of the drawings: CC BY-SA 4.0; images made from them must
 name OpenMoji and be shared alike.
 """
 
@@ -30,7 +30,7 @@ _CITATION = """
 
 @dataclasses.dataclass(eq=False, kw_only=True)
 class OpenMojiConfig(tfds.core.BuilderConfig):
-    """How large the pictures are.
+    """How large the images are.
 
     Args:
         name: str. Configurations that differ need different names.
@@ -43,7 +43,7 @@ class OpenMojiConfig(tfds.core.BuilderConfig):
 class OpenMoji(tfds.core.GeneratorBasedBuilder):
     """Captioned drawings of emoji, in colour and as black lines.
 
-    The features are those of `keras_igpt.openmoji.examples`.
+    The features are those of `drawings.examples`.
     """
 
     name = "openmoji"
@@ -58,7 +58,7 @@ class OpenMoji(tfds.core.GeneratorBasedBuilder):
         names = ("text", "annotation", "tags", "concept", "subgroup", "hexcode")
         features = {name: tfds.features.Text() for name in names}
         features["group"] = tfds.features.ClassLabel(names=drawings.GROUPS)
-        for name in PICTURES:
+        for name in IMAGES:
             features[name] = tfds.features.Image(
                 shape=(side, side, 3), encoding_format="png"
             )
@@ -80,21 +80,21 @@ class OpenMoji(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, split):
         side = self.builder_config.image_size
         for example in drawings.examples(split, side):
-            pictures = {name: _as_png(example[name]) for name in PICTURES}
-            yield example["hexcode"], {**example, **pictures}
+            images = {name: _as_png(example[name]) for name in IMAGES}
+            yield example["hexcode"], {**example, **images}
 
 
-def builder(image_size=64):
-    """The builder of pictures of a given size, an int."""
+def builder(image_size: int = 64) -> OpenMoji:
+    """The builder of images of a given size, an int."""
     if str(image_size) in OpenMoji.builder_configs:
         return OpenMoji(config=str(image_size))
     config = OpenMojiConfig(name=str(image_size), image_size=image_size)
     return OpenMoji(config=config)
 
 
-def _as_png(picture):
-    """A file in memory: quicker than to let TFDS encode each picture."""
+def _as_png(image):
+    """A file in memory: quicker than to let TFDS encode each image."""
     file = io.BytesIO()
-    Image.fromarray(picture).save(file, "PNG", compress_level=1)
+    Image.fromarray(image).save(file, "PNG", compress_level=1)
     file.seek(0)
     return file

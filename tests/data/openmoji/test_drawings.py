@@ -5,11 +5,14 @@ import sys
 import numpy as np
 import pytest
 
-from keras_igpt import data
 from keras_igpt.data.openmoji import drawings as openmoji_drawings
 
 BALL = "26BD"
+
+
 RAISED_HANDS = "1F64C"  # drawn as far as the edge
+
+
 WAVING_HANDS = ["1F44B", *(f"1F44B-1F3F{tone}" for tone in "BCDEF")]
 
 
@@ -19,26 +22,9 @@ def catalogue():
     return {each["hexcode"]: each for each in openmoji_drawings.catalogue()}
 
 
-@pytest.fixture
-def few(monkeypatch):
-    """Sixty drawings instead of all, each by its code points."""
-    drawings = []
-    for split, step in (("train", 90), ("validation", 9), ("test", 23)):
-        drawings += [
-            each
-            for each in openmoji_drawings.catalogue()
-            if openmoji_drawings.split_of(each["concept"]) == split
-        ][::step]
-    monkeypatch.setattr(openmoji_drawings, "catalogue", lambda: drawings)
-    return {each["hexcode"]: each for each in drawings}
-
-
-def ink(picture):
-    """Where a picture is not white, bool `(height, width)`."""
-    return (picture < 255).any(-1)
-
-
-# Catalogue
+def ink(image):
+    """Where an image is not white, bool `(height, width)`."""
+    return (image < 255).any(-1)
 
 
 def test_catalogue_has_nearly_all_of_unicode(catalogue):
@@ -85,9 +71,6 @@ def test_tags_are_words_that_the_name_has_not(catalogue):
 
 def test_almost_every_drawing_has_tags(catalogue):
     assert np.mean([bool(each["tags"]) for each in catalogue.values()]) > 0.99
-
-
-# Captions
 
 
 def test_caption_is_name_and_tags():
@@ -140,9 +123,6 @@ def test_captions_of_train_tell_some_tags(few):
     ]
     known = [len(few[example["hexcode"]]["tags"]) for example in examples]
     assert 0.3 < sum(told) / sum(known) < 0.6
-
-
-# Splits
 
 
 @pytest.mark.parametrize(
@@ -208,34 +188,31 @@ def test_unknown_split_is_named():
         openmoji_drawings.examples("tset")
 
 
-# Pictures
-
-
 @pytest.mark.parametrize("image_size", [24, 32, 64])
-def test_picture_has_promised_arrays(image_size):
-    drawn = openmoji_drawings.picture(BALL, image_size)
+def test_image_has_promised_arrays(image_size):
+    drawn = openmoji_drawings.rasterize(BALL, image_size)
     assert set(drawn) == {"image", "line"}
-    for picture in drawn.values():
-        assert picture.dtype == np.uint8
-        assert picture.shape == (image_size, image_size, 3)
+    for image in drawn.values():
+        assert image.dtype == np.uint8
+        assert image.shape == (image_size, image_size, 3)
 
 
-def test_picture_is_on_white(few):
+def test_image_is_on_white(few):
     for hexcode in few:
-        picture = openmoji_drawings.picture(hexcode)["image"]
-        assert (picture[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
+        image = openmoji_drawings.rasterize(hexcode)["image"]
+        assert (image[[0, 0, -1, -1], [0, -1, 0, -1]] == 255).all()
 
 
 def test_lines_are_grey(few):
     for hexcode in few:
-        line = openmoji_drawings.picture(hexcode)["line"]
+        line = openmoji_drawings.rasterize(hexcode)["line"]
         assert (line == line[..., :1]).all() and line.min() < 64
 
 
 def test_lines_lie_on_the_drawing(few):
     shares = []
     for hexcode in few:
-        drawn = openmoji_drawings.picture(hexcode)
+        drawn = openmoji_drawings.rasterize(hexcode)
         black = (drawn["line"] < 32).all(-1)
         shares.append((drawn["image"][black] < 64).mean())
     # Signs on coloured ground have white lines, a few lines are hidden.
@@ -243,33 +220,33 @@ def test_lines_lie_on_the_drawing(few):
 
 
 def test_lines_of_the_ball_are_where_it_is_black():
-    drawn = openmoji_drawings.picture(BALL)
+    drawn = openmoji_drawings.rasterize(BALL)
     black = (drawn["line"] == 0).all(-1)
     assert black.sum() > 500
     np.testing.assert_array_equal((drawn["image"] == 0).all(-1), black)
 
 
-def test_pictures_have_color():
-    green_heart = openmoji_drawings.picture("1F49A")["image"]
+def test_images_have_color():
+    green_heart = openmoji_drawings.rasterize("1F49A")["image"]
     assert tuple(green_heart[32, 32]) == (177, 204, 51)
 
 
 def test_drawing_is_whole_with_margin(few):
     for hexcode in (*few, RAISED_HANDS):
-        shown = ink(openmoji_drawings.picture(hexcode)["image"])
+        shown = ink(openmoji_drawings.rasterize(hexcode)["image"])
         rim = [shown[0], shown[-1], shown[:, 0], shown[:, -1]]
         assert not np.any(rim), hexcode
 
 
-def test_ball_fills_the_picture():
+def test_ball_fills_the_image():
     columns = np.flatnonzero(
-        ink(openmoji_drawings.picture(BALL)["image"]).any(0)
+        ink(openmoji_drawings.rasterize(BALL)["image"]).any(0)
     )
     assert columns[0] <= 3 and columns[-1] >= 60
 
 
 def test_skin_tones_differ_in_color_alone():
-    drawn = [openmoji_drawings.picture(hexcode) for hexcode in WAVING_HANDS]
+    drawn = [openmoji_drawings.rasterize(hexcode) for hexcode in WAVING_HANDS]
     assert len({each["image"].tobytes() for each in drawn}) == 6
     assert len({each["line"].tobytes() for each in drawn}) == 1
 
@@ -283,15 +260,17 @@ def test_examples_repeat(few):
 
 def test_unknown_drawing_is_named():
     with pytest.raises(ValueError, match="`hexcode` must be.*'26BE4'"):
-        openmoji_drawings.picture("26BE4")
+        openmoji_drawings.rasterize("26BE4")
 
 
-def test_picture_rejects_image_size():
+def test_image_size_may_be_a_number_of_numpy():
+    drawn = openmoji_drawings.rasterize(BALL, np.int64(16))
+    assert drawn["image"].shape == (16, 16, 3)
+
+
+def test_image_rejects_image_size():
     with pytest.raises(ValueError, match="`image_size` must be"):
-        openmoji_drawings.picture(BALL, 0)
-
-
-# Packages
+        openmoji_drawings.rasterize(BALL, 0)
 
 
 @pytest.mark.parametrize(
@@ -301,79 +280,3 @@ def test_missing_package_says_what_to_install(monkeypatch, package):
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(ImportError, match=r"pip install 'keras_igpt\[openmoji"):
         openmoji_drawings.check_packages()
-
-
-def test_load_without_packages_says_what_to_install(monkeypatch, tfds_folder):
-    monkeypatch.setitem(sys.modules, "resvg_py", None)
-    with pytest.raises(ImportError, match="'resvg_py'.*pip install"):
-        data.load("openmoji", image_size=11)
-
-
-# TFDS
-
-
-@pytest.fixture(scope="module")
-def tfds_folder(tmp_path_factory):
-    """An empty folder where TFDS puts what it prepares."""
-    import tensorflow_datasets as tfds
-
-    with pytest.MonkeyPatch.context() as patch:
-        folder = str(tmp_path_factory.mktemp("tfds"))
-        patch.setattr(tfds.core.constants, "DATA_DIR", folder)
-        yield folder
-
-
-@pytest.fixture
-def prepared(tfds_folder, few):
-    """The few drawings, prepared when first loaded."""
-    return few
-
-
-def test_load_has_promised_spec(prepared):
-    dataset = data.load("openmoji", "train", image_size=64)
-    assert set(dataset.element_spec) == {"image", "label", "text"}
-    assert dataset.image_shape == (64, 64, 3)
-    assert dataset.class_names == list(openmoji_drawings.GROUPS)
-
-
-def test_load_of_lines_has_source(prepared):
-    lines = {
-        example["line"].tobytes(): example["image"].tobytes()
-        for example in openmoji_drawings.examples("test")
-    }
-    for example in data.load("openmoji/line", "test"):
-        source = example["source"].numpy().tobytes()
-        assert lines[source] == example["image"].numpy().tobytes()
-
-
-def test_load_rasterises_at_the_size(prepared):
-    shown = {
-        example["image"].numpy().tobytes()
-        for example in data.load("openmoji", "test", image_size=20)
-    }
-    assert shown == {
-        example["image"].tobytes()
-        for example in openmoji_drawings.examples("test", 20)
-    }
-
-
-def test_tfds_keeps_every_fact(prepared):
-    from keras_igpt.data.openmoji import builder as openmoji_builder
-
-    builder = openmoji_builder.builder(64)
-    builder.download_and_prepare()
-    group = builder.info.features["group"]
-    for example in builder.as_dataset(split="train").as_numpy_iterator():
-        drawing = prepared[example["hexcode"].decode()]
-        for name in ("annotation", "concept", "subgroup"):
-            assert example[name].decode() == drawing[name]
-        assert example["tags"].decode() == ", ".join(drawing["tags"])
-        assert group.int2str(example["group"]) == drawing["group"]
-
-
-def test_tfds_names_license(tfds_folder):
-    from keras_igpt.data.openmoji import builder as openmoji_builder
-
-    info = openmoji_builder.builder(64).info
-    for text in (info.description, info.citation, info.redistribution_info):
-        assert "CC BY-SA 4.0" in str(text)

@@ -1,12 +1,13 @@
-"""Tests of the figures about painted football pictures."""
+"""Tests of the figures about generated football images."""
 
 import keras
 import numpy as np
 import pytest
+from rich.console import Console
 
 import keras_igpt
 from keras_igpt.evaluation.football import report
-from keras_igpt.evaluation.football.judge import ATTRIBUTES, Judge
+from keras_igpt.evaluation.football.judge import ATTRIBUTES
 
 pytest.importorskip("PIL")
 
@@ -96,27 +97,33 @@ def test_evaluate_counts_by_hand():
 
 
 def test_evaluate_names_wrong_number_of_examples(scene_images, scenes):
-    with pytest.raises(ValueError, match="`examples` must be one per picture"):
+    with pytest.raises(ValueError, match="`examples` must be one per image"):
         report.evaluate(knowing(scenes), scene_images, scenes[:-1])
 
 
-def model_of(pictures, **options):
-    """A small model of football pictures, untrained but for its codes."""
+@pytest.fixture(scope="module")
+def model():
+    """A small model of football images that has learned nothing."""
     keras.utils.set_random_seed(0)
     tokenizer = keras_igpt.VQTokenizer((64, 64), 16, hidden_dim=8)
-    tokenizer.adapt(pictures, epochs=1, verbose=False)
+    # Codes at random, as if it were adapted.
+    tokenizer.quantizer.start(np.random.default_rng(0).normal(size=(50, 8)))
+    tokenizer.adapted = True
     return keras_igpt.ImageGPT(
-        tokenizer, num_layers=1, num_heads=1, hidden_dim=16, **options
+        tokenizer,
+        num_layers=1,
+        num_heads=1,
+        hidden_dim=16,
+        text_length=80,
+        edits=("restyle/layout",),
     )
 
 
 @pytest.mark.slow
-def test_report_and_table_have_all_figures(scene_images):
-    from rich.console import Console
-
+def test_report_and_table_have_all_figures(model, scenes):
     figures = report.report(
-        model_of(scene_images, text_length=80),
-        Judge.train(steps=2),
+        model,
+        knowing(scenes[:6]),
         count=6,
         guidance_scales=(1.0, 2.0),
         seed=3,
@@ -136,17 +143,13 @@ def test_report_and_table_have_all_figures(scene_images):
     assert "…" not in console.export_text()
 
 
-@pytest.mark.slow
-def test_report_of_a_model_without_captions_is_an_error(scene_images):
+def test_report_of_a_model_without_captions_is_an_error(tiny_model):
     with pytest.raises(ValueError, match="`model` must take captions"):
-        report.report(model_of(scene_images), count=2)
+        report.report(tiny_model, count=2)
 
 
 @pytest.mark.slow
-def test_conversions_have_figures_of_each_style(scene_images, scenes):
-    from rich.console import Console
-
-    model = model_of(scene_images, text_length=80, edits=("restyle/layout",))
+def test_conversions_have_figures_of_each_style(model, scenes):
     judge = knowing(scenes[:6])
     figures = report.conversions(model, judge, count=6)
     assert set(figures) == {"decoded", "layout, 1.0", "layout, 0.0"}

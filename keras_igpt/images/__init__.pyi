@@ -1,0 +1,1 @@
+from .files import read_parameters as read_parameters

@@ -1,0 +1,1 @@
+from .transfer import from_model as from_model

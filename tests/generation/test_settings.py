@@ -1,0 +1,72 @@
+"""Tests of the table of sampling arguments."""
+
+import numpy as np
+import pytest
+
+from keras_igpt.generation.settings import (
+    SETTINGS,
+    check_settings,
+    kept_tokens,
+)
+
+
+def test_settings_give_image_i_the_seed_plus_i():
+    settings = check_settings(3, 5, seed=4)
+    assert settings["seed"].tolist() == [4, 5, 6]
+
+
+def test_settings_take_one_value_per_image():
+    settings = check_settings(2, 5, temperature=[0.5, 1], seed=[9, 9])
+    assert settings["temperature"].tolist() == [0.5, 1.0]
+    assert settings["seed"].tolist() == [9, 9]
+
+
+def test_settings_without_a_seed_differ():
+    first, second = (check_settings(1, 5) for _ in range(2))
+    assert first["seed"] != second["seed"]
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("temperature", -1.0),
+        ("temperature", float("nan")),
+        ("temperature", "hot"),
+        ("top_k", 0),
+        ("top_k", -3),
+        ("top_k", 1.5),
+        ("top_p", 0.0),
+        ("top_p", 1.1),
+        ("guidance_scale", -1),
+        ("guidance_scale", float("inf")),
+        ("seed", -1),
+        ("seed", 2**31),
+        ("seed", 0.5),
+        ("seed", [1, 2, 3]),
+    ],
+)
+def test_settings_name_what_is_wrong(name, value):
+    with pytest.raises(ValueError, match=f"`{name}` must be .* Received"):
+        check_settings(2, 5, **{name: value})
+
+
+def test_numpy_seed_counts_as_an_int():
+    settings = check_settings(2, 5, seed=np.int64(4))
+    assert settings["seed"].tolist() == [4, 5]
+
+
+def test_one_value_in_a_list_is_for_all():
+    settings = check_settings(2, 5, temperature=[0.5])
+    assert settings["temperature"].tolist() == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_default_keeps_its_own_rule(name):
+    setting = SETTINGS[name]
+    allowed = setting.allows(np.asarray(setting.default))
+    assert allowed or setting.default == setting.off
+
+
+def test_no_top_k_keeps_the_whole_vocabulary():
+    found = kept_tokens(np.array([0, 2, 9], "int32"), 5)
+    assert np.asarray(found).tolist() == [5, 2, 5]
