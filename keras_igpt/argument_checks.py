@@ -3,9 +3,11 @@
 import numbers
 import pathlib
 from collections.abc import Container
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from keras_igpt.annotations import PathLike
+if TYPE_CHECKING:
+    # It loads NumPy, which the help of a command need not wait for.
+    from keras_igpt.annotations import PathLike
 
 
 def check_positive(name: str, value: int) -> None:
@@ -49,7 +51,7 @@ def check_one_of(name: str, value: Any, allowed: Container) -> None:
         )
 
 
-def check_suffix(name: str, path: PathLike | None, suffix: str) -> None:
+def check_suffix(name: str, path: "PathLike | None", suffix: str) -> None:
     """Refuses a file's name that does not end as it must."""
     if path is not None and pathlib.Path(path).suffix.lower() != suffix:
         raise ValueError(
