@@ -71,7 +71,7 @@ def make_model(
     return model
 
 
-def make_painter():
+def make_caption_model():
     """An untrained model of colours, with captions and edits."""
     keras.utils.set_random_seed(0)
     colors = np.random.default_rng(0).integers(0, 256, (9, 8, 8, 3), "uint8")

@@ -17,7 +17,7 @@ RESULTS = {
     "igpt": "probe.png",
     "serving": "served/football/1/saved_model.pb",
 }
-# Pictures to draw or paint, where two are too few.
+# Images to draw or generate, where two are too few.
 SMALL = {"your_pictures": "60"}
 
 each_notebook = pytest.mark.parametrize(
@@ -112,13 +112,13 @@ def test_outputs_tell_nothing_of_the_machine(path):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 def test_outputs_are_kept_and_logs_are_not(tmp_path):
-    text = "import sys\nprint('painted')\nprint('log', file=sys.stderr)"
+    text = "import sys\nprint('generated')\nprint('log', file=sys.stderr)"
     cells = [nbformat.v4.new_code_cell(text)]
     path = tmp_path / "small.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     notebooks.run(path)
     (cell,) = nbformat.read(path, as_version=4).cells
-    assert [output.text for output in cell.outputs] == ["painted\n"]
+    assert [output.text for output in cell.outputs] == ["generated\n"]
 
 
 def test_progress_is_kept_as_a_terminal_shows_it():

@@ -1,6 +1,7 @@
 """`ImageGPTTrainer`: what Keras's training needs of the network."""
 
 import functools
+import gc
 import math
 import warnings
 from typing import Any
@@ -123,10 +124,16 @@ class ImageGPTTrainer(ImageGPTNetwork):
 
     def quantize(self, mode: str = "int8", **kwargs: Any) -> None:
         """As `keras.Model.quantize`; remembered, so that saved files load."""
-        with warnings.catch_warnings():
-            # Keras names every norm and dropout that has nothing to quantise.
-            warnings.filterwarnings("ignore", "Layer .* does not have")
-            super().quantize(mode, **kwargs)
+        # Keras collects garbage once for every layer, which takes seconds if
+        # there is much to look through: what is there by now is left out.
+        gc.freeze()
+        try:
+            with warnings.catch_warnings():
+                # Keras names each norm that has nothing to quantise.
+                warnings.filterwarnings("ignore", "Layer .* does not have")
+                super().quantize(mode, **kwargs)
+        finally:
+            gc.unfreeze()
         self.quantization = mode
         if self.compiled:
             # The optimizer's state is of weights that are no more.

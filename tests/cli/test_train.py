@@ -86,7 +86,7 @@ def test_train_refuses_a_used_folder(class_run, class_folder):
         ({"edit_share": 2.0}, "`edit_share` must be from 0 to 1"),
         ({"dropout": 1.0}, "`dropout` must be"),
         ({"ema": 1.0}, "`ema` must be"),
-        ({"edits": ["paint"]}, "`edits` must be names of"),
+        ({"edits": ["draw"]}, "`edits` must be names of"),
         ({"edits": ["restyle"]}, "must be pairs of"),
         ({"data": None}, "`--data` must be given"),
     ],

@@ -152,7 +152,7 @@ def test_images_of_any_size_are_resized(model):
     assert generated.shape == (2, 4, 8, 1)
 
 
-def test_painted_part_is_pasted_back(model):
+def test_generated_part_is_pasted_back(model):
     large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
     mask = np.zeros((30, 50), bool)
     mask[10:20, 20:30] = True

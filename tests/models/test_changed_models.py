@@ -54,9 +54,10 @@ def load_weights(model, tmp_path):
 
 
 def lower_precision(model):
-    for layer in (*model.blocks, model):
-        for part in layer._flatten_layers():
-            part.dtype_policy = keras.DTypePolicy("bfloat16")
+    tokenizer = {id(part) for part in model.tokenizer._flatten_layers()}
+    for part in model._flatten_layers():
+        if id(part) not in tokenizer:
+            part.dtype_policy = keras.DTypePolicy("mixed_bfloat16")
 
 
 def freeze_and_train(model):
@@ -91,7 +92,9 @@ def test_verbs_follow_a_change(change, tmp_path):
     for name, verb in VERBS.items():
         after = verb(model)
         np.testing.assert_array_equal(after, verb(copy), err_msg=name)
-        assert (after != before[name]).any(), name
+        # Rounding alone need not change a token.
+        if change != "dtype_policy" or after.dtype != np.uint8:
+            assert (after != before[name]).any(), name
 
 
 @pytest.mark.slow

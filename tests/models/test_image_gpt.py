@@ -599,7 +599,7 @@ def test_what_fills_a_caption_up_is_not_looked_at():
     np.testing.assert_allclose(logits_of(model, inputs), before, atol=1e-5)
 
 
-def test_a_caption_alone_paints_as_in_company(captioned):
+def test_a_caption_alone_generates_as_in_company(captioned):
     together = captioned.generate(text=["a", "", "五五五五"], seed=[1, 2, 3])
     alone = captioned.generate(text="五五五五", seed=3)
     np.testing.assert_array_equal(together[2:], alone)
@@ -713,7 +713,7 @@ def test_bert_sees_all_in_chunks_too(monkeypatch):
 
 
 @pytest.mark.parametrize("job", ["generate", "score", "complete", "export"])
-def test_bert_does_not_paint(bert, tiny_images, job, tmp_path):
+def test_bert_does_not_generate(bert, tiny_images, job, tmp_path):
     arguments = {
         "generate": (),
         "score": (tiny_images,),

@@ -145,7 +145,7 @@ def rows(inputs, chosen):
 # One of the masks hides nothing.
 @pytest.mark.filterwarnings("ignore:`masks` is empty")
 @pytest.mark.slow
-def test_all_signatures_paint_as_python_does(path, model, images, masks):
+def test_all_signatures_answer_as_python_does(path, model, images, masks):
     """In a process without keras, five rows at once and each alone."""
     requests, wanted = [], []
     for signature, inputs, files in expected(model, images, masks):
@@ -234,7 +234,7 @@ def test_what_is_left_out_has_defaults(served, model):
     assert files[0] == png(wanted)[0]
 
 
-def test_jit_paints_the_same_but_for_ties(served, model):
+def test_jit_generates_the_same_but_for_ties(served, model):
     count = 20
     request = {
         "text": strings(["abc"] * count),
@@ -253,17 +253,20 @@ GOOD = {"text": strings(["abc"]), "label": strings(["1"])}
     ("wrong", "message"),
     [
         ({"text": strings(["x" * 13])}, "at most 12 bytes"),
-        ({"text": strings(["a\0b"])}, "no NUL"),
-        ({"label": strings(["3"])}, "must be below 3"),
-        ({"label": strings(["cat"])}, "must be a number"),
-        ({"label": strings(["-1"])}, "must be a number"),
+        ({"text": strings(["a\0b"])}, "without NUL"),
+        (
+            {"label": strings(["3"])},
+            "must be ints from 0 to num_classes - 1 = 2",
+        ),
+        ({"label": strings(["cat"])}, "`labels` must be ints"),
+        ({"label": strings(["-1"])}, "`labels` must be ints"),
         ({"temperature": np.float32([np.nan])}, "`temperature` must"),
         ({"temperature": np.float32([-1])}, "`temperature` must"),
         ({"top_k": np.int32([-1])}, "`top_k` must"),
         ({"top_p": np.float32([0])}, "`top_p` must"),
         ({"guidance_scale": np.float32([np.inf])}, "`guidance_scale` must"),
         ({"seed": np.int32([-1])}, "`seed` must"),
-        ({"seed": np.int32([1, 2])}, "one row"),
+        ({"seed": np.int32([1, 2])}, "one value for all"),
     ],
 )
 def test_mistakes_are_named(served, wrong, message):
@@ -353,7 +356,7 @@ def test_no_notice_names_the_temporary_folder(
 
 def test_unknown_signature_is_named(model, tmp_path):
     with pytest.raises(ValueError, match="'serving_default', 'generate'"):
-        model.export(tmp_path / "m", names=["generate"])
+        model.export(tmp_path / "m", names=["draw"])
     assert not [*tmp_path.glob("m/*")]
 
 

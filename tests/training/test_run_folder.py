@@ -68,7 +68,7 @@ def test_log_has_a_row_per_epoch(run):
     assert all(np.isfinite(float(row["val_bits_per_pixel"])) for row in rows)
 
 
-def test_samples_are_painted_every_epoch(run):
+def test_samples_are_generated_every_epoch(run):
     names = sorted(path.name for path in (run[1] / "samples").iterdir())
     assert names == ["step-0000002.png", "step-0000004.png"]
     with Image.open(run[1] / "samples" / names[0]) as sheet:

@@ -3,7 +3,7 @@ import os
 import sys
 
 import pytest
-from small_models import make_model, make_painter
+from small_models import make_caption_model, make_model
 
 from keras_igpt.cli.demo import page as demo_page
 
@@ -38,7 +38,7 @@ def labels(blocks):
 
 
 def test_page_has_a_tab_for_all_a_model_can_do(build):
-    shown = labels(build(make_painter()))
+    shown = labels(build(make_caption_model()))
     assert shown >= {"Generate", "Edit", "Compose", "Tokens"}
     assert "Caption: what to generate" in shown
 

@@ -11,7 +11,7 @@ import urllib.request
 import numpy as np
 import pytest
 from PIL import Image
-from small_models import invoke, make_painter, save_picture
+from small_models import invoke, make_caption_model, save_picture
 
 from keras_igpt.cli.demo import server
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("default")
 def served(tmp_path_factory):
     """The address of a page, served by a process of its own."""
     path = tmp_path_factory.mktemp("demo") / "model.keras"
-    make_painter().save(path)
+    make_caption_model().save(path)
     program = (
         "import sys\n"
         "from keras_igpt.cli.demo import server\n"
@@ -115,7 +115,7 @@ def test_caption_makes_the_models_images(tab, served):
     page.get_by_label("Seed").fill("7")
     click(page, "Generate")
     images = shown_images(page)
-    wanted = make_painter().generate(
+    wanted = make_caption_model().generate(
         text="a ball", num_images=4, guidance_scale=2.0, seed=7
     )
     np.testing.assert_array_equal(images, wanted)
@@ -181,7 +181,7 @@ def test_image_is_read_cell_by_cell(tab, tmp_path):
     page.wait_for_timeout(1500)
     click(page, "Read")
     page.locator("#cells img").wait_for()
-    nats = make_painter().score(image[None])[0]
+    nats = make_caption_model().score(image[None])[0]
     page.get_by_text(f"{nats:.1f} nats").wait_for()
 
 
@@ -211,11 +211,11 @@ def test_other_origins_are_refused_by_policy(served):
 
 
 def test_several_users_get_their_own_images():
-    model = make_painter()
+    model = make_caption_model()
     texts = ["a", "bb", "ccc", "dddd"] * 2
-    paint = concurrent.futures.ThreadPoolExecutor(8).map
+    generate = concurrent.futures.ThreadPoolExecutor(8).map
     together = list(
-        paint(lambda t: model.generate(text=t, num_images=2, seed=3), texts)
+        generate(lambda t: model.generate(text=t, num_images=2, seed=3), texts)
     )
     for text, images in zip(texts, together):
         alone = model.generate(text=text, num_images=2, seed=3)
