@@ -7,10 +7,18 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 import numpy as np
 import pytest
+import small_models
 from PIL import Image
 from small_models import make_model, save_picture, train
 
 from keras_igpt.data.football import scenes as football_scenes
+
+
+@pytest.fixture(scope="module")
+def smallest():
+    """Small sizes and no long compiling, as `small_models.smallest`."""
+    with small_models.smallest():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
 """Small real models and pictures, made by functions."""
 
+import contextlib
 import dataclasses
 
 import keras
 import numpy as np
+import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -50,6 +52,32 @@ def invoke(*words):
     """Runs a command of `keras-igpt` in this process; errors are raised."""
     words = [str(word) for word in words]
     return CliRunner().invoke(app, words, catch_exceptions=False)
+
+
+# What "tiny" is where `smallest` is in force.
+SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
+
+
+@contextlib.contextmanager
+def smallest():
+    """Within, sizes called tiny are smaller, and nothing is compiled long.
+
+    For tests of what stands around models: without XLA, and with `fit` step
+    by step, they take seconds, where compiling would take ten.
+    """
+    import tensorflow as tf
+
+    function = tf.function
+
+    def plain(*args, **kwargs):
+        return function(*args, **{**kwargs, "jit_compile": False})
+
+    eager = property(lambda model: True, lambda model, value: None)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tf, "function", plain)
+        patch.setattr(keras.Model, "run_eagerly", eager)
+        patch.setitem(keras_igpt.ImageGPT.SIZES, "tiny", SMALLEST)
+        yield
 
 
 def make_model(

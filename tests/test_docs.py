@@ -27,6 +27,7 @@ from documents import (
     text_of,
 )
 from PIL import Image
+from small_models import SMALLEST
 from typer.testing import CliRunner
 
 import keras_igpt
@@ -51,7 +52,6 @@ MAKERS = {
     if words[0] == "train" and "--resume" not in words
 }
 
-SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
 
 each_page = pytest.mark.parametrize("name", PAGES)
 
@@ -200,27 +200,6 @@ def football_like(tokenizer, edits=EDITS):
     return keras_igpt.ImageGPT(
         tokenizer, **SMALLEST, text_length=80, edits=edits
     )
-
-
-@pytest.fixture(scope="module")
-def smallest():
-    """The smallest of models, without XLA and `fit` without a graph.
-
-    Two seconds of work are not worth ten of compiling.
-    """
-    import tensorflow as tf
-
-    function = tf.function
-
-    def plain(*args, **kwargs):
-        return function(*args, **{**kwargs, "jit_compile": False})
-
-    eager = property(lambda model: True, lambda model, value: None)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(tf, "function", plain)
-        patch.setattr(keras.Model, "run_eagerly", eager)
-        patch.setitem(keras_igpt.ImageGPT.SIZES, "tiny", SMALLEST)
-        yield
 
 
 @pytest.fixture(scope="module")

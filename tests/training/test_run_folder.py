@@ -13,6 +13,8 @@ from keras_igpt.training import callbacks, run_folder
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.schedule import TrainingBudget, default_optimizer
 
+pytestmark = pytest.mark.usefixtures("smallest")
+
 
 def some_inputs(count=6):
     generator = np.random.default_rng(0)
@@ -39,7 +41,7 @@ def fit(model, folder, epochs=2, learning_rate=1e-3, ema=None, **kwargs):
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def run(smallest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     model = make_model()
     return model, folder, fit(model, folder)
@@ -162,7 +164,7 @@ def test_nan_of_the_last_step_is_not_saved(fresh_model, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def averaged_run(tmp_path_factory):
+def averaged_run(smallest, tmp_path_factory):
     folder = tmp_path_factory.mktemp("averaged")
     model = make_model()
     fit(model, folder, epochs=1, learning_rate=3e-2, ema=0.5)
