@@ -134,24 +134,21 @@ def _traced(model, class_names, names):
                 f"`names` must be signatures of this model: {list(parts)}. "
                 f"Received: names={names!r}."
             )
-    signatures = {name: _function(*parts[name]) for name in names or parts}
-    variables = _variables(signatures.values())
+    signatures, variables = {}, {}
+    for name in names or parts:
+        function, specs, defaults = parts[name]
+        # Traced here, once: saving traces the function around it again.
+        traced = tf.function(function, autograph=False)
+        traced = traced.get_concrete_function(**specs)
+        variables.update((id(v), v) for v in traced.variables)
+        signatures[name] = _function(traced, specs, defaults)
     # The raw variables and no Keras model: other loaders than Python's do not
     # find the weights of a tracked model, and Keras writes them twice.
     module = tf.Module()
-    module.weights = variables
+    module.weights = list(variables.values())
     if len(signatures) == 1:
         (signatures["serving_default"],) = signatures.values()
     return module, signatures
-
-
-def _variables(functions):
-    """Traces functions; all variables that they read, each once."""
-    found = {}
-    for function in functions:
-        for variable in function.get_concrete_function().variables:
-            found[id(variable)] = variable
-    return list(found.values())
 
 
 def _function(function, specs, defaults):
