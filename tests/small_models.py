@@ -59,11 +59,12 @@ SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
 
 
 @contextlib.contextmanager
-def smallest():
+def smallest(steps_per_epoch=None):
     """Within, sizes called tiny are smaller, and nothing is compiled long.
 
     For tests of what stands around models: without XLA, and with `fit` step
-    by step, they take seconds, where compiling would take ten.
+    by step, they take seconds, where compiling would take ten. `fit` takes no
+    more than `steps_per_epoch`.
     """
     import tensorflow as tf
 
@@ -72,10 +73,18 @@ def smallest():
     def plain(*args, **kwargs):
         return function(*args, **{**kwargs, "jit_compile": False})
 
+    fit = keras.Model.fit
+
+    def short(model, *args, **kwargs):
+        steps = {"steps_per_epoch": steps_per_epoch, "validation_steps": 1}
+        return fit(model, *args, **{**kwargs, **steps})
+
     eager = property(lambda model: True, lambda model, value: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf, "function", plain)
         patch.setattr(keras.Model, "run_eagerly", eager)
+        if steps_per_epoch:
+            patch.setattr(keras.Model, "fit", short)
         patch.setitem(keras_igpt.ImageGPT.SIZES, "tiny", SMALLEST)
         yield
 

@@ -1,7 +1,5 @@
-import json
 import subprocess
 import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -383,75 +381,75 @@ def test_scores_of_all_images_sum_to_one():
 # === Saving ===
 
 READ = """
-import os, sys, json
+import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np, keras, keras_igpt
-model = keras.saving.load_model(sys.argv[1])
-data = np.load(sys.argv[2])
-inputs = {"tokens": data["tokens"], "label": data["label"]}
-np.testing.assert_allclose(
-    np.asarray(model(inputs)), data["logits"], atol=1e-6)
-np.testing.assert_array_equal(
-    model.generate(labels=[0, 1, 2], seed=5), data["images"])
-print(json.dumps(model.count_params()))
+for name in sys.argv[1:]:
+    model = keras.saving.load_model(name + ".keras")
+    data = np.load(name + ".npz")
+    inputs = {"tokens": data["tokens"], "label": data["label"]}
+    np.savez(
+        name + "_read.npz",
+        logits=np.asarray(model(inputs)),
+        images=model.generate(labels=[0, 1, 2], seed=5),
+        count=model.count_params(),
+    )
 """
 
 
-@pytest.fixture
-def read_elsewhere(tmp_path):
-    """Saves a model, and compares logits and images in a new process."""
-
-    def read(model):
-        inputs = some_inputs(model)
-        model.save(tmp_path / "model.keras")
-        np.savez(
-            tmp_path / "data.npz",
-            logits=logits_of(model, inputs),
-            images=model.generate(labels=[0, 1, 2], seed=5),
-            **inputs,
-        )
-        done = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                textwrap.dedent(READ),
-                tmp_path / "model.keras",
-                tmp_path / "data.npz",
-            ],
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 0, done.stderr[-2000:]
-        assert json.loads(done.stdout) == model.count_params() > 0
-
-    return read
-
-
-@pytest.mark.slow
-def test_fresh_model_loads_in_a_new_process(read_elsewhere):
-    read_elsewhere(make_model())
-
-
-@pytest.mark.slow
-def test_trained_model_loads_in_a_new_process(read_elsewhere, tiny_images):
+def trained_model():
     model = make_model()
     model.compile()
-    model.fit(model.prepare((tiny_images, np.arange(8) % 3)), verbose=0)
-    read_elsewhere(model)
+    images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), "uint8")
+    model.fit(model.prepare((images, np.arange(8) % 3)), verbose=0)
+    return model
 
 
-@pytest.mark.slow
-def test_int8_model_loads_in_a_new_process(read_elsewhere, tiny_images):
-    model = make_model()
-    model.compile()
-    model.fit(model.prepare((tiny_images, np.arange(8) % 3)), verbose=0)
+def quantized_model():
+    model = trained_model()
     model.quantize("int8")
-    read_elsewhere(model)
+    return model
+
+
+SAVED = {
+    "fresh": make_model,
+    "trained": trained_model,
+    "int8": quantized_model,
+    "bfloat16": lambda: make_model(dtype="mixed_bfloat16"),
+}
+
+
+@pytest.fixture(scope="module")
+def read_elsewhere(tmp_path_factory):
+    """By name, what a model answers, and what it answers in a new process."""
+    folder, answers = tmp_path_factory.mktemp("saved"), {}
+    for name, build in SAVED.items():
+        model = build()
+        inputs = some_inputs(model)
+        model.save(folder / f"{name}.keras")
+        np.savez(folder / f"{name}.npz", **inputs)
+        answers[name] = {
+            "logits": logits_of(model, inputs),
+            "images": model.generate(labels=[0, 1, 2], seed=5),
+            "count": model.count_params(),
+        }
+    subprocess.run(
+        [sys.executable, "-c", READ, *(folder / name for name in SAVED)],
+        check=True,
+    )
+    return {
+        name: (answer, np.load(folder / f"{name}_read.npz"))
+        for name, answer in answers.items()
+    }
 
 
 @pytest.mark.slow
-def test_bfloat16_model_loads_in_a_new_process(read_elsewhere):
-    read_elsewhere(make_model(dtype="mixed_bfloat16"))
+@pytest.mark.parametrize("name", SAVED)
+def test_model_answers_alike_in_a_new_process(name, read_elsewhere):
+    here, there = read_elsewhere[name]
+    np.testing.assert_allclose(there["logits"], here["logits"], atol=1e-6)
+    np.testing.assert_array_equal(there["images"], here["images"])
+    assert there["count"] == here["count"] > 0
 
 
 def test_loaded_model_goes_on_training(tmp_path, tiny_images):

@@ -32,7 +32,8 @@ LABELS = ["0", "2", "", "1", "2"]
 
 
 def served_model():
-    return make_model(image_size=(8, 8), text_length=12, edits=EDITS)
+    size = {"image_size": (8, 8), "num_layers": 1}
+    return make_model(**size, text_length=12, edits=EDITS)
 
 
 @pytest.fixture(scope="module")
@@ -93,8 +94,13 @@ def one_by_one(generate):
     return np.concatenate([row(i) for i in range(5)])
 
 
+@pytest.fixture(scope="module")
 def expected(model, images, masks):
     """Every signature's request, and the PNG files that Python makes."""
+    return list(requests_and_files(model, images, masks))
+
+
+def requests_and_files(model, images, masks):
     words = {"text": strings(TEXT), "label": strings(LABELS)}
 
     def edit(name, shown, masks=None, style=None):
@@ -145,10 +151,10 @@ def rows(inputs, chosen):
 # One of the masks hides nothing.
 @pytest.mark.filterwarnings("ignore:`masks` is empty")
 @pytest.mark.slow
-def test_all_signatures_answer_as_python_does(path, model, images, masks):
+def test_all_signatures_answer_as_python_does(path, expected):
     """In a process without keras, five rows at once and each alone."""
     requests, wanted = [], []
-    for signature, inputs, files in expected(model, images, masks):
+    for signature, inputs, files in expected:
         for chosen in (slice(None), *(slice(i, i + 1) for i in range(5))):
             requests.append((signature, rows(inputs, chosen)))
             wanted.append(list(png(files[chosen])))
@@ -171,11 +177,11 @@ def test_all_signatures_answer_as_python_does(path, model, images, masks):
 
 @pytest.mark.filterwarnings("ignore:`masks` is empty")
 @pytest.mark.slow
-def test_a_program_in_c_runs_it(path, model, images, masks, tmp_path):
+def test_a_program_in_c_runs_it(path, expected, tmp_path):
     """Built with TensorFlow's own library; no Python while it runs."""
     program = build(tmp_path)
     lines, wanted = [], []
-    for signature, inputs, files in expected(model, images, masks):
+    for signature, inputs, files in expected:
         lines += [
             " ".join([kind(value), name, *map(shown, value)])
             for name, value in inputs.items()
