@@ -1,10 +1,11 @@
 """`TokenModel`: a Keras model that is fed with tokens."""
 
-import contextlib
 from typing import Any
 
 import keras
 import numpy as np
+
+from keras_igpt.training.schedule import build_optimizer
 
 
 class TokenModel(keras.Model):
@@ -34,15 +35,8 @@ class TokenModel(keras.Model):
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.fit`, on what `prepare` returns."""
         _check_prepared(x)
-        if self.compiled and not self.optimizer.built:
-            self._build_optimizer()
+        build_optimizer(self)
         return super().fit(x, *args, **kwargs)
-
-    def _build_optimizer(self):
-        """Makes its variables: TensorFlow traces a step that does so twice."""
-        strategy = getattr(self, "distribute_strategy", None)
-        with strategy.scope() if strategy else contextlib.nullcontext():
-            self.optimizer.build(self.trainable_variables)
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`, on what `prepare` returns."""

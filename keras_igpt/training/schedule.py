@@ -1,5 +1,6 @@
 """How long training lasts and how it steps."""
 
+import contextlib
 import math
 import time
 from collections.abc import Iterable
@@ -117,6 +118,21 @@ class TrainingBudget(keras.callbacks.Callback):
         return self.peak * (0.525 + 0.475 * math.cos(math.pi * fall))
 
 
+def build_optimizer(model: keras.Model) -> None:
+    """Makes the variables of a model's optimizer, if they are not made yet.
+
+    A first step that makes them is traced twice by TensorFlow, which takes
+    as long as all else before it.
+
+    Args:
+        model: a `keras.Model`, built; nothing happens if it is not compiled.
+    """
+    if model.built and model.compiled and not model.optimizer.built:
+        strategy = getattr(model, "distribute_strategy", None)
+        with strategy.scope() if strategy else contextlib.nullcontext():
+            model.optimizer.build(model.trainable_variables)
+
+
 def fit_within(
     model: keras.Model,
     batches: Any,
@@ -148,6 +164,7 @@ def fit_within(
     """
     epochs = ENDLESS if budget.epochs is None else math.ceil(budget.epochs)
     shown = [] if bar is None else [bar]
+    build_optimizer(model)
     try:
         return model.fit(
             batches,

@@ -130,6 +130,16 @@ def test_callbacks_follow_the_budget_and_the_bar(line):
     assert called[-1] == 1.0
 
 
+def test_first_step_is_traced_once(line, monkeypatch):
+    line.compile("adam", "mse", jit_compile=False)
+    traces, step = [], line.train_step
+    monkeypatch.setattr(
+        line, "train_step", lambda data: traces.append(data) or step(data)
+    )
+    fit_within(line, Points(), TrainingBudget(1e-3, epochs=1))
+    assert len(traces) == 1
+
+
 def test_loss_that_is_no_number_is_an_error(line):
     line.layers[0].kernel.assign([[np.nan]])
     with pytest.raises(FloatingPointError, match="nan"):
