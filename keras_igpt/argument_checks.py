@@ -78,6 +78,11 @@ def is_whole(value: Any) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def is_number(value: Any) -> bool:
+    """Whether it is a real number, of Python's or NumPy's."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
 def checked_image_size(
     image_size: int | tuple[int, int] | None,
     optional: bool = True,

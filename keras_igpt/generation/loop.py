@@ -17,6 +17,7 @@ from keras import ops
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.sampling import guide, sample, uniforms
+from keras_igpt.generation.settings import guidance_at
 
 # At most so many stretches of cells, each with caches of its own length, and
 # none shorter than that: every length is compiled once.
@@ -121,7 +122,7 @@ class Decoder:
 
     def _read(self, conditions, prefix):
         """Caches of the prompt and the prefix, if there is any."""
-        if self.model.prompt_length + prefix.shape[1] == 0:
+        if not conditions and prefix.shape[1] == 0:
             return self.model.empty_caches(len(prefix) * (1 + self.guided))
         return self.prefill(conditions, prefix)
 
@@ -293,13 +294,13 @@ class Writer:
 
     def _read_run(self, settings, cell, tokens, caches):
         _, caches = next_logits(
-            self.model, tokens, cell, caches, self._scale(settings), self.run
+            self.model, tokens, cell, caches, self._scale(settings, cell), self.run
         )
         return cell + self.run, tokens, caches
 
     def _write_cell(self, known, draws, settings, cell, tokens, caches):
         logits, caches = next_logits(
-            self.model, tokens, cell, caches, self._scale(settings)
+            self.model, tokens, cell, caches, self._scale(settings, cell)
         )
         token = sample(
             logits,
@@ -312,8 +313,8 @@ class Writer:
         unknown = ops.logical_and(here, ops.logical_not(known))
         return cell + 1, ops.where(unknown, token[:, None], tokens), caches
 
-    def _scale(self, settings):
-        return settings["guidance_scale"] if self.guided else None
+    def _scale(self, settings, cell):
+        return guidance_at(cell, settings) if self.guided else None
 
 
 def _loop(goes_on, body, state):
@@ -339,7 +340,8 @@ def next_logits(
     logits, caches = model.step(
         ops.concatenate([previous, previous]), cell, caches
     )
-    return guide(logits[:, -1], guidance_scale), caches
+    plain = model.config["plain_guidance"]
+    return guide(logits[:, -1], guidance_scale, plain), caches
 
 
 class SamplerDecoder:
@@ -370,15 +372,15 @@ class SamplerDecoder:
     ) -> Tensor:
         """As `Decoder.__call__`."""
         del last
-        scale = settings["guidance_scale"]
-        return self.decode(conditions, tokens, known, prefix, scale)
+        guidance = {k: v for k, v in settings.items() if "guidance" in k}
+        return self.decode(conditions, tokens, known, prefix, guidance)
 
-    def _decode(self, conditions, tokens, known, prefix, guidance_scale):
+    def _decode(self, conditions, tokens, known, prefix, guidance):
         model = self.model
         caches = prefill(model, conditions, prefix, self.guided)
-        scale = guidance_scale if self.guided else None
 
         def next_step(tokens, caches, cell):
+            scale = guidance_at(cell, guidance) if self.guided else None
             logits, caches = next_logits(model, tokens, cell, caches, scale)
             return logits, None, caches
 

@@ -184,7 +184,9 @@ def _cumulative_sum(x):
     return total[:, :count]
 
 
-def guide(logits: Tensor, guidance_scale: Tensor) -> Tensor:
+def guide(
+    logits: Tensor, guidance_scale: Tensor, plain: bool = False
+) -> Tensor:
     """Classifier-free guidance on a batch of conditional, then null, rows.
 
     The ratio of two tiny probabilities says nothing, and guidance would make
@@ -195,6 +197,7 @@ def guide(logits: Tensor, guidance_scale: Tensor) -> Tensor:
     Args:
         logits: float32 tensor of shape `(2 B, V)`.
         guidance_scale: float32 tensor of shape `(B,)`. 1 changes nothing.
+        plain: bool. All tokens take part.
 
     Returns:
         float32 tensor of shape `(B, V)`.
@@ -202,6 +205,8 @@ def guide(logits: Tensor, guidance_scale: Tensor) -> Tensor:
     conditional, unconditional = ops.split(logits, 2, axis=0)
     scale = guidance_scale[:, None]
     guided = unconditional + scale * (conditional - unconditional)
+    if plain:
+        return guided
     least = ops.max(conditional, axis=-1, keepdims=True) + LOG_PLAUSIBLE
     stays = ops.logical_or(conditional >= least, scale <= 1)
     return ops.where(stays, guided, -1e9)

@@ -55,6 +55,13 @@ SETTINGS = {
     "guidance_scale": Setting(
         1.0, "float32", "0 or positive; 1 is off", lambda x: x >= 0
     ),
+    # Guidance is on from this cell up to that one, counted row by row.
+    "guidance_first": Setting(
+        0, "int32", "0 or a positive int", lambda x: x >= 0
+    ),
+    "guidance_last": Setting(
+        MAX_SEED, "int32", "0 or a positive int", lambda x: x >= 0
+    ),
 }
 
 
@@ -66,6 +73,7 @@ def check_settings(
     top_p: Any = None,
     guidance_scale: Any = 1.0,
     seed: Any = None,
+    guidance_interval: tuple[int, int] | None = None,
 ) -> dict[str, Array]:
     """Checks how to sample, and makes it one value per image.
 
@@ -76,6 +84,8 @@ def check_settings(
             None turns `top_k` and `top_p` off.
         seed: int, one int per image, or None for any. Of one int, image i
             gets `seed + i`.
+        guidance_interval: tuple of two ints, the first cell that is guided
+            and the first one that is not any more; None for all.
 
     Returns:
         dict of arrays of shape `(B,)`: float32, `top_k` and `seed` int32.
@@ -84,16 +94,57 @@ def check_settings(
         seed = int(np.random.default_rng().integers(MAX_SEED - count))
     if is_whole(seed):
         seed = seed + np.arange(count)
+    first, last = _checked_interval(guidance_interval)
     given = {
         "seed": seed,
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
         "guidance_scale": guidance_scale,
+        "guidance_first": first,
+        "guidance_last": last,
     }
     settings = {n: _per_image(n, value, count) for n, value in given.items()}
     top_k = kept_tokens(settings["top_k"], vocabulary_size)
     return {**settings, "top_k": ops.convert_to_numpy(top_k)}
+
+
+def _checked_interval(interval):
+    """Where guidance begins and ends; everywhere for None."""
+    if interval is None:
+        return SETTINGS["guidance_first"].default, MAX_SEED
+    if (
+        not isinstance(interval, tuple | list)
+        or len(interval) != 2
+        or not all(map(is_whole, interval))
+        or not 0 <= interval[0] < interval[1] <= MAX_SEED
+    ):
+        raise ValueError(
+            "`guidance_interval` must be two ints, the first cell that is "
+            "guided and, after it, the first one that is not; or None for "
+            f"all cells. Received: guidance_interval={interval!r}."
+        )
+    return tuple(interval)
+
+
+def guidance_at(cell: Tensor, settings: dict[str, Tensor]) -> Tensor:
+    """The guidance scale of every image at one cell.
+
+    Args:
+        cell: int32 scalar tensor.
+        settings: dict of tensors of shape `(B,)`; guidance is for all cells
+            if they do not say where it begins and ends.
+
+    Returns:
+        float32 tensor of shape `(B,)`.
+    """
+    scale = settings["guidance_scale"]
+    if "guidance_first" not in settings:
+        return scale
+    inside = ops.logical_and(
+        settings["guidance_first"] <= cell, cell < settings["guidance_last"]
+    )
+    return ops.where(inside, scale, 1.0)
 
 
 def kept_tokens(top_k: Tensor, vocabulary_size: int) -> Tensor:

@@ -124,6 +124,7 @@ class Attention(keras.layers.Layer):
         angles: Tensor | None = None,
         cache: tuple[Tensor, Tensor] | None = None,
         index: Tensor | None = None,
+        factor: Tensor | None = None,
     ) -> Tensor:
         """Mixes positions.
 
@@ -136,6 +137,8 @@ class Attention(keras.layers.Layer):
             cache: None, and the keys are those of `x`; or a pair of float
                 tensors, keys `(B H, D, S)` and values `(B H, S, D)`.
             index: int32 scalar tensor. Where in the cache `x` begins.
+            factor: float32 tensor of shape `(T,)`, of queries and keys that
+                are turned; None for 1.
 
         Returns:
             Tuple of the output, of shape `(B, T, hidden_dim)`, and the pair of
@@ -153,7 +156,8 @@ class Attention(keras.layers.Layer):
         if self.qk_norm:
             query, key = self.query_norm(query), self.key_norm(key)
         if angles is not None:
-            query, key = rotate(query, angles), rotate(key, angles)
+            query = rotate(query, angles, factor)
+            key = rotate(key, angles, factor)
         if self.score_scale != 1:
             query = query * self.score_scale
         if cache is None:

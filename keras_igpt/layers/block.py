@@ -88,10 +88,11 @@ class TransformerBlock(keras.layers.Layer):
         cache: tuple[Tensor, Tensor] | None = None,
         index: Tensor | None = None,
         training: bool | None = None,
+        factor: Tensor | None = None,
     ) -> Tensor:
         """As `Attention.call`, with the block's output in its place."""
         mixed, cache = self.attention(
-            self.attention_norm(x), bias, angles, cache=cache, index=index
+            self.attention_norm(x), bias, angles, cache, index, factor
         )
         x = x + self.residual_dropout(mixed, training=training)
         inner = self.feed_forward(self.feed_forward_norm(x))

@@ -18,6 +18,14 @@ class CellEmbedding(keras.layers.Layer):
 
     Token ids are `0 … vocabulary_size - 1`; the id `vocabulary_size` is START,
     which stands before the first cell.
+
+    Args:
+        vocabulary_size: int.
+        num_cells: int.
+        hidden_dim: int.
+        learned_start: bool. Whether START has a learned vector; without, one
+            comes with each call.
+        learned_cells: bool. Whether each cell has a learned vector.
     """
 
     def __init__(
@@ -25,29 +33,39 @@ class CellEmbedding(keras.layers.Layer):
         vocabulary_size: int,
         num_cells: int,
         hidden_dim: int,
+        learned_start: bool = True,
+        learned_cells: bool = True,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.vocabulary_size = vocabulary_size
         self.num_cells = num_cells
         self.hidden_dim = hidden_dim
+        self.learned_start = learned_start
+        self.learned_cells = learned_cells
 
         self.token_embedding = table(
-            vocabulary_size + 1,
+            vocabulary_size + learned_start,
             hidden_dim,
             self.dtype_policy,
             "token_embedding",
         )
-        self.position_embedding = table(
-            num_cells, hidden_dim, self.dtype_policy, "position_embedding"
-        )
+        if learned_cells:
+            self.position_embedding = table(
+                num_cells, hidden_dim, self.dtype_policy, "position_embedding"
+            )
 
     def build(self) -> None:
         self.token_embedding.build((None, None))
-        self.position_embedding.build((None,))
+        if self.learned_cells:
+            self.position_embedding.build((None,))
 
     def call(
-        self, previous: Tensor, cells: Tensor, masked: Tensor | None = None
+        self,
+        previous: Tensor,
+        cells: Tensor,
+        masked: Tensor | None = None,
+        start: Tensor | None = None,
     ) -> Tensor:
         """Embeds the tokens before some cells.
 
@@ -56,14 +74,23 @@ class CellEmbedding(keras.layers.Layer):
             cells: int32 tensor of shape `(T,)`, places in raster order.
             masked: bool tensor of shape `(B, T)`, True where the place alone
                 goes in; or None.
+            start: float tensor of shape `(B, 1, hidden_dim)`, what START is;
+                None for its learned vector.
 
         Returns:
             float tensor of shape `(B, T, hidden_dim)`.
         """
-        x = self.token_embedding(previous)
+        if start is None:
+            x = self.token_embedding(previous)
+        else:
+            is_start = (previous == self.vocabulary_size)[:, :, None]
+            known = ops.minimum(previous, self.vocabulary_size - 1)
+            x = ops.where(is_start, start, self.token_embedding(known))
         if masked is not None:
             x = ops.where(masked[:, :, None], ops.zeros_like(x), x)
-        return x + self.position_embedding(cells)
+        if self.learned_cells:
+            x = x + self.position_embedding(cells)
+        return x
 
     def get_config(self) -> dict:
         return {
@@ -71,4 +98,6 @@ class CellEmbedding(keras.layers.Layer):
             "vocabulary_size": self.vocabulary_size,
             "num_cells": self.num_cells,
             "hidden_dim": self.hidden_dim,
+            "learned_start": self.learned_start,
+            "learned_cells": self.learned_cells,
         }

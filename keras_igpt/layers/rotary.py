@@ -42,13 +42,35 @@ def rotary_angles(
     return angles.astype("float32")
 
 
-def rotate(x: Tensor, angles: Tensor | None) -> Tensor:
+def held_angles(angles: Array) -> tuple[Array, Array]:
+    """Angles of slots by the cell whose token they hold.
+
+    Slot s holds the token of cell s - 1, the first one of no cell: it has no
+    place, and a factor of 0 makes its score the same to all.
+
+    Args:
+        angles: float32 array of shape `(cells, head_dim // 2)`.
+
+    Returns:
+        Tuple of a float32 array of that shape, and the factors of queries
+        and keys, float32 `(cells,)`.
+    """
+    factor = np.arange(len(angles)) > 0
+    return np.pad(angles[:-1], [(1, 0), (0, 0)]), factor.astype("float32")
+
+
+def rotate(
+    x: Tensor, angles: Tensor, factor: Tensor | None = None
+) -> Tensor:
     """Turns each pair `(x[i], x[i + D/2])` by its angle.
 
     Args:
         x: tensor of shape `(B, T, H, D)`.
         angles: float32 tensor of shape `(T, D // 2)`.
+        factor: float32 tensor of shape `(T,)`, for what is turned; or None.
     """
+    if factor is not None:
+        x = x * ops.cast(factor, x.dtype)[:, None, None]
     # Repeated for each head: what repeats along the batch alone is fast.
     angles = ops.repeat(angles[:, None], x.shape[2], axis=1)  # (T, H, D/2)
     cos = ops.cast(ops.cos(angles), x.dtype)

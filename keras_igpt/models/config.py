@@ -1,5 +1,6 @@
 """The arguments of `ImageGPT`: what they may be, and sizes that have names."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from keras_igpt.argument_checks import (
 POSITIONS = ("rotary", "learned")
 ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
 OBJECTIVES = ("autoregressive", "bert")
+STARTS = ("token", "class")
 
 # What the original has beside its width and depth (Chen et al. 2020). The
 # published sizes read images of 32x32 in 512 colours.
@@ -98,6 +100,7 @@ def _check_conditions(config):
 def _check_shape(config):
     """Checks the network's sizes and switches."""
     check_one_of("positions", config["positions"], POSITIONS)
+    _check_places(config)
     check_one_of("activation", config["activation"], ACTIVATIONS)
     check_positive("num_layers", config["num_layers"])
     check_width(config["hidden_dim"], config["num_heads"], config["positions"])
@@ -107,4 +110,29 @@ def _check_shape(config):
         raise ValueError(
             "`dropout` must be at least 0 and below 1. "
             f"Received: dropout={config['dropout']!r}."
+        )
+
+
+def _check_places(config):
+    """Checks how the network tells where a cell is, and what begins."""
+    check_one_of("start", config["start"], STARTS)
+    if config["start"] == "class" and (
+        not config["num_classes"] or config["objective"] == "bert"
+    ):
+        raise ValueError(
+            "`start` must be 'token' without classes and with the objective "
+            f"'bert'. Received: start='class', num_classes="
+            f"{config['num_classes']}, objective={config['objective']!r}."
+        )
+    if config["positions"] == "learned" and not config["cell_embedding"]:
+        raise ValueError(
+            "`cell_embedding` must be True with learned positions, which are "
+            "nothing else. Received: cell_embedding=False, "
+            "positions='learned'."
+        )
+    base = config["rotary_base"]
+    if not is_number(base) or not 1 < base < math.inf:
+        raise ValueError(
+            "`rotary_base` must be a number above 1. "
+            f"Received: rotary_base={base!r}."
         )

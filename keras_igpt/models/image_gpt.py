@@ -55,6 +55,18 @@ class ImageGPT(ImageGPTTrainer):
             does not generate.
         class_names: tuple of str. Names of the classes in the order of their
             labels, so that `labels="cat"` works too; () for numbers alone.
+        start: what the first cell is written from. `"token"`: a learned
+            vector, and the class is a position in front. `"class"`: the
+            class's own vector, one position less; captions and edits are
+            then told to each cell as one vector. A position is turned by the
+            cell whose token it holds, and the class, in none, by zero.
+        cell_embedding: bool. A learned vector per cell, beside rotary
+            positions. Without, weights fit every grid.
+        rotary_base: float. The slowest rotary frequency is about 1 in so
+            many cells.
+        plain_guidance: bool. Guidance as it was published (Ho & Salimans
+            2022), which may raise unlikely tokens; else only those that the
+            condition makes a tenth as likely as the likeliest take part.
         kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
@@ -85,6 +97,10 @@ class ImageGPT(ImageGPTTrainer):
         scale_by_layer: bool = False,
         objective: str = "autoregressive",
         class_names: Sequence[str] = (),
+        start: str = "token",
+        cell_embedding: bool = True,
+        rotary_base: float = 100.0,
+        plain_guidance: bool = False,
         **kwargs: Any,
     ) -> None:
         config = {
@@ -103,6 +119,10 @@ class ImageGPT(ImageGPTTrainer):
             "scale_by_layer": scale_by_layer,
             "objective": objective,
             "class_names": tuple(class_names),
+            "start": start,
+            "cell_embedding": cell_embedding,
+            "rotary_base": rotary_base,
+            "plain_guidance": plain_guidance,
         }
         config = checked_config(tokenizer, config)
         super().__init__(tokenizer, config, **kwargs)
@@ -122,6 +142,7 @@ class ImageGPT(ImageGPTTrainer):
         text: str | Sequence[str] | None = None,
         num_images: int = 1,
         guidance_scale: float = 1.0,
+        guidance_interval: tuple[int, int] | None = None,
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -143,6 +164,9 @@ class ImageGPT(ImageGPTTrainer):
             num_images: int. Images per label or caption.
             guidance_scale: float. 1 is off; above 1 the image follows what
                 is asked more closely, at twice the cost.
+            guidance_interval: tuple of two ints, the first cell that is
+                guided and the first one that is not any more, counted row by
+                row; None for all cells.
             temperature: float. 0 always takes the likeliest token.
             top_k: int. Draw from the k likeliest tokens only.
             top_p: float in (0, 1]. Draw from the likeliest tokens that hold
@@ -164,6 +188,7 @@ class ImageGPT(ImageGPTTrainer):
             num_images,
             truncate,
             guidance_scale=guidance_scale,
+            guidance_interval=guidance_interval,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,

@@ -16,7 +16,7 @@ from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import norm, zero_dense
-from keras_igpt.layers.rotary import rotary_angles
+from keras_igpt.layers.rotary import held_angles, rotary_angles
 from keras_igpt.layers.source_encoder import SourceEncoder
 from keras_igpt.models.token_model import TokenModel
 from keras_igpt.prompts.prompt import Prompt, PromptSummary
@@ -48,17 +48,26 @@ class ImageGPTNetwork(TokenModel):
 
         # Their names and their order are part of the files' format.
         self.prompt = self._new_prompt()
-        if self.prompt:
+        # With the class as START nothing stands in front of the cells: words
+        # and edits are told by the summary alone, and a class needs none.
+        self.class_start = config["start"] == "class"
+        self.has_summary = self.prompt is not None and bool(
+            not self.class_start or self.text_length or edits
+        )
+        if self.has_summary:
             self.prompt_summary = PromptSummary(
                 config["hidden_dim"],
                 dtype=self.dtype_policy,
                 name="prompt_summary",
             )
-        self.prompt_length = self.prompt.length if self.prompt else 0
+        in_front = self.prompt and not self.class_start
+        self.prompt_length = self.prompt.length if in_front else 0
         self.embedding = CellEmbedding(
             self.vocabulary_size,
             self.num_cells,
             config["hidden_dim"],
+            not self.class_start,
+            config["cell_embedding"],
             dtype=self.dtype_policy,
             name="embedding",
         )
@@ -71,7 +80,7 @@ class ImageGPTNetwork(TokenModel):
         ]
         self.final_norm = norm(self.dtype_policy, "final_norm")
         self.head = zero_dense(self.vocabulary_size, self.dtype_policy, "head")
-        self.angles = self._new_angles()
+        self.angles, self.factor = self._new_angles()
 
         self.build()
         for layer in self.layers:
@@ -138,20 +147,23 @@ class ImageGPTNetwork(TokenModel):
         )
 
     def _new_angles(self):
-        """Rotary angles of all positions; None for learned positions."""
+        """Rotary angles and factors of all positions, None where unused."""
         if self.config["positions"] != "rotary":
-            return None
-        return rotary_angles(
+            return None, None
+        angles = rotary_angles(
             self.tokenizer.grid_size,
             self.config["hidden_dim"] // self.config["num_heads"],
             self.prompt_length,
+            self.config["rotary_base"],
         )
+        return held_angles(angles) if self.class_start else (angles, None)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, once: they do not depend on inputs."""
         width = self.config["hidden_dim"]
         if self.prompt:
             self.prompt.build()
+        if self.has_summary:
             self.prompt_summary.build()
         self.embedding.build()
         if self.source_encoder:
@@ -244,8 +256,9 @@ class ImageGPTNetwork(TokenModel):
             dict of `"blocks"`, a tuple with a pair of caches per block, keys
             `(B H, D, P + n)` and values `(B H, P + n, D)`; and `"visible"`,
             bool `(B or 1, P)`, which positions of the prompt hold anything;
-            with a prompt `"summary"`, its vector, float `(B, 1, d)`; with a
-            source `"source"`, its vectors, float `(B, N, d)`.
+            with a prompt `"summary"`, its vector, float `(B, 1, d)`, and
+            `"start"`, the class's, if it is START; with a source
+            `"source"`, its vectors, float `(B, N, d)`.
         """
         return self._read(conditions, prefix)[1]
 
@@ -277,7 +290,7 @@ class ImageGPTNetwork(TokenModel):
             Tuple of float32 logits `(B, T, V)` and the caches with the cells.
         """
         cells = cell + ops.arange(previous.shape[1], dtype="int32")
-        x = self.embedding(previous, cells)
+        x = self.embedding(previous, cells, start=caches.get("start"))
         if "summary" in caches:
             x = x + caches["summary"]
         if "source" in caches:
@@ -299,21 +312,20 @@ class ImageGPTNetwork(TokenModel):
         masked = conditions.get("masked")
         if masked is not None:
             masked = ops.cast(masked, "bool")
-        x = self.embedding(given, ops.arange(length), masked)
+        conditions = self._with_edit(conditions, batch)
+        caches, prompt, visible = self._read_prompt(conditions, training)
+        x = self.embedding(
+            given, ops.arange(length), masked, caches.get("start")
+        )
         x = self.embedding_dropout(x, training=training)
-        caches = {}
-        if self.source_encoder:
-            conditions = self._with_edit(conditions, batch)
-            if "source" in conditions:
-                caches["source"] = self.source_encoder(
-                    conditions["source"], training=training
-                )
-                x = x + caches["source"][:, :length]
-        visible = _all_visible()
-        if self.prompt:
-            prompt, visible = self.prompt(conditions, training=training)
-            caches["summary"] = self.prompt_summary(prompt, visible)
+        if self.source_encoder and "source" in conditions:
+            caches["source"] = self.source_encoder(
+                conditions["source"], training=training
+            )
+            x = x + caches["source"][:, :length]
+        if "summary" in caches:
             x = x + caches["summary"]
+        if prompt is not None:
             x = ops.concatenate([prompt, x], axis=1)
         if self.objective == "bert":
             visible = ops.pad(
@@ -331,9 +343,22 @@ class ImageGPTNetwork(TokenModel):
         caches = {**caches, "blocks": blocks, "visible": visible}
         return x[:, self.prompt_length :], caches
 
+    def _read_prompt(self, conditions, training):
+        """What a prompt tells the cells, its positions, and which are seen."""
+        if not self.prompt:
+            return {}, None, _all_visible()
+        prompt, visible = self.prompt(conditions, training=training)
+        told = {}
+        if self.has_summary:
+            told["summary"] = self.prompt_summary(prompt, visible)
+        if not self.class_start:
+            return told, prompt, visible
+        told["start"] = self.prompt.class_vector(prompt)
+        return told, None, _all_visible()
+
     def _with_edit(self, conditions, batch):
         """Conditions that name an edit: to generate, if they name none."""
-        if "edit" in conditions:
+        if not self.source_encoder or "edit" in conditions:
             return conditions
         return {**conditions, "edit": ops.zeros((batch,), "int32")}
 
@@ -353,6 +378,9 @@ class ImageGPTNetwork(TokenModel):
         angles = None
         if self.angles is not None:
             angles = ops.take(self.angles, places, axis=0)
+        factor = None
+        if self.factor is not None:
+            factor = ops.take(self.factor, places, axis=0)
         index = None if caches is None else places[0]
         written = []
         for i, block in enumerate(self.blocks):
@@ -365,6 +393,7 @@ class ImageGPTNetwork(TokenModel):
                 cache=None if caches is None else caches[i],
                 index=index,
                 training=training,
+                factor=factor,
             )
             written.append(cache)
         return x, tuple(written)

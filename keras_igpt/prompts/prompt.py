@@ -282,6 +282,11 @@ class Prompt(keras.layers.Layer):
         # Without captions all prompts hold the same positions.
         return vectors, visible if self.text_length else visible[:1]
 
+    def class_vector(self, vectors: Tensor) -> Tensor:
+        """The class's own `(B, 1, d)` of the vectors that a call returns."""
+        place = int(self.num_edits > 0)
+        return vectors[:, place : place + 1]
+
     def nulls(self, batch: int | Tensor) -> dict[str, Tensor]:
         """Conditions of `batch` prompts that ask for nothing.
 

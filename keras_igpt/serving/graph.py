@@ -26,6 +26,9 @@ from keras_igpt.training.losses import token_nats
 # How to sample, unless a request says: one value, used for all rows.
 DEFAULTS = {name: [setting.default] for name, setting in SETTINGS.items()}
 
+# Those that `tokens`, numbers alone, goes without.
+CELL_SETTINGS = ("guidance_first", "guidance_last")
+
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
@@ -125,7 +128,7 @@ class ServingGraph:
             (None, self.model.num_cells), tf.float32, "uniforms"
         )
         for name in SETTINGS:
-            if name != "seed":
+            if name != "seed" and name not in CELL_SETTINGS:
                 specs[name] = _rows(SETTINGS[name].dtype, name)
         return specs
 
