@@ -251,10 +251,12 @@ def class_names(folder: PathLike) -> list[str]:
         found = json.loads(
             (pathlib.Path(folder) / "config.json").read_text("utf-8")
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     # It may be another program's.
-    return found.get("class_names", []) if isinstance(found, dict) else []
+    names = found.get("class_names") if isinstance(found, dict) else None
+    names = names if isinstance(names, list) else []
+    return names if all(isinstance(name, str) for name in names) else []
 
 
 def save_new(

@@ -51,7 +51,8 @@ def demo(
     ] = None,
 ) -> None:
     """Serves a page to generate, edit and look into images with a model."""
-    launch(model, host, port, open_browser, names=also or ())
+    more = {"names": also} if also else {}
+    launch(model, host, port, open_browser, **more)
 
 
 def launch(

@@ -96,7 +96,7 @@ def _sizes(config, num_tensors, folder):
             check_positive(name, config[name])
     except ValueError as error:
         raise ValueError(
-            f"{error} It stands in {folder}/config.json."
+            f"{error} Received in: {folder}/config.json."
         ) from None
     # Before names of all layers are made.
     if config["n_layer"] > num_tensors:
@@ -122,7 +122,7 @@ def _preprocessing(folder):
         if size is not None and not isinstance(size, dict):
             found["image_size"] = checked_image_size(size)
     except ValueError as error:
-        raise ValueError(f"{error} It stands in {path}.") from None
+        raise ValueError(f"{error} Received in: {path}.") from None
     return found
 
 
