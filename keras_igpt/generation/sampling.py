@@ -160,7 +160,9 @@ def sample(
     # Not `argmax`, which in Keras looks at bits as well.
     count = ops.shape(logits)[-1]
     most = ops.max(logits, axis=-1, keepdims=True)
-    places = ops.where(logits == most, ops.arange(count), count - 1)
+    places = ops.where(
+        logits == most, ops.arange(count, dtype="int32"), count - 1
+    )
     likeliest = ops.min(places, axis=-1)
     # Rounding may place the last step above the number it should reach.
     token = ops.minimum(token, count - 1)

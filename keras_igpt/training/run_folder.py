@@ -255,8 +255,16 @@ def class_names(folder: PathLike) -> list[str]:
         return []
     # It may be another program's.
     names = found.get("class_names") if isinstance(found, dict) else None
-    names = names if isinstance(names, list) else []
-    return names if all(isinstance(name, str) for name in names) else []
+    if names is None:
+        return []
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise ValueError(
+            "`class_names` in config.json must be a list of names. "
+            f"Received: class_names={names!r} in {folder}. Mend the file."
+        )
+    return names
 
 
 def save_new(
