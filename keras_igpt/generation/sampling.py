@@ -125,7 +125,7 @@ def _keep_largest(probabilities, weights, target, rows):
 def _float_of(exponent, mantissa):
     """float32 numbers, not negative, from the two fields of their bits."""
     significand = ops.cast(mantissa, "float32")
-    significand = significand + ops.where(exponent > 0, 2.0**23, 0.0)
+    significand = significand + ops.cast(exponent > 0, "float32") * 2.0**23
     powers = np.ldexp(np.float32(1), np.maximum(np.arange(256), 1) - 150)
     return significand * ops.take(powers.astype("float32"), exponent)
 
