@@ -48,10 +48,10 @@ def main() -> None:
     try:
         app()
     except (ValueError, OSError, FloatingPointError, ImportError) as error:
-        said = " ".join(str(error).split())
+        said = str(error)
     except MemoryError as error:
         said = f"The machine's memory does not suffice. {error} Ask for less."
     else:
         return
-    print(f"keras-igpt: {said}", file=sys.stderr)
+    print("keras-igpt:", *said.split(), file=sys.stderr)
     sys.exit(1)

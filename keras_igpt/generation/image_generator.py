@@ -338,7 +338,7 @@ def _checked_sampler(sampler):
 
 
 def _snake_case(name):
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?=[A-Z][a-z])\B", "_", name).lower()
 
 
 def _get_sampler(sampler):

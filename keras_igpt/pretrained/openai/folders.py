@@ -225,7 +225,8 @@ def checked_palette(palette: ArrayLike | PathLike) -> Array:
     except (ValueError, TypeError, EOFError, OverflowError) as error:
         raise ValueError(
             "`palette` must be finite numbers of shape `(colours, 3)`. "
-            f"Received: {source}, which cannot be read: {error}."
+            f"Received: {source}, which cannot be read "
+            f"with allow_pickle=False: {error}."
         ) from None
     if palette is None or not np.all(np.isfinite(palette)):
         raise ValueError(
