@@ -299,7 +299,7 @@ class ImageGPTNetwork(TokenModel):
         masked = conditions.get("masked")
         if masked is not None:
             masked = ops.cast(masked, "bool")
-        x = self.embedding(given, ops.arange(length), masked)
+        x = self.embedding(given, ops.arange(length, dtype="int32"), masked)
         x = self.embedding_dropout(x, training=training)
         caches = {}
         if self.source_encoder:
@@ -322,7 +322,7 @@ class ImageGPTNetwork(TokenModel):
         length = length + self.prompt_length
         x, blocks = self._transform(
             x,
-            ops.arange(length),
+            ops.arange(length, dtype="int32"),
             length,
             visible,
             training=training,
@@ -348,7 +348,9 @@ class ImageGPTNetwork(TokenModel):
         states=None,
     ):
         """Through all blocks, looking at `length` positions."""
-        mask = prefix_causal_mask(places, ops.arange(length), visible)
+        mask = prefix_causal_mask(
+            places, ops.arange(length, dtype="int32"), visible
+        )
         bias = attention_bias(mask, self.compute_dtype)
         angles = None
         if self.angles is not None:

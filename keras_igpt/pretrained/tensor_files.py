@@ -4,9 +4,8 @@ Every reader gives a dict of `Tensor` by name: nothing is in memory before it
 is asked for, so that a model of gigabytes loads beside little else.
 """
 
-import json
+import math
 import pathlib
-import pickle
 import zipfile
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -15,6 +14,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing
+from keras_igpt.pretrained.json_objects import json_object
 
 # Types of the safetensors format that NumPy and ml_dtypes have as well.
 TYPES = "F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL".split()
@@ -55,13 +55,25 @@ def read_folder(folder: pathlib.Path) -> dict[str, Tensor]:
         if (folder / name).exists():
             return read(folder / name)
         if index.exists():
-            files = json.loads(index.read_text("utf-8"))["weight_map"].values()
-            parts = [read(folder / file) for file in sorted(set(files))]
+            parts = [read(folder / file) for file in _parts(index)]
             return {k: v for part in parts for k, v in part.items()}
     raise FileNotFoundError(
         "`path` must hold model.safetensors or pytorch_model.bin. "
         f"Received: path={folder}, which has neither."
     )
+
+
+def _parts(index):
+    """Names of the files that an index tells, each beside it."""
+    found = json_object(index.read_bytes(), index).get("weight_map")
+    files = found.values() if isinstance(found, dict) else [None]
+    for file in files:
+        if not isinstance(file, str) or pathlib.Path(file).name != file:
+            raise ValueError(
+                "`weight_map` must name files beside it for its tensors. "
+                f"Received: {file!r} in {index}. Download it again."
+            )
+    return sorted(set(files))
 
 
 def read_safetensors(path: PathLike) -> dict[str, Tensor]:
@@ -166,8 +178,14 @@ def read_torch(path: PathLike) -> dict[str, Tensor]:
             # Old files are no archives, and cannot be read in parts.
             mmap=zipfile.is_zipfile(path),
         )
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        # PyTorch's own words go on to say how to run the program in it.
+        names = all(isinstance(name, str) for name in state)
+        if not names or not all(map(_is_whole, state.values())):
+            raise ValueError("other things than tensors")
+    except OSError:
+        raise
+    # PyTorch's readers raise nearly anything on a damaged file, and its own
+    # words go on to say how to run the program in it.
+    except Exception:
         raise ValueError(
             "`path` must be a whole PyTorch file of tensors alone. "
             f"Received: {path}, which holds something else. "
@@ -178,6 +196,12 @@ def read_torch(path: PathLike) -> dict[str, Tensor]:
         return Tensor(tuple(value.shape), lambda: value.float().numpy())
 
     return {name: tensor(value) for name, value in state.items()}
+
+
+def _is_whole(tensor):
+    """Whether a tensor's numbers are all in the file: none is repeated."""
+    size = math.prod(tensor.shape) * tensor.element_size()
+    return size <= tensor.untyped_storage().nbytes()
 
 
 # === TensorFlow 1 ===
@@ -191,13 +215,26 @@ def read_tensorflow(prefix: PathLike) -> dict[str, Tensor]:
 
     Returns:
         dict of `Tensor`.
+
+    Raises:
+        ValueError: if it is damaged.
     """
     import tensorflow as tf
 
-    reader = tf.train.load_checkpoint(str(prefix))
+    def checked(read, *args):
+        try:
+            return read(*args)
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            line = (str(error).splitlines() or [""])[0]
+            raise ValueError(
+                "`path` must be a whole checkpoint of TensorFlow. "
+                f"Received: {prefix}, and: {line} Download it again."
+            ) from None
+
+    reader = checked(tf.train.load_checkpoint, str(prefix))
 
     def tensor(name, shape):
-        return Tensor(tuple(shape), lambda: reader.get_tensor(name))
+        return Tensor(tuple(shape), lambda: checked(reader.get_tensor, name))
 
     shapes = reader.get_variable_to_shape_map()
     return {name: tensor(name, shape) for name, shape in shapes.items()}
