@@ -22,7 +22,10 @@ EPSILON = 1e-6
 
 
 def encoder(
-    hidden_dim: int, multipliers: tuple[int, ...], latent_dim: int, code_dim: int
+    hidden_dim: int,
+    multipliers: tuple[int, ...],
+    latent_dim: int,
+    code_dim: int,
 ) -> keras.Sequential:
     """Images `(B, height, width, channels)` to vectors `(B, h, w, code_dim)`.
 
@@ -50,7 +53,10 @@ def encoder(
 
 
 def decoder(
-    hidden_dim: int, multipliers: tuple[int, ...], latent_dim: int, channels: int
+    hidden_dim: int,
+    multipliers: tuple[int, ...],
+    latent_dim: int,
+    channels: int,
 ) -> keras.Sequential:
     """Codes `(B, h, w, code_dim)` to images `(B, height, width, channels)`.
 
