@@ -14,6 +14,7 @@ import numpy as np
 from keras_igpt.annotations import ArrayLike
 from keras_igpt.argument_checks import check_at_least, check_positive, is_whole
 from keras_igpt.images.arrays import slices
+from keras_igpt.tokenizers.autoencoder import ReconstructionLoss
 from keras_igpt.tokenizers.codebook import CodebookTokenizer
 from keras_igpt.tokenizers.convolutional_parts import decoder, encoder
 from keras_igpt.tokenizers.critics import AdversarialAutoencoder, PerceptualLoss
@@ -92,7 +93,7 @@ class ConvVQTokenizer(CodebookTokenizer):
         sizes = self.hidden_dim, self.multipliers, self.latent_dim
         self.encoder = encoder(*sizes, self.code_dim)
         self.decoder = decoder(*sizes, self.channels)
-        self.perceptual, self.discriminator = None, False
+        self.make_loss, self.discriminator = ReconstructionLoss, False
         self.build()
 
     @property
@@ -144,7 +145,10 @@ class ConvVQTokenizer(CodebookTokenizer):
             ValueError: if images are not of `image_size`, or show too few
                 different cells for so many codes.
         """
-        self.perceptual, self.discriminator = perceptual, discriminator
+        if perceptual is not None:
+            # A function: Keras would take the model for a part of this layer.
+            self.make_loss = lambda: PerceptualLoss(perceptual)
+        self.discriminator = discriminator
         try:
             return super().adapt(
                 dataset,
@@ -156,7 +160,7 @@ class ConvVQTokenizer(CodebookTokenizer):
                 verbose,
             )
         finally:
-            self.perceptual, self.discriminator = None, False
+            self.make_loss, self.discriminator = ReconstructionLoss, False
 
     def set_codebook(self, codes: ArrayLike) -> None:
         """Takes codes that are known already, beside weights that are.
@@ -185,9 +189,7 @@ class ConvVQTokenizer(CodebookTokenizer):
         return super()._trainer(quantized)
 
     def _loss(self):
-        if self.perceptual is None:
-            return super()._loss()
-        return PerceptualLoss(self.perceptual)
+        return self.make_loss()
 
     def _batches(self, rows):
         height, width = self.image_size
