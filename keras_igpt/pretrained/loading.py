@@ -11,7 +11,7 @@ from keras_igpt.pretrained.model_files import check_model_file, damaged
 
 # Keras finds the classes of a saved file where they are registered, which
 # their modules do when they are imported: models, losses, tokenizers.
-from keras_igpt.tokenizers import palette, vq  # noqa: F401
+from keras_igpt.tokenizers import conv_vq, palette, vq  # noqa: F401
 
 # Where `load` looks inside a run's folder, best first.
 MODEL_NAMES = ("best.keras", "last.keras", "model.keras")

@@ -1,0 +1,1 @@
+from .tokenizer import load_tokenizer as load_tokenizer
