@@ -13,6 +13,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 if "keras" in sys.modules:
     for _name in (
+        "ConvVQTokenizer",
         "ImageGPT",
         "ImageGPTClassifier",
         "PaletteTokenizer",

@@ -1,8 +1,10 @@
 from . import data as data
 from .models.classifier import ImageGPTClassifier as ImageGPTClassifier
 from .models.image_gpt import ImageGPT as ImageGPT
+from .pretrained import llamagen as llamagen
 from .pretrained import openai as openai
 from .pretrained.loading import load as load
+from .tokenizers.conv_vq import ConvVQTokenizer as ConvVQTokenizer
 from .tokenizers.palette import PaletteTokenizer as PaletteTokenizer
 from .tokenizers.vq import VQTokenizer as VQTokenizer
 from .training.callbacks import SampleImages as SampleImages

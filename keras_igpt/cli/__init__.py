@@ -4,6 +4,7 @@ The modules of the commands import Typer and their options; what they work
 with they import when they run, so that `--help` does not wait for it.
 """
 
+import io
 import sys
 
 import typer
@@ -40,13 +41,17 @@ for command in (
 def main() -> None:
     """Runs the command; a user's mistake ends in one line, not in a trace."""
     silence_tensorflow()
+    for stream in (sys.stdout, sys.stderr):
+        # What a terminal cannot show is no reason to end.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
-    except (
-        ValueError,
-        OSError,
-        FloatingPointError,
-        ModuleNotFoundError,
-    ) as error:
-        print(f"keras-igpt: {error}", file=sys.stderr)
-        sys.exit(1)
+    except (ValueError, OSError, FloatingPointError, ImportError) as error:
+        said = str(error)
+    except MemoryError as error:
+        said = f"The machine's memory does not suffice. {error} Ask for less."
+    else:
+        return
+    print("keras-igpt:", *said.split(), file=sys.stderr)
+    sys.exit(1)

@@ -54,13 +54,17 @@ def silence_tensorflow() -> None:
     os.dup2(target, 2)
     os.close(target)
     os.close(source)
-    sys.stderr = sys.__stderr__ = os.fdopen(
+    # Who has led it elsewhere goes on to read it there.
+    led_elsewhere = sys.stderr is not sys.__stderr__
+    sys.__stderr__ = os.fdopen(
         shown,
         "w",
         buffering=1,
         encoding=sys.stderr.encoding,
         errors="backslashreplace",
     )
+    if not led_elsewhere:
+        sys.stderr = sys.__stderr__
 
 
 def _pass_on(source: int, shown: int) -> None:

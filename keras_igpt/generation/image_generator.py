@@ -4,6 +4,7 @@ Axes: B images, N cells, C channels.
 """
 
 import functools
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -29,6 +30,9 @@ from keras_igpt.training.losses import token_nats
 # smallest a second processor would only read the same weights again.
 MAX_BATCH = 64
 MIN_BATCH = 8
+
+# Images of one call, per label or caption: they are all kept in memory.
+MAX_IMAGES = 2**20
 
 
 class ImageGenerator:
@@ -57,6 +61,12 @@ class ImageGenerator:
     ) -> Array:
         """As `ImageGPT.generate`."""
         check_positive("num_images", num_images)
+        if num_images > MAX_IMAGES:
+            raise ValueError(
+                f"`num_images` must be at most {MAX_IMAGES}. Received: "
+                f"num_images={num_images}. Call it again for more, with "
+                "other seeds."
+            )
         asked = self._conditions(labels, text, truncate=truncate)
         conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
         count = len(next(iter(conditions.values()), range(num_images)))
@@ -168,7 +178,8 @@ class ImageGenerator:
         for chunk in progress.steps("scoring", chunks):
             part = {k: inputs[k][chunk].astype("int32") for k in names}
             parts.append(ops.convert_to_numpy(nats_of(part)))
-        nats = np.concatenate(parts)  # (B, N)
+        none = np.zeros((0, self.model.num_cells), "float32")
+        nats = np.concatenate([none, *parts])  # (B, N)
         if per_cell:
             return nats.reshape(-1, *self.model.tokenizer.grid_size)
         return nats.astype("float64").sum(axis=1)
@@ -222,6 +233,7 @@ class ImageGenerator:
         count = len(tokens)
         if sampler is not None:
             check_sampler_alone(settings)
+            sampler = _checked_sampler(sampler)
         settings = check_settings(count, self.model.vocabulary_size, **settings)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
@@ -302,6 +314,31 @@ def _power_of_two(rows, chunk):
     width = 1 << (chunk.stop - chunk.start - 1).bit_length()
     chosen = np.minimum(chunk.start + np.arange(width), chunk.stop - 1)
     return np.take(rows, chosen, axis=0)
+
+
+def _checked_sampler(sampler):
+    """A sampler's name or the object itself, if there is such a one."""
+    import keras_nlp
+
+    names = sorted(
+        name.removesuffix("_sampler")
+        for name in map(_snake_case, dir(keras_nlp.samplers))
+        if name.endswith("_sampler") and name != "_sampler"
+    )
+    if isinstance(sampler, str):
+        known = sampler.lower() in names
+    else:
+        known = isinstance(sampler, keras_nlp.samplers.Sampler)
+    if not known:
+        raise ValueError(
+            "`sampler` must be a `keras_nlp.samplers` object or one of "
+            f"{', '.join(names)}. Received: sampler={sampler!r}."
+        )
+    return sampler
+
+
+def _snake_case(name):
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?=[A-Z][a-z])\B", "_", name).lower()
 
 
 def _get_sampler(sampler):

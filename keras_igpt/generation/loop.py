@@ -287,14 +287,19 @@ class Writer:
     def _is_run(self, last, known_to_all, cell):
         """Whether the cells that begin here are known in all rows."""
         # Beyond the end nothing is: the last cells count several times.
-        cells = cell + ops.arange(self.run)
+        cells = cell + ops.arange(self.run, dtype="int32")
         cells = ops.minimum(cells, self.model.num_cells - 1)
         whole = ops.all(ops.take(known_to_all, cells))
         return ops.logical_and(whole, cell + self.run <= last)
 
     def _read_run(self, settings, cell, tokens, caches):
         _, caches = next_logits(
-            self.model, tokens, cell, caches, self._scale(settings, cell), self.run
+            self.model,
+            tokens,
+            cell,
+            caches,
+            self._scale(settings, cell),
+            self.run,
         )
         return cell + self.run, tokens, caches
 
@@ -309,7 +314,7 @@ class Writer:
             settings["top_k"],
             settings["top_p"],
         )
-        here = ops.arange(self.model.num_cells) == cell
+        here = ops.arange(self.model.num_cells, dtype="int32") == cell
         unknown = ops.logical_and(here, ops.logical_not(known))
         return cell + 1, ops.where(unknown, token[:, None], tokens), caches
 
@@ -333,7 +338,7 @@ def next_logits(
     before = ops.pad(
         tokens, [(0, 0), (1, 0)], constant_values=model.start_token
     )
-    previous = ops.take(before, cell + ops.arange(count), axis=1)
+    previous = ops.take(before, cell + ops.arange(count, dtype="int32"), axis=1)
     if guidance_scale is None:
         logits, caches = model.step(previous, cell, caches)
         return logits[:, -1], caches

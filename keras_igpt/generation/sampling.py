@@ -125,7 +125,7 @@ def _keep_largest(probabilities, weights, target, rows):
 def _float_of(exponent, mantissa):
     """float32 numbers, not negative, from the two fields of their bits."""
     significand = ops.cast(mantissa, "float32")
-    significand = significand + ops.where(exponent > 0, 2.0**23, 0.0)
+    significand = significand + ops.cast(exponent > 0, "float32") * 2.0**23
     powers = np.ldexp(np.float32(1), np.maximum(np.arange(256), 1) - 150)
     return significand * ops.take(powers.astype("float32"), exponent)
 
@@ -160,7 +160,9 @@ def sample(
     # Not `argmax`, which in Keras looks at bits as well.
     count = ops.shape(logits)[-1]
     most = ops.max(logits, axis=-1, keepdims=True)
-    places = ops.where(logits == most, ops.arange(count), count - 1)
+    places = ops.where(
+        logits == most, ops.arange(count, dtype="int32"), count - 1
+    )
     likeliest = ops.min(places, axis=-1)
     # Rounding may place the last step above the number it should reach.
     token = ops.minimum(token, count - 1)

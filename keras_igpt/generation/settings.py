@@ -92,7 +92,7 @@ def check_settings(
     """
     if seed is None:
         seed = int(np.random.default_rng().integers(MAX_SEED - count))
-    if is_whole(seed):
+    if is_whole(seed) and abs(seed) <= MAX_SEED:
         seed = seed + np.arange(count)
     first, last = _checked_interval(guidance_interval)
     given = {

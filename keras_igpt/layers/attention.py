@@ -56,7 +56,10 @@ def attention_bias(mask: Tensor, dtype: Any) -> Tensor:
     Returns:
         float tensor of shape `(B, 1, T, S)`, finite in every dtype.
     """
-    return ops.cast(ops.where(mask, 0.0, _lowest(dtype)), dtype)[:, None]
+    open_, shut = (
+        ops.convert_to_tensor(value, dtype) for value in (0.0, _lowest(dtype))
+    )
+    return ops.where(mask, open_, shut)[:, None]
 
 
 def _lowest(dtype):

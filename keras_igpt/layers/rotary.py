@@ -59,9 +59,7 @@ def held_angles(angles: Array) -> tuple[Array, Array]:
     return np.pad(angles[:-1], [(1, 0), (0, 0)]), factor.astype("float32")
 
 
-def rotate(
-    x: Tensor, angles: Tensor, factor: Tensor | None = None
-) -> Tensor:
+def rotate(x: Tensor, angles: Tensor, factor: Tensor | None = None) -> Tensor:
     """Turns each pair `(x[i], x[i + D/2])` by its angle.
 
     Args:

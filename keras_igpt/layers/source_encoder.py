@@ -105,7 +105,9 @@ class SourceEncoder(keras.layers.Layer):
         known = ops.cast(source[..., -1:], self.compute_dtype) / 255
         pixels = ops.cast(source[..., :-1], self.compute_dtype) / 127.5 - 1
         x = self._cells(ops.concatenate([pixels * known, known], axis=-1))
-        x = self.pixels(x) + self.position_embedding(ops.arange(self.num_cells))
+        x = self.pixels(x) + self.position_embedding(
+            ops.arange(self.num_cells, dtype="int32")
+        )
         # Nothing is forbidden.
         bias = ops.zeros((1, 1, self.num_cells, self.num_cells), x.dtype)
         for block in self.blocks:

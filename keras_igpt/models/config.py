@@ -9,6 +9,7 @@ from keras_igpt.argument_checks import (
     check_one_of,
     check_positive,
     check_width,
+    is_number,
     is_whole,
 )
 

@@ -55,18 +55,15 @@ class ImageGPT(ImageGPTTrainer):
             does not generate.
         class_names: tuple of str. Names of the classes in the order of their
             labels, so that `labels="cat"` works too; () for numbers alone.
-        start: what the first cell is written from. `"token"`: a learned
-            vector, and the class is a position in front. `"class"`: the
-            class's own vector, one position less; captions and edits are
-            then told to each cell as one vector. A position is turned by the
-            cell whose token it holds, and the class, in none, by zero.
-        cell_embedding: bool. A learned vector per cell, beside rotary
-            positions. Without, weights fit every grid.
-        rotary_base: float. The slowest rotary frequency is about 1 in so
-            many cells.
-        plain_guidance: bool. Guidance as it was published (Ho & Salimans
-            2022), which may raise unlikely tokens; else only those that the
-            condition makes a tenth as likely as the likeliest take part.
+        start: `"token"`: the first cell is written from a learned vector,
+            and the prompt stands in front. `"class"`: from the class's, with
+            nothing in front; captions and edits are told to each cell as one
+            vector, and cells are turned by the place of the token they read.
+        cell_embedding: bool. A learned vector per cell beside rotary
+            positions; without, weights fit every grid.
+        rotary_base: float. The slowest frequency is 1 in about so many cells.
+        plain_guidance: bool. Guidance may raise tokens that the condition
+            makes less than a tenth as likely as the likeliest.
         kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
@@ -153,31 +150,27 @@ class ImageGPT(ImageGPTTrainer):
     ) -> Array:
         """Generates images.
 
-        Every sampling argument is one value or one per image, and an image
-        depends on its own values alone, not on the batch it shares.
+        Every sampling argument is one value or one per image; an image
+        depends on its own alone.
 
         Args:
             labels: numbers from 0 to `num_classes - 1` or names of classes,
                 one or several; or None for an image of any class.
-            text: str or list of str, captions; or None. Goes with `labels`
-                where both are given, one for all or one each.
+            text: str or list of str, captions, one for all or one each.
             num_images: int. Images per label or caption.
             guidance_scale: float. 1 is off; above 1 the image follows what
                 is asked more closely, at twice the cost.
             guidance_interval: tuple of two ints, the first cell that is
-                guided and the first one that is not any more, counted row by
-                row; None for all cells.
+                guided, row by row, and the first that is no more; or None.
             temperature: float. 0 always takes the likeliest token.
             top_k: int. Draw from the k likeliest tokens only.
             top_p: float in (0, 1]. Draw from the likeliest tokens that hold
                 this share of the probability.
-            seed: int, or one per image. Same seed, same image. Image i of a
-                batch gets `seed + i`.
+            seed: int, or one per image; image i of a batch gets `seed + i`.
             sampler: a `keras_nlp.samplers` object or name instead of the
                 arguments from `temperature` to `seed`.
             truncate: bool. Cut captions longer than `text_length` bytes.
-            jit_compile: bool. Compile with XLA: faster, after some seconds
-                for the first image of a batch size.
+            jit_compile: bool. Compile with XLA: faster, but for the first.
 
         Returns:
             uint8 array of shape `(images, height, width, channels)`.
@@ -238,20 +231,17 @@ class ImageGPT(ImageGPTTrainer):
 
         Args:
             images: uint8 array of shape `(batch, rows, columns, channels)`;
-                grey ones too for "colorize". Of images that have another
-                size than the model's, the part around the mask is resized to
-                it; without masks, the middle. "upscale" takes images of a
-                half or a quarter of the model's size.
-            edit: str, one of the model's `edits`; "outpaint" and "replace"
-                are other names of "inpaint".
+                grey ones too for "colorize". Of images of another size than
+                the model's, the part around the mask is resized to it, or
+                the middle; "upscale" takes a half or a quarter of it.
+            edit: str, one of the model's `edits`, or "inpaint", which any
+                can do; "outpaint" and "replace" are other names of it.
             masks: array of shape `(batch, rows, columns)` or
                 `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
                 True or more than half: generate here. All else comes back
-                bit by bit. "inpaint" must have masks, "denoise" and
-                "restyle" may: they generate everything without.
+                bit by bit. Only "denoise" and "restyle" need none.
             labels, text: as in `generate`, one for all or one per image.
-            style: str. Which "restyle" the model is to do, if it can do
-                several.
+            style: str. Which "restyle", if there are several.
             paste_back: bool. With masks: put what is generated into the
                 images at their own size.
             truncate: bool. Cut captions longer than `text_length` bytes.
@@ -302,8 +292,8 @@ class ImageGPT(ImageGPTTrainer):
         Returns:
             float64 array of shape `(batch,)`: negative log-likelihood of
             each image's tokens, in nats. Lower is likelier. With `per_cell`,
-            float32 of shape `(batch, rows, columns)`, which adds up to it:
-            the nats of each token, given those before it.
+            float32 `(batch, rows, columns)`, which adds up to it: the nats of
+            each token, given those before it.
         """
         return self.image_generator.score(
             images, labels, text, batch_size, truncate, per_cell

@@ -13,13 +13,16 @@ from keras import ops
 from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
-from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import norm, zero_dense
-from keras_igpt.layers.rotary import held_angles, rotary_angles
-from keras_igpt.layers.source_encoder import SourceEncoder
+from keras_igpt.models.parts import (
+    new_angles,
+    new_block,
+    new_prompt,
+    new_source_encoder,
+)
 from keras_igpt.models.token_model import TokenModel
-from keras_igpt.prompts.prompt import Prompt, PromptSummary
+from keras_igpt.prompts.prompt import PromptSummary
 
 
 class ImageGPTNetwork(TokenModel):
@@ -47,7 +50,8 @@ class ImageGPTNetwork(TokenModel):
         self.edit_set = EditSet(edits, tokenizer.image_shape if edits else ())
 
         # Their names and their order are part of the files' format.
-        self.prompt = self._new_prompt()
+        dtype = self.dtype_policy
+        self.prompt = new_prompt(config, len(self.edit_set), dtype)
         # With the class as START nothing stands in front of the cells: words
         # and edits are told by the summary alone, and a class needs none.
         self.class_start = config["start"] == "class"
@@ -56,9 +60,7 @@ class ImageGPTNetwork(TokenModel):
         )
         if self.has_summary:
             self.prompt_summary = PromptSummary(
-                config["hidden_dim"],
-                dtype=self.dtype_policy,
-                name="prompt_summary",
+                config["hidden_dim"], dtype=dtype, name="prompt_summary"
             )
         in_front = self.prompt and not self.class_start
         self.prompt_length = self.prompt.length if in_front else 0
@@ -68,19 +70,26 @@ class ImageGPTNetwork(TokenModel):
             config["hidden_dim"],
             not self.class_start,
             config["cell_embedding"],
-            dtype=self.dtype_policy,
+            dtype=dtype,
             name="embedding",
         )
-        self.source_encoder = self._new_source_encoder()
+        self.source_encoder = new_source_encoder(config, tokenizer, dtype)
         self.embedding_dropout = keras.layers.Dropout(
-            config["dropout"], dtype=self.dtype_policy, name="embedding_dropout"
+            config["dropout"], dtype=dtype, name="embedding_dropout"
         )
+        # All may look at the prompt, and with "bert" at all cells too.
+        open_length = self.prompt_length
+        if self.objective == "bert":
+            open_length += self.num_cells
         self.blocks = [
-            self._new_block(number) for number in range(config["num_layers"])
+            new_block(config, number, open_length, dtype)
+            for number in range(config["num_layers"])
         ]
-        self.final_norm = norm(self.dtype_policy, "final_norm")
-        self.head = zero_dense(self.vocabulary_size, self.dtype_policy, "head")
-        self.angles, self.factor = self._new_angles()
+        self.final_norm = norm(dtype, "final_norm")
+        self.head = zero_dense(self.vocabulary_size, dtype, "head")
+        self.angles, self.factor = new_angles(
+            config, tokenizer.grid_size, self.prompt_length
+        )
 
         self.build()
         for layer in self.layers:
@@ -91,72 +100,6 @@ class ImageGPTNetwork(TokenModel):
     def given_weights(self) -> list:
         """Weights of the tokenizer; all, if the model is frozen."""
         return self.tokenizer.weights if self.trainable else self.weights
-
-    # === Layers ===
-
-    def _new_prompt(self):
-        """The layer that reads what is asked; None if nothing can be."""
-        if not (self.num_classes or self.text_length or self.config["edits"]):
-            return None
-        return Prompt(
-            self.num_classes,
-            self.text_length,
-            self.config["hidden_dim"],
-            len(self.edit_set),
-            dtype=self.dtype_policy,
-            name="prompt",
-        )
-
-    def _new_source_encoder(self):
-        """The layer that reads known pixels; None without edits."""
-        if not self.config["edits"]:
-            return None
-        height, width, channels = self.tokenizer.image_shape
-        rows, columns = self.tokenizer.grid_size
-        return SourceEncoder(
-            self.tokenizer.grid_size,
-            (height // rows, width // columns),
-            channels,
-            self.config["hidden_dim"],
-            self.config["num_heads"],
-            dtype=self.dtype_policy,
-            name="source_encoder",
-        )
-
-    def _new_block(self, number):
-        config = self.config
-        # All may look at the prompt, and with "bert" at all cells too.
-        open_length = self.prompt_length
-        if self.objective == "bert":
-            open_length += self.num_cells
-        return TransformerBlock(
-            config["hidden_dim"],
-            config["num_heads"],
-            open_length,
-            config["activation"],
-            config["qk_norm"],
-            config["use_bias"],
-            config["dropout"],
-            # 2 L parts are added to the residual stream: each starts small
-            # enough for their sum to keep its variance.
-            output_scale=1 / math.sqrt(2 * config["num_layers"]),
-            inner_dim=config["inner_dim"],
-            score_scale=1 / (number + 1) if config["scale_by_layer"] else 1.0,
-            dtype=self.dtype_policy,
-            name=f"block_{number}",
-        )
-
-    def _new_angles(self):
-        """Rotary angles and factors of all positions, None where unused."""
-        if self.config["positions"] != "rotary":
-            return None, None
-        angles = rotary_angles(
-            self.tokenizer.grid_size,
-            self.config["hidden_dim"] // self.config["num_heads"],
-            self.prompt_length,
-            self.config["rotary_base"],
-        )
-        return held_angles(angles) if self.class_start else (angles, None)
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, once: they do not depend on inputs."""
@@ -314,9 +257,8 @@ class ImageGPTNetwork(TokenModel):
             masked = ops.cast(masked, "bool")
         conditions = self._with_edit(conditions, batch)
         caches, prompt, visible = self._read_prompt(conditions, training)
-        x = self.embedding(
-            given, ops.arange(length), masked, caches.get("start")
-        )
+        cells = ops.arange(length, dtype="int32")
+        x = self.embedding(given, cells, masked, caches.get("start"))
         x = self.embedding_dropout(x, training=training)
         if self.source_encoder and "source" in conditions:
             caches["source"] = self.source_encoder(
@@ -334,7 +276,7 @@ class ImageGPTNetwork(TokenModel):
         length = length + self.prompt_length
         x, blocks = self._transform(
             x,
-            ops.arange(length),
+            ops.arange(length, dtype="int32"),
             length,
             visible,
             training=training,
@@ -373,7 +315,9 @@ class ImageGPTNetwork(TokenModel):
         states=None,
     ):
         """Through all blocks, looking at `length` positions."""
-        mask = prefix_causal_mask(places, ops.arange(length), visible)
+        mask = prefix_causal_mask(
+            places, ops.arange(length, dtype="int32"), visible
+        )
         bias = attention_bias(mask, self.compute_dtype)
         angles = None
         if self.angles is not None:

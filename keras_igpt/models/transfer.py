@@ -65,18 +65,32 @@ def save_packed(model: TokenModel, path: PathLike) -> None:
 
     The file has no optimizer's state. Its weights keep 11 significant bits,
     as float16's do. All of its parts compute in float32, whatever the model
-    was trained in: a classifier's backbone and the tokenizer as well. The
-    model itself stays as it is.
+    was trained in: a classifier's backbone and the tokenizer as well. What
+    LoRA learned is added to the weights. The model itself stays as it is.
 
     Args:
         model: an `ImageGPT` or an `ImageGPTClassifier`.
         path: name of the `.keras` file, replaced whole or not at all.
     """
     copy = type(model).from_config(_in_float32(model.get_config()))
-    copy.set_weights([_rounded(weight) for weight in model.get_weights()])
     with replacing(path) as temporary:
+        if len(copy.weights) == len(model.weights):
+            copy.set_weights(model.get_weights())
+        else:
+            _set_merged(copy, model, temporary)
+        copy.set_weights([_rounded(weight) for weight in copy.get_weights()])
         copy.save(temporary)
         _compress(temporary)
+
+
+def _set_merged(copy, model, beside):
+    """Sets the weights of a model with LoRA: Keras's files have them added."""
+    file = beside.with_name(f"{beside.stem}.weights.h5")
+    try:
+        model.save_weights(file)
+        copy.load_weights(file)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _in_float32(config):

@@ -1,1 +1,2 @@
+from . import llamagen as llamagen
 from . import openai as openai

@@ -7,10 +7,11 @@ import keras
 from keras_igpt.annotations import PathLike
 from keras_igpt.models.classifier import ImageGPTClassifier
 from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.pretrained.model_files import check_model_file, damaged
 
 # Keras finds the classes of a saved file where they are registered, which
 # their modules do when they are imported: models, losses, tokenizers.
-from keras_igpt.tokenizers import palette, vq  # noqa: F401
+from keras_igpt.tokenizers import conv_vq, palette, vq  # noqa: F401
 
 # Where `load` looks inside a run's folder, best first.
 MODEL_NAMES = ("best.keras", "last.keras", "model.keras")
@@ -24,6 +25,9 @@ SHIPPED = (PACKAGE / "saved_models", PACKAGE.parent / "saved_models")
 def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     """Loads a trained model.
 
+    The file may come from anybody: nothing in it is run, and it is refused
+    before anything is built if it says to be larger than it is.
+
     Args:
         path: a `.keras` file; a run's folder: its best model; or the name
             of a model that the package ships, `"football"`.
@@ -33,8 +37,15 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
 
     Raises:
         FileNotFoundError: if there is none.
+        ValueError: if the file is damaged, or none of this package's.
     """
-    return keras.saving.load_model(find(path))
+    path = find(path)
+    check_model_file(path)
+    try:
+        return keras.saving.load_model(path)
+    # What Keras raises depends on where in the file something is wrong.
+    except Exception as error:
+        raise damaged(path, error) from error
 
 
 def find(path: PathLike) -> pathlib.Path:

@@ -4,30 +4,30 @@ Every reader gives a dict of `Tensor` by name: nothing is in memory before it
 is asked for, so that a model of gigabytes loads beside little else.
 """
 
-import json
 import pathlib
-import pickle
-import zipfile
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
 
 import numpy as np
 
-from keras_igpt.annotations import Array, PathLike
+from keras_igpt.annotations import PathLike
 from keras_igpt.atomic_files import replacing
+from keras_igpt.pretrained.json_objects import json_object
+from keras_igpt.pretrained.tensors import Tensor, TensorFile
+from keras_igpt.pretrained.torch_files import TorchFile, read_torch
 
 # Types of the safetensors format that NumPy and ml_dtypes have as well.
-TYPES = "F64 F32 F16 BF16 I64 I32 I16 I8 U64 U32 U16 U8 BOOL".split()
+NUMPY_TYPES = {
+    "F64": "float64",
+    "F32": "float32",
+    "F16": "float16",
+    "BF16": "bfloat16",
+    **{f"I{bits}": f"int{bits}" for bits in (64, 32, 16, 8)},
+    **{f"U{bits}": f"uint{bits}" for bits in (64, 32, 16, 8)},
+    "BOOL": "bool",
+}
 
 # Names in an error, at most; a whole checkpoint would fill the screen.
 SHOWN = 8
-
-
-class Tensor(NamedTuple):
-    """A tensor in a file: its shape, and a function that reads it."""
-
-    shape: tuple[int, ...]
-    read: Callable[[], Array]
 
 
 # === Hugging Face folders ===
@@ -45,7 +45,7 @@ def read_folder(folder: pathlib.Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: if there is neither.
-        ImportError: if there is only the latter, and no PyTorch.
+        ValueError: if a file is not whole, or holds more than tensors.
     """
     for name, read in (
         ("model.safetensors", read_safetensors),
@@ -55,13 +55,25 @@ def read_folder(folder: pathlib.Path) -> dict[str, Tensor]:
         if (folder / name).exists():
             return read(folder / name)
         if index.exists():
-            files = json.loads(index.read_text("utf-8"))["weight_map"].values()
-            parts = [read(folder / file) for file in sorted(set(files))]
+            parts = [read(folder / file) for file in _parts(index)]
             return {k: v for part in parts for k, v in part.items()}
     raise FileNotFoundError(
         "`path` must hold model.safetensors or pytorch_model.bin. "
         f"Received: path={folder}, which has neither."
     )
+
+
+def _parts(index):
+    """Names of the files that an index tells, each beside it."""
+    found = json_object(index.read_bytes(), index).get("weight_map")
+    files = found.values() if isinstance(found, dict) else [None]
+    for file in files:
+        if not isinstance(file, str) or pathlib.Path(file).name != file:
+            raise ValueError(
+                "`weight_map` must name files beside it for its tensors. "
+                f"Received: {file!r} in {index}. Download it again."
+            )
+    return sorted(set(files))
 
 
 def read_safetensors(path: PathLike) -> dict[str, Tensor]:
@@ -90,15 +102,19 @@ def read_safetensors(path: PathLike) -> dict[str, Tensor]:
             f"{pathlib.Path(path).stat().st_size} bytes. {error}. "
             "Download it again."
         ) from None
-    unknown = {name: x for name, x in types.items() if x not in TYPES}
+    unknown = {name: x for name, x in types.items() if x not in NUMPY_TYPES}
     if unknown:
         raise ValueError(
-            f"`path` must hold tensors of the types {', '.join(TYPES)}. "
+            f"`path` must hold tensors of the types {', '.join(NUMPY_TYPES)}. "
             f"Received: {path} with {_some(unknown)} of type "
             f"{', '.join(sorted(set(unknown.values())))}."
         )
     return {
-        name: Tensor(tuple(shape), lambda name=name: _read(path, name))
+        name: Tensor(
+            tuple(shape),
+            lambda name=name: _read(path, name),
+            NUMPY_TYPES[types[name]],
+        )
         for name, shape in shapes.items()
     }
 
@@ -137,47 +153,24 @@ def write_safetensors(path: PathLike, tensors: Mapping[str, Tensor]) -> None:
         save_file(arrays, temporary, {"format": "pt"})
 
 
-def read_torch(path: PathLike) -> dict[str, Tensor]:
-    """The tensors of a PyTorch file; no program in it is run.
+def open_tensors(path: PathLike) -> TensorFile:
+    """Opens a `.safetensors` file or one of PyTorch's, whatever its name.
 
     Args:
-        path: the file's name.
+        path: the file's name. It must stay until all tensors are read.
 
     Returns:
-        dict of `Tensor`.
+        A `TensorFile`: `with open_tensors(path) as file: file.read(name)`.
 
     Raises:
-        ImportError: if PyTorch is not installed.
-        ValueError: if the file holds anything but tensors.
+        FileNotFoundError: if there is none.
+        ValueError: if it is neither, not whole, or holds anything but
+            plain values and tensors.
     """
-    try:
-        import torch
-    except ImportError:
-        raise ImportError(
-            f"PyTorch must be installed to read {path}, a format that can "
-            "hold programs. Received: a Python without torch. Call "
-            "`pip install torch`, or get the folder's model.safetensors."
-        ) from None
-    try:
-        state = torch.load(
-            path,
-            "cpu",
-            weights_only=True,
-            # Old files are no archives, and cannot be read in parts.
-            mmap=zipfile.is_zipfile(path),
-        )
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
-        # PyTorch's own words go on to say how to run the program in it.
-        raise ValueError(
-            "`path` must be a whole PyTorch file of tensors alone. "
-            f"Received: {path}, which holds something else. "
-            "Get the folder's model.safetensors."
-        ) from None
-
-    def tensor(value):
-        return Tensor(tuple(value.shape), lambda: value.float().numpy())
-
-    return {name: tensor(value) for name, value in state.items()}
+    path = pathlib.Path(path)
+    if path.suffix == ".safetensors" and path.is_file():
+        return TensorFile(read_safetensors(path))
+    return TorchFile(path)
 
 
 # === TensorFlow 1 ===
@@ -191,13 +184,26 @@ def read_tensorflow(prefix: PathLike) -> dict[str, Tensor]:
 
     Returns:
         dict of `Tensor`.
+
+    Raises:
+        ValueError: if it is damaged.
     """
     import tensorflow as tf
 
-    reader = tf.train.load_checkpoint(str(prefix))
+    def checked(read, *args):
+        try:
+            return read(*args)
+        except (tf.errors.OpError, RuntimeError, ValueError) as error:
+            line = (str(error).splitlines() or [""])[0]
+            raise ValueError(
+                "`path` must be a whole checkpoint of TensorFlow. "
+                f"Received: {prefix}, and: {line} Download it again."
+            ) from None
+
+    reader = checked(tf.train.load_checkpoint, str(prefix))
 
     def tensor(name, shape):
-        return Tensor(tuple(shape), lambda: reader.get_tensor(name))
+        return Tensor(tuple(shape), lambda: checked(reader.get_tensor, name))
 
     shapes = reader.get_variable_to_shape_map()
     return {name: tensor(name, shape) for name, shape in shapes.items()}
@@ -211,6 +217,7 @@ def check_complete(
     expected: Mapping[str, tuple[int, ...]],
     path: PathLike,
     ignored: Callable[[str], bool] = lambda name: False,
+    what: str = "an iGPT",
 ) -> None:
     """Refuses a checkpoint that does not hold what it should.
 
@@ -219,6 +226,7 @@ def check_complete(
         expected: dict of shapes by name.
         path: the checkpoint's name, for the error.
         ignored: function of a name: whether it may be there too.
+        what: str. Whose weights it should hold, for the error.
 
     Raises:
         ValueError: naming what is missing, extra, or of another shape.
@@ -231,8 +239,8 @@ def check_complete(
         if name in tensors and tensors[name].shape != tuple(shape)
     ]
     faults = [
-        f"{what}: {_some(names)}"
-        for what, names in (
+        f"{fault}: {_some(names)}"
+        for fault, names in (
             ("missing", missing),
             ("extra", extra),
             ("of another shape", misshaped),
@@ -241,7 +249,7 @@ def check_complete(
     ]
     if faults:
         raise ValueError(
-            "The checkpoint must hold the weights of an iGPT. "
+            f"The checkpoint must hold the weights of {what}. "
             f"Received: {path}, {'; '.join(faults)}. Nothing was loaded."
         )
 

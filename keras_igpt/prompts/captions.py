@@ -97,7 +97,7 @@ def quoted_slots(text: Tensor) -> tuple[Tensor, Tensor]:
         are not between two marks.
     """
     marks = ops.equal(text, ord('"'))
-    places = ops.arange(ops.shape(text)[1])
+    places = ops.arange(ops.shape(text)[1], dtype="int32")
     before = places[None, :] < places[:, None]  # (L, L)
     behind = ops.transpose(before)
     opening = ops.where(ops.logical_and(before, marks[:, None]), places, -1)

@@ -6,12 +6,16 @@ same ones.
 Axes: B images, L bytes of a caption.
 """
 
+import collections
 from collections.abc import Sequence
 
 import numpy as np
 
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.prompts.captions import encode_text
+
+# Names of classes in an error, at most.
+SHOWN = 20
 
 
 def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
@@ -21,7 +25,32 @@ def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
     )
     if not class_names:
         return rule
-    return f"{rule}, or names: {', '.join(class_names)}"
+    shown = "; ".join(class_names[:SHOWN])
+    if not any("," in name for name in class_names):
+        shown = shown.replace("; ", ", ")
+    more = len(class_names) - SHOWN
+    more = f" and {more} more" if more > 0 else ""
+    return f"{rule}, or names: {shown}{more}"
+
+
+def numbers_of_names(class_names: Sequence[str]) -> dict[str, int]:
+    """Labels by the names of their classes.
+
+    A name may be several with commas between them, "soccer ball, football":
+    each is good alone, if it is of one class only.
+
+    Args:
+        class_names: names in the order of the labels.
+    """
+    parts = [
+        (part.strip(), number)
+        for number, name in enumerate(class_names)
+        for part in name.split(",")
+    ]
+    uses = collections.Counter(part for part, _ in parts)
+    single = {part: number for part, number in parts if uses[part] == 1}
+    whole = {name: number for number, name in enumerate(class_names)}
+    return {**single, **whole}
 
 
 def rule_of_rows(name: str) -> str:
@@ -142,7 +171,7 @@ def encode_labels(
 
 def _numbers_of(labels, class_names):
     """Names as their numbers, -1 for what is no name; others stay."""
-    numbers = {name: i for i, name in enumerate(class_names)}
+    numbers = numbers_of_names(class_names)
     found = [
         numbers.get(label, -1) if isinstance(label, str) else label
         for label in labels.ravel()

@@ -155,7 +155,7 @@ class TextPrompt(keras.layers.Layer):
             dropped = _draw_nulls(self, ops.shape(text)[0])
             text = ops.where(dropped[:, None], 0, text)
         x = self.byte_embedding(text)
-        x = x + self.position_embedding(ops.arange(self.length))
+        x = x + self.position_embedding(ops.arange(self.length, dtype="int32"))
         first, last = quoted_slots(text)
         x = x + self.slot_embedding(first)
         x = x + self.slot_embedding(last + MAX_SLOT + 1)

@@ -48,6 +48,7 @@ def export(
 
     Raises:
         FileExistsError: if there is such a version already.
+        OSError: if it cannot be written, as on a full disk; then nothing is.
     """
     path = pathlib.Path(path)
     if not path.name.isdecimal():
@@ -61,7 +62,8 @@ def export(
         # Saving traces once more, and would name the temporary folder.
         with plain_operations(), _no_notices():
             module, signatures = _traced(model, class_names, names)
-            tf.saved_model.save(module, str(temporary), signatures)
+            with _errors_of_files(path):
+                tf.saved_model.save(module, str(temporary), signatures)
         extra = temporary / "assets.extra"
         extra.mkdir()
         specs = _inputs(signatures)
@@ -110,6 +112,19 @@ def _inputs(signatures):
 def _next_version(folder):
     names = [entry.name for entry in folder.glob("*") if entry.is_dir()]
     return 1 + max([int(name) for name in names if name.isdecimal()], default=0)
+
+
+@contextlib.contextmanager
+def _errors_of_files(path):
+    """TensorFlow's errors while it writes, in the words of Python's."""
+    try:
+        yield
+    except (tf.errors.OpError, RuntimeError) as error:
+        line = (str(error).strip().splitlines() or [""])[0]
+        raise OSError(
+            f"`path` must be where the model can be written. Received: {path}, "
+            f"and: {line} Make room on the disk, or name another place."
+        ) from error
 
 
 @contextlib.contextmanager

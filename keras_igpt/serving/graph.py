@@ -20,7 +20,11 @@ from keras_igpt.generation.loop import decode
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.generation.settings import SETTINGS, kept_tokens
 from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
-from keras_igpt.prompts.conditions import rule_of_labels, rule_of_rows
+from keras_igpt.prompts.conditions import (
+    numbers_of_names,
+    rule_of_labels,
+    rule_of_rows,
+)
 from keras_igpt.training.losses import token_nats
 
 # How to sample, unless a request says: one value, used for all rows.
@@ -253,9 +257,13 @@ class ServingGraph:
     def _label(self, label):
         """Numbers of classes, int32 `(B,)`; the null for an empty string."""
         count, names = self.model.num_classes, self.class_names
-        named = tf.zeros(tf.shape(label), tf.int32) - 1
-        for number, name in enumerate(names):
-            named = tf.where(label == name, number, named)
+        numbers = numbers_of_names(names)
+        # One column per name; at most one of them is the label's.
+        same = label[:, None] == tf.constant(list(numbers), tf.string)
+        named = tf.where(same, tf.constant([*numbers.values()], tf.int32), -1)
+        named = tf.reduce_max(
+            tf.pad(named, [(0, 0), (0, 1)], constant_values=-1), axis=1
+        )
         named = tf.where(label == "", count, named)
         digits = tf.strings.regex_full_match(label, "[0-9]{1,9}")
         number = tf.where(digits, label, "0")

@@ -57,7 +57,12 @@ def decoder(hidden_dim: int, channels: int, cell_size: int) -> keras.Sequential:
 
 def _conv(filters, kernel_size, **options):
     return keras.layers.Conv2D(
-        filters, kernel_size, padding="same", dtype="float32", **options
+        filters,
+        kernel_size,
+        padding="same",
+        data_format="channels_last",
+        dtype="float32",
+        **options,
     )
 
 
@@ -67,6 +72,7 @@ def _transposed(filters, activation=None):
         4,
         strides=2,
         padding="same",
+        data_format="channels_last",
         activation=activation,
         dtype="float32",
     )
@@ -165,7 +171,9 @@ class ReconstructionLoss(keras.losses.Loss):
             across = error[:, :, 1:] - error[:, :, :-1]
             loss = loss + 0.5 * ops.mean(down**2, axis=(1, 2, 3))
             loss = loss + 0.5 * ops.mean(across**2, axis=(1, 2, 3))
-            error = ops.average_pool(error, 2, strides=2)
+            error = ops.average_pool(
+                error, 2, strides=2, data_format="channels_last"
+            )
             if min(error.shape[1:3]) < 2:
                 break
         return loss

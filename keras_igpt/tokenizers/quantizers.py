@@ -82,7 +82,14 @@ class VectorQuantizer(keras.layers.Layer):
             vectors: float32 array of shape `(M, D)`, M at least K.
         """
         vectors = ops.convert_to_numpy(unit(vectors))
-        codes = k_means(vectors, self.codebook_size, batch_size=4096)
+        self.set_codes(k_means(vectors, self.codebook_size, batch_size=4096))
+
+    def set_codes(self, codes: Array) -> None:
+        """Takes codes, each as if it had stood for one vector.
+
+        Args:
+            codes: float32 array of shape `(K, D)`, of any length.
+        """
         codes = ops.convert_to_numpy(unit(codes))
         self.codebook.assign(codes)
         self.sums.assign(codes)

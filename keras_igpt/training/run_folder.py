@@ -251,10 +251,20 @@ def class_names(folder: PathLike) -> list[str]:
         found = json.loads(
             (pathlib.Path(folder) / "config.json").read_text("utf-8")
         )
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     # It may be another program's.
-    return found.get("class_names", []) if isinstance(found, dict) else []
+    names = found.get("class_names") if isinstance(found, dict) else None
+    if names is None:
+        return []
+    if not isinstance(names, list) or not all(
+        isinstance(name, str) for name in names
+    ):
+        raise ValueError(
+            "`class_names` in config.json must be a list of names. "
+            f"Received: class_names={names!r} in {folder}. Mend the file."
+        )
+    return names
 
 
 def save_new(

@@ -6,6 +6,8 @@ import sys
 import pytest
 from small_models import invoke
 
+from keras_igpt import cli
+
 
 @pytest.mark.parametrize(
     "command",
@@ -51,3 +53,36 @@ def test_wrong_option_is_named():
         "train", "--data", "digits", "--out", "x", "--model", "huge"
     )
     assert result.exit_code == 2 and "huge" in result.output
+
+
+def run(monkeypatch, capsys, error):
+    """What is said of an error in a command, and the exit code."""
+
+    def fail():
+        raise error
+
+    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli, "silence_tensorflow", lambda: None)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    return capsys.readouterr().err, end.value.code
+
+
+@pytest.mark.parametrize(
+    "error", [ValueError, OSError, ImportError, MemoryError], ids=str
+)
+def test_expected_errors_end_in_one_line(monkeypatch, capsys, error):
+    said, code = run(monkeypatch, capsys, error("It must be\nanother."))
+    assert said.startswith("keras-igpt: ") and said.count("\n") == 1
+    assert "It must be another." in said and code == 1
+
+
+def test_other_errors_keep_their_trace(monkeypatch, capsys):
+    with pytest.raises(KeyError):
+        run(monkeypatch, capsys, KeyError("a mistake of ours"))
+
+
+@pytest.mark.parametrize("port", [-1, 65536])
+def test_port_that_is_none_is_named(port):
+    with pytest.raises(ValueError, match="`port` must be from 0"):
+        invoke("demo", "--model", "none.keras", f"--port={port}")

@@ -7,6 +7,7 @@ from small_models import make_model
 
 import keras_igpt
 from keras_igpt.generation import loop
+from keras_igpt.generation.image_generator import ImageGenerator
 
 NAMES = ("inpaint", "upscale", "denoise", "restyle/map")
 
@@ -247,3 +248,37 @@ def test_score_of_a_cell_is_that_of_its_token(tiny_unconditional, tiny_images):
     wanted = np.take_along_axis(probabilities, tokens[..., None], -1)[..., 0]
     cells = model.score(tiny_images, per_cell=True).reshape(8, 16)
     np.testing.assert_allclose(np.exp(-cells), wanted, rtol=1e-4)
+
+
+def test_misspelt_sampler_is_named_with_those_that_are(tiny_model):
+    with pytest.raises(ValueError, match="top_k.*Received: sampler='topk'"):
+        tiny_model.generate(sampler="topk")
+
+
+def test_other_objects_are_no_samplers(tiny_model):
+    with pytest.raises(ValueError, match="`sampler` must be"):
+        tiny_model.generate(sampler=5)
+
+
+@pytest.mark.parametrize("per_cell, shape", [(False, (0,)), (True, (0, 4, 4))])
+def test_no_images_have_no_scores(tiny_model, per_cell, shape):
+    none = np.zeros((0, 4, 4, 1), "uint8")
+    assert tiny_model.score(none, per_cell=per_cell).shape == shape
+
+
+def test_more_images_than_memory_are_refused(tiny_model):
+    with pytest.raises(ValueError, match="`num_images` must be at most"):
+        tiny_model.generate(num_images=10**11)
+
+
+@pytest.mark.parametrize("name", ["float64", "bfloat16"])
+def test_images_do_not_depend_on_the_processes_floats(tiny_model, name):
+    expected = tiny_model.generate(seed=0, top_k=3, jit_compile=False)
+    generator = ImageGenerator(tiny_model)
+    before = keras.config.floatx()
+    keras.config.set_floatx(name)
+    try:
+        given = generator.generate(seed=0, top_k=3, jit_compile=False)
+    finally:
+        keras.config.set_floatx(before)
+    np.testing.assert_array_equal(given, expected)

@@ -70,3 +70,9 @@ def test_default_keeps_its_own_rule(name):
 def test_no_top_k_keeps_the_whole_vocabulary():
     found = kept_tokens(np.array([0, 2, 9], "int32"), 5)
     assert np.asarray(found).tolist() == [5, 2, 5]
+
+
+@pytest.mark.parametrize("seed", [2**31, 10**20, -(10**20)])
+def test_seeds_out_of_bounds_are_named(seed):
+    with pytest.raises(ValueError, match="`seed` must be from 0"):
+        check_settings(2, 5, seed=seed)

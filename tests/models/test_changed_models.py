@@ -25,7 +25,7 @@ VERBS = {
 
 
 def new_model():
-    model = make_model(image_size=(8, 8), num_layers=1, edits=("inpaint",))
+    model = make_model(image_size=(8, 8), edits=("inpaint",))
     for block in model.blocks:
         randomize(block.weights, seed=1)
     return model

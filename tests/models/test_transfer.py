@@ -195,3 +195,15 @@ def test_rounding_keeps_eleven_bits():
     rounded = transfer._rounded(weights)
     np.testing.assert_array_equal(rounded[:3], [1 + 2**-10, 1.0, 1.0])
     np.testing.assert_allclose(rounded, weights, rtol=2**-11)
+
+
+def test_packed_model_has_what_lora_learned(fresh_model, tiny_images, tmp_path):
+    layer = fresh_model.blocks[0].attention.query_key_value
+    layer.enable_lora(2)
+    layer.lora_kernel_b.assign(np.ones(layer.lora_kernel_b.shape))
+    save_packed(fresh_model, tmp_path / "packed.keras")
+    loaded = keras_igpt.load(tmp_path / "packed.keras")
+    np.testing.assert_allclose(
+        loaded.score(tiny_images), fresh_model.score(tiny_images), rtol=1e-2
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["packed.keras"]

@@ -1,13 +1,13 @@
 """Tests of readers of other programs' files."""
 
 import json
-import sys
 import tracemalloc
 
 import numpy as np
 import original
 import pytest
 import safetensors.numpy
+import torch_archive
 
 from keras_igpt.pretrained import tensor_files
 from keras_igpt.pretrained.tensor_files import Tensor
@@ -164,23 +164,19 @@ def test_empty_folder_is_named(tmp_path):
 # === PyTorch ===
 
 
-def test_without_pytorch_it_is_asked_for(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(ImportError, match="PyTorch must be installed"):
-        tensor_files.read_torch(tmp_path / "pytorch_model.bin")
+def test_either_kind_of_file_opens_alike(arrays, path, tmp_path):
+    copy = torch_archive.write(tmp_path / "model.bin", arrays)
+    for file in (path, copy):
+        with tensor_files.open_tensors(file) as opened:
+            assert opened.shape("table") == (3, 4)
+            assert opened.dtype("table") == "float32"
+            np.testing.assert_array_equal(opened.read("table"), arrays["table"])
 
 
-def test_programs_in_pytorch_files_are_not_run(tmp_path):
-    torch = pytest.importorskip("torch")
-
-    class Stranger:
-        def __reduce__(self):
-            return (tmp_path.joinpath("ran").touch, ())
-
-    torch.save({"x": Stranger()}, tmp_path / "pytorch_model.bin")
-    with pytest.raises(ValueError, match="tensors alone"):
-        tensor_files.read_torch(tmp_path / "pytorch_model.bin")
-    assert not (tmp_path / "ran").exists()
+def test_pytorch_file_of_a_folder_is_read(arrays, tmp_path):
+    torch_archive.write(tmp_path / "pytorch_model.bin", arrays)
+    found = tensor_files.read_folder(tmp_path)
+    np.testing.assert_array_equal(found["gain"].read(), arrays["gain"])
 
 
 # === TensorFlow ===

@@ -569,3 +569,14 @@ def _answer(served, request):
 def _resident_bytes():
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return 4096 * pages
+
+
+def test_full_disk_leaves_what_there_was(model, tmp_path, monkeypatch):
+    def full(*args):
+        raise tf.errors.ResourceExhaustedError(None, None, "No space left")
+
+    monkeypatch.setattr(export, "_traced", lambda *args: (None, {}))
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(OSError, match="No space left Make room on the disk"):
+        export.export(model, tmp_path / "1")
+    assert not list(tmp_path.iterdir())

@@ -171,3 +171,14 @@ def test_size_not_divisible_by_the_cell_is_an_error():
 def test_wrong_choice_is_named(wrong):
     with pytest.raises(ValueError, match=f"{next(iter(wrong))}="):
         VQTokenizer((8, 8), **wrong)
+
+
+def test_channels_are_last_whatever_the_process_wants():
+    before = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        tokenizer = keras_igpt.VQTokenizer((8, 8), 8, hidden_dim=4)
+        images = tokenizer.decode(np.zeros((1, 4), "int32"))
+    finally:
+        keras.config.set_image_data_format(before)
+    assert images.shape == (1, 8, 8, 3)

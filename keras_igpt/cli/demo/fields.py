@@ -2,11 +2,14 @@
 
 import functools
 import html
+import pathlib
+import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_igpt.annotations import Array
 from keras_igpt.cli.demo import actions
+from keras_igpt.images.files import save_png
 
 if TYPE_CHECKING:
     import gradio
@@ -94,14 +97,14 @@ class ImageInput:
     def shown_in(
         self,
         target: "gradio.components.Component",
-        show: Callable[[Array], Array] | None = None,
+        show: Callable[[Array], str] | None = None,
     ) -> None:
         """Says where an image appears when it is opened.
 
         Args:
             target: component that shows it, and that something is going on.
-            show: makes of the image what `target` shows; None if what is
-                shown depends on more, and is drawn elsewhere.
+            show: makes of the image a file that `target` shows; None if
+                what is shown depends on more, and is drawn elsewhere.
         """
         outputs = [self.image] if show is None else [self.image, target]
 
@@ -131,6 +134,25 @@ class ImageInput:
             concurrency_limit=AT_ONCE,
             api_visibility="private",
         )
+
+
+def as_file(image: Array) -> str:
+    """Writes an image where gradio serves it from, and clears it away.
+
+    Gradio names files by what they show and writes them anew each time, also
+    while somebody else is reading: here each has a name of its own.
+
+    Args:
+        image: uint8 array of shape `(H, W, C)`.
+
+    Returns:
+        The path of a PNG file.
+    """
+    from gradio.utils import get_upload_folder
+
+    path = pathlib.Path(get_upload_folder(), f"{uuid.uuid4().hex}.png")
+    save_png(path.absolute(), image)
+    return str(path.absolute())
 
 
 def gallery(label: str, columns: int = 4) -> "gradio.Gallery":

@@ -224,7 +224,7 @@ class Tabs:
         def show(**values):
             images, seed = action(self.model, **values)
             return [
-                (_pixels(image), f"seed {seed + i}")
+                (fields.as_file(image), f"seed {seed + i}")
                 for i, image in enumerate(images)
             ]
 
@@ -252,7 +252,7 @@ class Tabs:
             f"**{nats.sum():.1f} nats** for {nats.size} tokens, "
             f"{nats.mean():.2f} each. Guessing blindly would cost "
             f"{np.log(self.model.vocabulary_size):.2f} each.",
-            actions.drawn_tokens(found),
+            fields.as_file(actions.drawn_tokens(found)),
         )
 
 
@@ -299,15 +299,10 @@ def _pixel_image(label, height):
     )
 
 
-def _pixels(image):
-    """An image as gradio shows it: grey ones without their last axis."""
-    return image[..., 0] if image.shape[-1] == 1 else image
-
-
 def _enlarged(image, side):
-    """An image whose pixels are repeated until it is about so high."""
+    """A file of an image, its pixels repeated until it is about so high."""
     factor = max(1, side // max(image.shape[:2]))
-    return _pixels(image.repeat(factor, axis=0).repeat(factor, axis=1))
+    return fields.as_file(image.repeat(factor, axis=0).repeat(factor, axis=1))
 
 
 def check_gradio() -> None:

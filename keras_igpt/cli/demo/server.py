@@ -5,10 +5,13 @@ needs gradio (`pip install 'keras_igpt[demo]'`), and nothing but this machine:
 no fonts, scripts or figures come from or go elsewhere.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from keras_igpt.argument_checks import is_whole
+from keras_igpt.cli.demo import guard
 from keras_igpt.cli.options import ModelOption, load_image_gpt
 
 if TYPE_CHECKING:
@@ -16,18 +19,8 @@ if TYPE_CHECKING:
 
     from keras_igpt.annotations import PathLike
 
-# Largest file that may be sent to the page.
-MAX_UPLOAD = "10mb"
-
 # Browsers whose images are remembered.
 MAX_SESSIONS = 256
-
-# The browser itself refuses to ask anybody else.
-POLICY = (
-    "default-src 'self' data: blob:; "
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
-    "style-src 'self' 'unsafe-inline'"
-)
 
 CSS = """
 .pixels img { image-rendering: pixelated; }
@@ -49,9 +42,17 @@ def demo(
     open_browser: Annotated[
         bool, typer.Option("--open", help="Open the page in a browser.")
     ] = False,
+    also: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Another name that the page is opened by, as a proxy's; may "
+            "be repeated. Others are refused."
+        ),
+    ] = None,
 ) -> None:
     """Serves a page to generate, edit and look into images with a model."""
-    launch(model, host, port, open_browser)
+    more = {"names": also} if also else {}
+    launch(model, host, port, open_browser, **more)
 
 
 def launch(
@@ -60,6 +61,7 @@ def launch(
     port: int = 7860,
     open_browser: bool = False,
     wait: bool = True,
+    names: Sequence[str] = (),
 ) -> "gradio.Blocks":
     """Serves the page until it is interrupted.
 
@@ -69,6 +71,8 @@ def launch(
         port: 0 takes a free one.
         open_browser: whether to open the page.
         wait: whether to return only when interrupted.
+        names: names that requests may call the server by, beside its
+            address and, where it listens to this machine, "localhost".
 
     Returns:
         The `gradio.Blocks`; its `local_url` says where it is, its `close()`
@@ -76,23 +80,28 @@ def launch(
 
     Raises:
         ModuleNotFoundError: if gradio is not installed.
-        ValueError: if the port is taken.
+        ValueError: if the port is taken, or none.
     """
+    if not is_whole(port) or not 0 <= port < 2**16:
+        raise ValueError(
+            f"`port` must be from 0 to {2**16 - 1}. Received: port={port!r}."
+        )
     from keras_igpt.cli.demo import page
 
     page.check_gradio()
     from starlette.middleware import Middleware
 
     shown = page.page(load_image_gpt(model), str(model))
+    guarded = Middleware(guard.Guard, host, names, shown._queue)
     try:
         shown.launch(
             server_name=host,
             server_port=port or None,
             inbrowser=open_browser,
             prevent_thread_lock=not wait,
-            max_file_size=MAX_UPLOAD,
+            max_file_size=guard.MAX_UPLOAD,
             state_session_capacity=MAX_SESSIONS,
-            app_kwargs={"middleware": [Middleware(AloneWithServer)]},
+            app_kwargs={"middleware": [guarded]},
             quiet=not wait,
             ssr_mode=False,
             share=False,
@@ -105,24 +114,6 @@ def launch(
             "Take another one, or 0 for any."
         ) from error
     return shown
-
-
-class AloneWithServer:
-    """Adds the policy that lets a page ask its own server alone."""
-
-    def __init__(self, app: Any) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Answers a request, as ASGI wants it."""
-
-        async def send_with_policy(message):
-            if message["type"] == "http.response.start":
-                name = b"content-security-policy"
-                message["headers"].append((name, POLICY.encode()))
-            await send(message)
-
-        await self.app(scope, receive, send_with_policy)
 
 
 def _look():

@@ -44,7 +44,7 @@ def load(
 
     Args:
         path: a folder with `config.json`, `preprocessor_config.json` and
-            `model.safetensors` (or `pytorch_model.bin`, which needs PyTorch);
+            `model.safetensors` or `pytorch_model.bin`;
             or a folder with `model.ckpt-*` and a `.npy` file, the palette;
             or one such checkpoint, as `folder/model.ckpt-1000000`.
         palette: float array of shape `(colours, 3)` in [-1, 1], or the path
@@ -59,7 +59,6 @@ def load(
 
     Raises:
         FileNotFoundError: if a file is missing.
-        ImportError: if the weights need PyTorch to be read.
         ValueError: if the checkpoint is none of an iGPT, or not whole; the
             error names what is missing, extra or of another shape.
     """

@@ -3,7 +3,6 @@
 A folder is read as sizes, tensors, the model's options and the tokenizer's.
 """
 
-import json
 import pathlib
 import re
 from collections.abc import Mapping
@@ -13,9 +12,10 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
-from keras_igpt.argument_checks import checked_image_size
+from keras_igpt.argument_checks import check_positive, checked_image_size
 from keras_igpt.layers.primitives import NORM_EPSILON
 from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.pretrained.json_objects import json_object
 from keras_igpt.pretrained.openai.names import (
     Sizes,
     from_tensorflow,
@@ -74,15 +74,8 @@ def read_huggingface(folder: pathlib.Path) -> Content:
                 f"`{name}` in config.json must be one of {allowed}. "
                 f"Received: {name}={config[name]!r} in {folder}."
             )
-    sizes = Sizes(
-        config["n_layer"],
-        config["n_head"],
-        config["n_embd"],
-        config["n_inner"] or 4 * config["n_embd"],
-        config["n_positions"],
-        config["vocab_size"] - 1,
-    )
     tensors = read_folder(folder)
+    sizes = _sizes(config, len(tensors), folder)
     expected = {row.name: row.shape for row in rows(sizes)}
     check_complete(tensors, expected, folder, is_buffer)
     options = {
@@ -93,28 +86,48 @@ def read_huggingface(folder: pathlib.Path) -> Content:
     return sizes, tensors, options, _preprocessing(folder)
 
 
+def _sizes(config, num_tensors, folder):
+    """Sizes that config.json says, of a folder with so many tensors."""
+    if config["n_inner"] is None:
+        config["n_inner"] = 4 * config["n_embd"]
+    names = ("n_layer", "n_head", "n_embd", "n_inner", "n_positions")
+    try:
+        for name in (*names, "vocab_size"):
+            check_positive(name, config[name])
+    except ValueError as error:
+        raise ValueError(
+            f"{error} Received in: {folder}/config.json."
+        ) from None
+    # Before names of all layers are made.
+    if config["n_layer"] > num_tensors:
+        raise ValueError(
+            "`n_layer` in config.json must be the number of blocks that there "
+            f"are weights for. Received: n_layer={config['n_layer']}, and "
+            f"{num_tensors} tensors in {folder}."
+        )
+    return Sizes(*(config[name] for name in names), config["vocab_size"] - 1)
+
+
 def _preprocessing(folder):
     """Palette and size of images, as far as the folder has them."""
     path = folder / "preprocessor_config.json"
     content = _json(path) if path.exists() else {}
     found = {}
-    if content.get("clusters") is not None:
-        found["palette"] = checked_palette(content["clusters"])
-    size = content.get("size")
-    if isinstance(size, dict):
-        size = (size["height"], size["width"]) if "height" in size else None
-    if size is not None:
-        found["image_size"] = checked_image_size(size)
+    try:
+        if content.get("clusters") is not None:
+            found["palette"] = checked_palette(content["clusters"])
+        size = content.get("size")
+        if isinstance(size, dict) and "height" in size:
+            size = (size["height"], size.get("width"))
+        if size is not None and not isinstance(size, dict):
+            found["image_size"] = checked_image_size(size)
+    except ValueError as error:
+        raise ValueError(f"{error} Received in: {path}.") from None
     return found
 
 
 def _json(path):
-    try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError:
-        raise ValueError(
-            f"{path.name} must be JSON. Received: {path}, which is not."
-        ) from None
+    return json_object(path.read_bytes(), path)
 
 
 def config_content(sizes: Sizes, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -201,13 +214,23 @@ def _npy(folder):
 def checked_palette(palette: ArrayLike | PathLike) -> Array:
     """float32 `(colours, 3)` of an array, a list or a `.npy` file."""
     source = "palette"
-    if isinstance(palette, (str, pathlib.Path)):
-        source = str(palette)
-        palette = np.load(palette, allow_pickle=False)
-    palette = np.asarray(palette, "float32")
-    if palette.ndim != 2 or palette.shape[1] != 3:
+    try:
+        if isinstance(palette, (str, pathlib.Path)):
+            source = str(palette)
+            # Mapped, a file cannot say that it is larger than it is.
+            palette = np.load(palette, mmap_mode="r", allow_pickle=False)
+        shape = np.shape(palette)
+        fits = len(shape) == 2 and shape[1] == 3
+        palette = np.asarray(palette, "float32") if fits else None
+    except (ValueError, TypeError, EOFError, OverflowError) as error:
         raise ValueError(
-            "`palette` must have shape `(colours, 3)`. "
-            f"Received: {source} of shape {palette.shape}."
+            "`palette` must be finite numbers of shape `(colours, 3)`. "
+            f"Received: {source}, which cannot be read "
+            f"with allow_pickle=False: {error}."
+        ) from None
+    if palette is None or not np.all(np.isfinite(palette)):
+        raise ValueError(
+            "`palette` must be finite numbers of shape `(colours, 3)`. "
+            f"Received: {source} of shape {shape}."
         )
     return palette

@@ -108,7 +108,14 @@ def tensorflow_sizes(tensors: Mapping[str, Tensor], path: PathLike) -> Sizes:
             f"{path}, missing: {', '.join(missing or ['model/h0/ln_1/g'])}. "
             "Nothing was loaded."
         )
-    wte, wpe, query, inner = (tensors[f"model/{n}"].shape for n in names)
+    shapes = [tensors[f"model/{name}"].shape for name in names]
+    wte, wpe, query, inner = shapes
+    if [len(shape) for shape in shapes] != [2, 2, 3, 2] or 0 in query:
+        raise ValueError(
+            "The checkpoint must hold the weights of an iGPT. Received: "
+            f"{path}, with {', '.join(names)} of the shapes {shapes}. "
+            "Nothing was loaded."
+        )
     return Sizes(depth, query[0], wte[1], inner[-1], wpe[0], wte[0])
 
 

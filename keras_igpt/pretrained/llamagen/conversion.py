@@ -1,0 +1,94 @@
+"""LlamaGen's class-conditional Transformers, loaded.
+
+Sun et al. 2024, "Autoregressive Model Beats Diffusion",
+https://arxiv.org/abs/2406.06525; weights of
+https://github.com/FoundationVision/LlamaGen and files fine-tuned from them.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+
+from keras_igpt.annotations import PathLike
+from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.models.transfer import place_of
+from keras_igpt.pretrained.llamagen.class_names import class_names
+from keras_igpt.pretrained.llamagen.names import (
+    BUFFER,
+    check_fits,
+    rows,
+    sizes_of,
+)
+from keras_igpt.pretrained.tensor_files import check_complete, open_tensors
+
+
+def load(
+    path: PathLike,
+    tokenizer: keras.layers.Layer,
+    num_heads: int | None = None,
+    text_length: int = 0,
+    edits: Sequence[str] = (),
+    dtype: Any = None,
+) -> ImageGPT:
+    """Loads a class-conditional Transformer, such as `c2i_L_256.pt`.
+
+    A tensor is read at a time, and nothing in the file is run. PyTorch is
+    not needed. What is added to it, captions or edits, begins as zeros: the
+    model generates as before until it has learned.
+
+    Args:
+        path: a `.pt` or `.safetensors` file; one that a training wrote too.
+        tokenizer: the tokenizer whose tokens it was trained on, of the same
+            grid of cells: see `load_tokenizer`.
+        num_heads: int. Attention heads, which the file does not tell.
+            Default: those of the released model of this depth and width.
+        text_length: int. Bytes of the longest caption; 0 for none.
+        edits: tuple of str. Edits that it is to learn, as `ImageGPT` takes
+            them.
+        dtype: str, as `"bfloat16"`, or a Keras policy; None for Keras's own.
+
+    Returns:
+        An `ImageGPT`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it is none of LlamaGen's Transformers, not whole, or
+            does not fit the tokenizer; the error names what is missing,
+            extra or of another shape.
+    """
+    with open_tensors(path) as file:
+        sizes = sizes_of(file, path, num_heads)
+        table = rows(sizes)
+        check_complete(
+            file,
+            {name: row.shape for row in table for name in row.names},
+            path,
+            lambda name: name == BUFFER,
+            "a Transformer of LlamaGen's",
+        )
+        check_fits(file, path, sizes, tokenizer)
+        model = ImageGPT(
+            tokenizer,
+            num_layers=sizes.num_layers,
+            num_heads=sizes.num_heads,
+            hidden_dim=sizes.hidden_dim,
+            inner_dim=sizes.inner_dim,
+            num_classes=sizes.num_classes,
+            class_names=class_names(sizes.num_classes),
+            text_length=text_length,
+            edits=edits,
+            qk_norm=False,
+            start="class",
+            cell_embedding=False,
+            rotary_base=10_000.0,
+            plain_guidance=True,
+            dtype=dtype,
+        )
+        weights = {place_of(weight): weight for weight in model.weights}
+        # The largest first, while least else has been touched.
+        for row in sorted(table, key=lambda row: -math.prod(row.shape)):
+            weight = weights[row.place]
+            weight.assign(row.ours(file, sizes, weight.dtype))
+    return model
