@@ -38,10 +38,13 @@ class EditSet:
     def __len__(self):
         return len(self.names)
 
-    def find(self, name: str, style: str | None = None) -> tuple[Edit, int]:
+    def find(
+        self, name: str, style: str | None = None
+    ) -> tuple[Edit, int | None]:
         """An edit and its number; "outpaint" and "replace" are "inpaint".
 
-        A single style need not be named.
+        A single style need not be named. "inpaint" needs not be learned: all
+        models can keep cells; its number is None then.
 
         Raises:
             ValueError: if the model has not learned it.
@@ -57,6 +60,8 @@ class EditSet:
                     f"Received: edit={name!r}, style=None."
                 )
             full = styles[0]
+        if full == "inpaint" and full not in self.names:
+            return EDITS[full], None
         if full not in self.names:
             raise ValueError(
                 f"`edit` must be one that the model has learned: "

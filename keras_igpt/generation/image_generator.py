@@ -17,8 +17,10 @@ from keras_igpt import progress
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.argument_checks import check_positive, is_whole
 from keras_igpt.compiling import CompiledFunction, num_workers
+from keras_igpt.edits.holes import filled
+from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
-from keras_igpt.edits.request import edit_request
+from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.loop import Decoder, SamplerDecoder
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
 from keras_igpt.images import crop
@@ -92,13 +94,11 @@ class ImageGenerator:
                 f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
             )
         conditions = self._conditions(labels, text, len(images), truncate)
-        tokens = self._encode(images)
-        rows, columns = self.model.tokenizer.grid_size
-        known = np.zeros(tokens.shape, bool)
-        known[:, : keep_rows * rows // height * columns] = True
-        result = self._decode_images(conditions, tokens, known, **sampling)
-        result[:, :keep_rows] = images[:, :keep_rows]
-        return result
+        masks = np.zeros(images.shape[:3], bool)
+        masks[:, keep_rows:] = True
+        return self._edited(
+            EDITS["inpaint"], None, images, masks, conditions, **sampling
+        )
 
     def edit(
         self,
@@ -122,23 +122,14 @@ class ImageGenerator:
             )
         given = as_batch(images)
         wanted = checked_masks(masks, given, kind.takes_masks, kind.needs_masks)
-        images, masks = kind.fit(given, wanted, tokenizer.image_size)
+        shown = given
+        hides = kind.needs_masks and given.dtype == np.uint8
+        if hides and tokenizer.reach != 0:
+            # Resizing would let hidden pixels into those beside them.
+            shown = ops.convert_to_numpy(filled(given, wanted))
+        images, masks = kind.fit(shown, wanted, tokenizer.image_size)
         asked = self._conditions(labels, text, len(images), truncate)
-        request = edit_request(
-            kind,
-            number,
-            images,
-            masks,
-            tokenizer.image_shape,
-            tokenizer.grid_size,
-            self._encode,
-        )
-        request = keras.tree.map_structure(ops.convert_to_numpy, request)
-        asked.update(edit=request.edit, source=request.source)
-        result = self._decode_images(
-            asked, request.tokens, request.known, **sampling
-        )
-        result = ops.convert_to_numpy(kind.keep(result, images, masks))
+        result = self._edited(kind, number, images, masks, asked, **sampling)
         if paste_back:
             return crop.paste_back(result, given, wanted)
         return result
@@ -214,6 +205,22 @@ class ImageGenerator:
         return images
 
     # === Tokens ===
+
+    def _edited(self, kind, number, images, masks, asked, **sampling):
+        """Images `(B, height, width, C)` after an edit, known or not."""
+        tokenizer = self.model.tokenizer
+        request = edit_request(
+            kind, number, images, masks, tokenizer, self._encode
+        )
+        request = keras.tree.map_structure(ops.convert_to_numpy, request)
+        result = self._decode_images(
+            {**asked, **request.conditions},
+            request.tokens,
+            request.known,
+            **sampling,
+        )
+        result = edit_result(kind, result, images, masks, tokenizer)
+        return ops.convert_to_numpy(result)
 
     def _decode_images(
         self,

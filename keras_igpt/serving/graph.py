@@ -15,7 +15,7 @@ from typing import Any
 import tensorflow as tf
 
 from keras_igpt.edits.kinds import Edit, Upscale
-from keras_igpt.edits.request import edit_request
+from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.loop import decode
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.generation.settings import SETTINGS, kept_tokens
@@ -88,7 +88,11 @@ class ServingGraph:
             "score": (self.score, {**image, **asked}, unsaid),
             "tokens": (self.tokens, self._numbers(), {}),
         }
-        for name in self.model.edit_set.names:
+        names = self.model.edit_set.names
+        if self.model.class_start and "inpaint" not in names:
+            # Such models come without edits, and can do this one.
+            names = (*names, "inpaint")
+        for name in names:
             job, number = self.model.edit_set.find(*name.split("/"))
             inputs = {**image, **asked, **sampling}
             if job.needs_masks:
@@ -168,21 +172,15 @@ class ServingGraph:
                 masks = decoded(mask, (*self.image_shape[:2], 1))[..., 0] > 127
             conditions, _ = self._conditions(text, label, image)
             tokenizer = self.model.tokenizer
-            request = edit_request(
-                job,
-                number,
-                images,
-                masks,
-                self.image_shape,
-                tokenizer.grid_size,
-                tokenizer.encode,
-            )
-            conditions.update(edit=request.edit, source=request.source)
+            request = edit_request(job, number, images, masks, tokenizer)
+            conditions.update(request.conditions)
             tokens = self._sample(
                 conditions, request.tokens, request.known, sampling
             )
-            kept = job.keep(tokenizer.decode(tokens), images, masks)
-            return {"image_bytes": encoded(kept)}
+            images = edit_result(
+                job, tokenizer.decode(tokens), images, masks, tokenizer
+            )
+            return {"image_bytes": encoded(images)}
 
         return edit
 
