@@ -122,7 +122,7 @@ class Decoder:
 
     def _read(self, conditions, prefix):
         """Caches of the prompt and the prefix, if there is any."""
-        if not conditions and prefix.shape[1] == 0:
+        if self.model.prompt is None and prefix.shape[1] == 0:
             return self.model.empty_caches(len(prefix) * (1 + self.guided))
         return self.prefill(conditions, prefix)
 

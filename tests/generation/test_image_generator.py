@@ -175,7 +175,18 @@ def test_edit_that_was_not_learned_is_an_error(model, tiny_model, images):
     with pytest.raises(ValueError, match="inpaint, upscale, denoise"):
         model.edit(images, "colorize")
     with pytest.raises(ValueError, match="it knows none"):
-        tiny_model.edit(images, "inpaint")
+        tiny_model.edit(images, "upscale")
+
+
+def test_inpainting_need_not_be_learned(tiny_model, tiny_images):
+    masks = np.zeros((4, 4), bool)
+    masks[:2, 1:] = True
+    levels = tiny_model.tokenizer.decode_all(
+        tiny_model.tokenizer.encode_all(tiny_images)
+    )
+    found = tiny_model.edit(levels, "outpaint", masks, seed=0)
+    np.testing.assert_array_equal(found[:, ~masks], levels[:, ~masks])
+    assert np.any(found != levels)
 
 
 # Training and saving

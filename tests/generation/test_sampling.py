@@ -174,3 +174,9 @@ def test_guidance_makes_nothing_of_what_is_hardly_possible():
     found = np.asarray(sampling.guide(logits, np.array([3.0], "float32")))
     np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
     assert found[0, 2] < -1e6
+
+
+def test_plain_guidance_keeps_unlikely_tokens():
+    logits = np.array([[5.0, 0.0, 1.0], [0.0, 0.0, 4.0]], "float32")
+    found = sampling.guide(logits, np.array([3.0], "float32"), plain=True)
+    np.testing.assert_allclose(found, [[15.0, 0.0, -5.0]])

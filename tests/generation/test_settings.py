@@ -6,6 +6,7 @@ import pytest
 from keras_igpt.generation.settings import (
     SETTINGS,
     check_settings,
+    guidance_at,
     kept_tokens,
 )
 
@@ -76,3 +77,25 @@ def test_no_top_k_keeps_the_whole_vocabulary():
 def test_seeds_out_of_bounds_are_named(seed):
     with pytest.raises(ValueError, match="`seed` must be from 0"):
         check_settings(2, 5, seed=seed)
+
+
+def test_guidance_is_for_all_cells_unless_said():
+    found = check_settings(2, 9, guidance_scale=3.0, seed=0)
+    at = guidance_at(np.int32(10**6), found)
+    np.testing.assert_array_equal(at, [3, 3])
+
+
+def test_guidance_interval_leaves_its_last_cell_out():
+    found = check_settings(
+        2, 9, guidance_scale=[3.0, 2.0], guidance_interval=(1, 3), seed=0
+    )
+    scales = [guidance_at(np.int32(i), found)[0] for i in range(4)]
+    np.testing.assert_array_equal(scales, [1, 3, 3, 1])
+
+
+@pytest.mark.parametrize(
+    "interval", [3, (3,), (3, 3), (4, 2), (-1, 2), (0.0, 2), "ab", (0, 2**40)]
+)
+def test_guidance_interval_is_two_cells(interval):
+    with pytest.raises(ValueError, match="`guidance_interval` must be two"):
+        check_settings(1, 9, guidance_interval=interval)

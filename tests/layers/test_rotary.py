@@ -26,3 +26,10 @@ def test_rotate_keeps_products_of_equal_distance():
     np.testing.assert_allclose(
         (rows[1] * keys[0]).sum(), (rows[3] * keys[2]).sum(), rtol=1e-5
     )
+
+
+def test_held_angles_are_those_of_the_cell_before():
+    angles = rotary.rotary_angles((2, 3), head_dim=4)
+    held, factor = rotary.held_angles(angles)
+    np.testing.assert_array_equal(held[1:], angles[:-1])
+    np.testing.assert_array_equal(factor, [0, 1, 1, 1, 1, 1])

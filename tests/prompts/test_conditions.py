@@ -8,6 +8,8 @@ from keras_igpt.prompts.conditions import (
     encode_captions,
     encode_conditions,
     encode_labels,
+    numbers_of_names,
+    rule_of_labels,
 )
 
 
@@ -110,3 +112,16 @@ def test_names_and_numbers_go_together():
 def test_unknown_name_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="or names: cat, dog.*'cow'"):
         encode_labels("cow", 2, class_names=("cat", "dog"))
+
+
+def test_synonyms_are_names_too():
+    names = ("ball, soccer ball", "crane, bird", "crane, machine")
+    found = numbers_of_names(names)
+    assert found["soccer ball"] == 0 and found["machine"] == 2
+    assert found["crane, bird"] == 1 and "crane" not in found
+
+
+def test_error_shows_some_of_many_names():
+    names = [f"name {i}" for i in range(1000)]
+    rule = rule_of_labels(1000, names)
+    assert "name 19 and 980 more" in rule and "name 20" not in rule

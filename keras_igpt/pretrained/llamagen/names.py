@@ -108,9 +108,8 @@ def sizes_of(
         path: its name, for errors.
         num_heads: int, or None for that of the released sizes.
     """
-    depth = 0
-    while f"layers.{depth}.attention.wqkv.weight" in tensors:
-        depth += 1
+    named = (name.split(".") for name in tensors)
+    depth = len({x[1] for x in named if x[0] == "layers" and len(x) > 2})
     names = (
         "tok_embeddings.weight",
         CLASSES,
