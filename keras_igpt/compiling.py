@@ -11,7 +11,10 @@ from collections.abc import Callable, Iterator
 import keras
 from keras import ops
 
-from keras_igpt.annotations import Tensor
+from keras_igpt.annotations import Array, Tensor
+
+# Bytes of an array that are copied at once.
+PART = 2**22
 
 _PLAIN = contextvars.ContextVar("plain", default=False)
 
@@ -48,6 +51,25 @@ def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
     start = [0, 0, 0]
     start[axis] = index
     return ops.slice_update(tensor, start, part)
+
+
+def assign_in_parts(variable: keras.Variable, array: Array) -> None:
+    """Gives a variable new values, of which no copy is made as a whole.
+
+    Args:
+        variable: of any type, which the values get.
+        array: of its shape, in any order in memory.
+    """
+    if keras.backend.backend() != "tensorflow":
+        variable.assign(array)
+        return
+    import tensorflow as tf
+
+    rows = max(1, PART // array[:1].nbytes)
+    for start in range(0, len(array), rows):
+        stop = min(start + rows, len(array))
+        part = tf.cast(array[start:stop], variable.dtype)
+        variable.value[start:stop].assign(part)
 
 
 class CompiledFunction:

@@ -1,10 +1,32 @@
 """Small layers with the initial values of this model."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import keras
 
 NORM_EPSILON = 1e-5
+
+_EMPTY = contextvars.ContextVar("empty", default=False)
+
+
+@contextlib.contextmanager
+def empty_weights() -> Iterator[None]:
+    """Within, weights are made of zeros, for a file's to take their place.
+
+    Random ones take time, and twice the memory while they are drawn.
+    """
+    token = _EMPTY.set(True)
+    try:
+        yield
+    finally:
+        _EMPTY.reset(token)
+
+
+def _initial(initializer: Any) -> Any:
+    return "zeros" if _EMPTY.get() else initializer
 
 
 def norm(dtype: Any, name: str) -> keras.layers.RMSNormalization:
@@ -34,7 +56,9 @@ def table(
     return keras.layers.Embedding(
         rows,
         hidden_dim,
-        embeddings_initializer=keras.initializers.RandomNormal(stddev=0.02),
+        embeddings_initializer=_initial(
+            keras.initializers.RandomNormal(stddev=0.02)
+        ),
         dtype=dtype,
         name=name,
     )
@@ -47,8 +71,10 @@ def dense(
     return keras.layers.Dense(
         units,
         use_bias=use_bias,
-        kernel_initializer=keras.initializers.VarianceScaling(
-            scale**2, mode="fan_in", distribution="untruncated_normal"
+        kernel_initializer=_initial(
+            keras.initializers.VarianceScaling(
+                scale**2, mode="fan_in", distribution="untruncated_normal"
+            )
         ),
         dtype=dtype,
         name=name,

@@ -5,13 +5,15 @@ https://arxiv.org/abs/2406.06525; weights of
 https://github.com/FoundationVision/LlamaGen and files fine-tuned from them.
 """
 
-import math
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from keras_igpt.annotations import PathLike
+from keras_igpt.compiling import assign_in_parts
+from keras_igpt.layers.primitives import empty_weights
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import place_of
 from keras_igpt.pretrained.llamagen.class_names import class_names
@@ -69,26 +71,27 @@ def load(
             "a Transformer of LlamaGen's",
         )
         check_fits(file, path, sizes, tokenizer)
-        model = ImageGPT(
-            tokenizer,
-            num_layers=sizes.num_layers,
-            num_heads=sizes.num_heads,
-            hidden_dim=sizes.hidden_dim,
-            inner_dim=sizes.inner_dim,
-            num_classes=sizes.num_classes,
-            class_names=class_names(sizes.num_classes),
-            text_length=text_length,
-            edits=edits,
-            qk_norm=False,
-            start="class",
-            cell_embedding=False,
-            rotary_base=10_000.0,
-            plain_guidance=True,
-            dtype=dtype,
-        )
+        # What is added begins at random, but for the zeros that hide it.
+        whole = not (text_length or edits)
+        with empty_weights() if whole else contextlib.nullcontext():
+            model = ImageGPT(
+                tokenizer,
+                num_layers=sizes.num_layers,
+                num_heads=sizes.num_heads,
+                hidden_dim=sizes.hidden_dim,
+                inner_dim=sizes.inner_dim,
+                num_classes=sizes.num_classes,
+                class_names=class_names(sizes.num_classes),
+                text_length=text_length,
+                edits=edits,
+                qk_norm=False,
+                start="class",
+                cell_embedding=False,
+                rotary_base=10_000.0,
+                plain_guidance=True,
+                dtype=dtype,
+            )
         weights = {place_of(weight): weight for weight in model.weights}
-        # The largest first, while least else has been touched.
-        for row in sorted(table, key=lambda row: -math.prod(row.shape)):
-            weight = weights[row.place]
-            weight.assign(row.ours(file, sizes, weight.dtype))
+        for row in table:
+            assign_in_parts(weights[row.place], row.ours(file, sizes))
     return model

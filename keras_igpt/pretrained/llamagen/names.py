@@ -61,26 +61,13 @@ class Row(NamedTuple):
     shape: tuple[int, ...]
     turned: bool = False
 
-    def ours(
-        self, tensors: Mapping[str, Tensor], sizes: Sizes, dtype: str
-    ) -> Array:
-        """The weight as ours is shaped, in the type that ours has."""
-        # Rounded first, so that what is moved about is small.
-        parts = [
-            tensors[name].read().astype(dtype_of(dtype), copy=False)
-            for name in self.names
-        ]
+    def ours(self, tensors: Mapping[str, Tensor], sizes: Sizes) -> Array:
+        """The weight as ours is shaped, of the type that the file has."""
+        parts = [tensors[name].read() for name in self.names]
         array = np.concatenate(parts) if len(parts) > 1 else parts[0]
         if self.turned:
             array = array[split_pairs(sizes)]
         return array.T if self.place.endswith("kernel") else array
-
-
-def dtype_of(name: str) -> np.dtype:
-    """NumPy's type of a name, bfloat16 among them."""
-    import ml_dtypes  # noqa: F401, which gives NumPy its bfloat16
-
-    return np.dtype(name)
 
 
 def split_pairs(sizes: Sizes) -> Array:
