@@ -26,6 +26,8 @@ SYSTEMS = {
     "HF, compiled": ("worker_huggingface", "huggingface", {"compile": True}),
     "KerasHub": ("worker_kerashub", "kerashub", {"jit": False}),
     "KerasHub, jit": ("worker_kerashub", "kerashub", {"jit": True}),
+    "keras_igpt, LlamaGen": ("worker_photographs", None, {}),
+    "Llama, PyTorch": ("worker_llama", "huggingface", {}),
     # No system: measures the machine.
     "memory": ("machine", None, {}),
 }

@@ -13,7 +13,7 @@ PAGES = [README] + [
     f"docs/{name}.md"
     for name in (
         *("index", "guide", "edits", "your_data", "training", "serving"),
-        *("igpt", "football", "figures", "speed", "questions"),
+        *("photographs", "igpt", "football", "figures", "speed", "questions"),
         *("architecture", "contributing", "api"),
     )
 ]
@@ -22,6 +22,7 @@ PAGES = [README] + [
 NOT_RUN = {
     "keras-igpt quickstart": "trains for two minutes: tests/cli",
     "keras-igpt demo": "never ends: tests/cli/demo",
+    "keras-igpt generate --model llamagen": "downloads: tests/pretrained",
     "keras-igpt train --data openmoji": "draws for a minute; as football's",
     "keras-igpt evaluate --model runs/openmoji": "needs the line above",
     "make": "installs, or does what other tests do; targets are checked",

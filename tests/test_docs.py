@@ -5,6 +5,7 @@ import importlib.util
 import pathlib
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 
@@ -323,6 +324,16 @@ def with_model(names):
     names |= {"model": model, "tokenizer": model.tokenizer, "train": train}
 
 
+def with_labels_and_captions(names):
+    """Makes the data both."""
+    count = 8
+    names["train"] = {
+        "image": np.zeros((count, 16, 16, 3), "uint8"),
+        "label": np.arange(count),
+        "text": ["a ball"] * count,
+    }
+
+
 def write_original():
     """Writes a small iGPT in Hugging Face's form."""
     tokenizer = keras_igpt.PaletteTokenizer((8, 8), num_colors=16)
@@ -336,6 +347,23 @@ def write_original():
     model = keras_igpt.ImageGPT(tokenizer, **size, **original)
     if not pathlib.Path("imagegpt-small").exists():
         keras_igpt.openai.save(model, "imagegpt-small")
+
+
+def write_released():
+    """Writes LlamaGen's names and shapes, small and with random weights."""
+    from safetensors.numpy import save_file
+
+    from keras_igpt.pretrained.llamagen.names import Sizes, rows
+
+    random = np.random.default_rng(0)
+    sizes = Sizes(1, 1, 16, 32, 96, 1000)
+    arrays = {
+        name: random.normal(size=row.shape).astype("float32")
+        for row in rows(sizes)
+        for name in row.names
+    }
+    save_file(arrays, "c2i_small.safetensors")
+    shutil.copy(ROOT / "tests/golden/released/llamagen_vq_b.pt", ".")
 
 
 SMALL = "num_layers=1, num_heads=1, hidden_dim=16"
@@ -353,6 +381,10 @@ LESS = {
         "PaletteTokenizer((8, 8), num_colors=8)"
     ),
     "image_size=32": "image_size=8",
+    '"vq_ds16_c2i.pt", image_size=(256, 256)': (
+        '"llamagen_vq_b.pt", image_size=(16, 16)'
+    ),
+    '"c2i_B_256.pt", tokenizer': '"c2i_small.safetensors", tokenizer, 1',
     # of the original, which has 24 layers and 32 rows
     "layer=12": "layer=1",
     "keep_rows=16": "keep_rows=4",
@@ -369,6 +401,9 @@ def test_python_runs(name, here):
         with_model(names)
     if name == "docs/igpt.md":
         write_original()
+    if name == "docs/photographs.md":
+        write_released()
+        with_labels_and_captions(names)
     for block in blocks(name, "python"):
         for usual, less in LESS.items():
             block = block.replace(usual, less)

@@ -7,6 +7,7 @@ import keras
 from keras_igpt.annotations import PathLike
 from keras_igpt.models.classifier import ImageGPTClassifier
 from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.pretrained import hub
 from keras_igpt.pretrained.model_files import check_model_file, damaged
 
 # Keras finds the classes of a saved file where they are registered, which
@@ -29,16 +30,21 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     before anything is built if it says to be larger than it is.
 
     Args:
-        path: a `.keras` file; a run's folder: its best model; or the name
-            of a model that the package ships, `"football"`.
+        path: a `.keras` file; a run's folder: its best model; the name of
+            a model that the package ships, `"football"`; or of one that is
+            downloaded, `"llamagen-b-256"`, or `"hf://owner/name/file.keras"`
+            on the Hugging Face Hub.
 
     Returns:
         The model that was saved, an `ImageGPT` or `ImageGPTClassifier`.
 
     Raises:
         FileNotFoundError: if there is none.
+        ImportError: if one is to be downloaded without `huggingface_hub`.
         ValueError: if the file is damaged, or none of this package's.
     """
+    if str(path) in hub.RELEASED and not pathlib.Path(path).exists():
+        return hub.load_released(str(path))
     path = find(path)
     check_model_file(path)
     try:
@@ -50,6 +56,8 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
 
 def find(path: PathLike) -> pathlib.Path:
     """The `.keras` file that `load` loads, of the same argument."""
+    if str(path).startswith(hub.PREFIX):
+        return hub.file_of(str(path))
     path = pathlib.Path(path)
     if path.is_file():
         return path
@@ -64,7 +72,9 @@ def find(path: PathLike) -> pathlib.Path:
         )
     raise FileNotFoundError(
         "`path` must be a `.keras` file, a folder with one, or one of "
-        f"{shipped_names()}. Received: {path}, which does not exist. "
+        f"{shipped_names()}, or of those to download: "
+        f"{', '.join(hub.RELEASED)}. "
+        f"Received: {path}, which does not exist. "
         "Train a model first: `keras-igpt train --help`."
     )
 

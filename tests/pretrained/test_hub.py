@@ -1,0 +1,150 @@
+"""Tests of models of the Hub, from a server on this machine."""
+
+import contextlib
+import functools
+import hashlib
+import http.server
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import threading
+
+import pytest
+from small_models import make_model
+
+import keras_igpt
+from keras_igpt.pretrained import hub
+
+GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "released"
+REVISION = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Answers as the Hub does for files of one revision."""
+
+    def send_head(self):
+        path = pathlib.Path(self.translate_path(self.path))
+        if not path.is_file():
+            self.send_response(404)
+            self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return None
+        content = path.read_bytes()
+        self.send_response(200)
+        self.send_header("X-Repo-Commit", REVISION)
+        self.send_header("ETag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        return path.open("rb")
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder):
+    """The address of a server of a folder."""
+    handler = functools.partial(Handler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """`owner/name` with a model."""
+    folder = tmp_path / "web" / "owner" / "name" / "resolve" / "main"
+    folder.mkdir(parents=True)
+    make_model(num_layers=1).save(folder / "small.keras")
+    return tmp_path / "web"
+
+
+def python(code, tmp_path, **variables):
+    """What a new process prints, and its errors."""
+    environment = {
+        **os.environ,
+        "HF_HOME": str(tmp_path / "cache"),
+        "HF_HUB_DISABLE_XET": "1",
+        "PYTHONPATH": str(pathlib.Path(keras_igpt.__file__).parents[1]),
+        **variables,
+    }
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+LOAD = """
+import keras_igpt
+print(keras_igpt.load("hf://owner/name/small.keras").num_classes)
+"""
+
+
+@pytest.mark.slow
+def test_model_is_fetched_once_and_then_found_without_a_network(
+    repository, tmp_path
+):
+    with served(repository) as address:
+        found = python(LOAD, tmp_path, HF_ENDPOINT=address)
+    assert found.stdout == "3\n", found.stderr
+    assert "Downloading small.keras of" in found.stderr
+    found = python(LOAD, tmp_path, HF_HUB_OFFLINE="1")
+    assert found.stdout == "3\n", found.stderr
+    assert "Downloading" not in found.stderr
+
+
+@pytest.mark.slow
+def test_missing_file_and_network_are_named(repository, tmp_path):
+    code = LOAD.replace("small", "other")
+    with served(repository) as address:
+        found = python(code, tmp_path, HF_ENDPOINT=address)
+    assert "other.keras of owner/name must be in the cache" in found.stderr
+    found = python(code, tmp_path, HF_HUB_OFFLINE="1")
+    assert "other.keras of owner/name must be in the cache" in found.stderr
+
+
+def test_released_model_is_made_of_its_two_files(monkeypatch, tmp_path):
+    asked = []
+
+    def fetched(repository, file, licence):
+        asked.append((repository, file, licence))
+        return shutil.copy(GOLDEN / "llamagen_vq_a.pt", tmp_path / file)
+
+    monkeypatch.setattr(hub, "fetched", fetched)
+    # The same size of codebook, but no Transformer: it is looked into.
+    with pytest.raises(ValueError, match="c2i_L_384.pt with 0 layers"):
+        keras_igpt.load("llamagen-l-384")
+    repository = "FoundationVision/LlamaGen"
+    assert asked == [
+        (repository, "vq_ds16_c2i.pt", "MIT"),
+        (repository, "c2i_L_384.pt", "MIT"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "address", ["hf://owner", "hf://owner/name", "hf://owner/name/a.pt"]
+)
+def test_address_must_name_a_model_file(address):
+    with pytest.raises(ValueError, match="hf://owner/name/file"):
+        keras_igpt.load(address)
+
+
+def test_without_the_extra_it_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "huggingface_hub", None)
+    with pytest.raises(ImportError, match=r"keras_igpt\[hub\]"):
+        keras_igpt.load("hf://owner/name/a.keras")
+
+
+def test_unknown_names_are_told_what_there_is():
+    with pytest.raises(FileNotFoundError, match="llamagen-b-256"):
+        keras_igpt.load("llamagen-b-512")
