@@ -15,9 +15,9 @@ from small_models import make_model, save_picture, train
 from keras_igpt.data.football import scenes as football_scenes
 
 # Graphs are many small objects: looking through all of them for garbage takes
-# a fifth of the tests' time, by Python's usual thresholds.
+# a fifth of the tests' time, by the usual thresholds; rarer, it fills memory.
 gc.freeze()
-gc.set_threshold(50_000, 50, 100)
+gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="module")
