@@ -184,7 +184,10 @@ class ConvVQTokenizer(CodebookTokenizer):
         # There is nothing to be sharp about before there are codes.
         if self.discriminator and quantized:
             return AdversarialAutoencoder(
-                self.encoder, self.quantizer, self.decoder
+                self.encoder,
+                self.quantizer,
+                self.decoder,
+                channels=self.channels,
             )
         return super()._trainer(quantized)
 
