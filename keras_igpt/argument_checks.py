@@ -35,6 +35,38 @@ def check_at_least(name: str, value: int, least: int) -> None:
         )
 
 
+def check_at_most(name: str, value: int, most: int) -> None:
+    """Refuses what is no int from 1 to `most`."""
+    if not is_whole(value) or not 1 <= value <= most:
+        raise ValueError(
+            f"`{name}` must be an int from 1 to {most:,}. "
+            f"Received: {name}={value!r}."
+        )
+
+
+def check_number(
+    name: str, value: float, most: float, least: float | None = None
+) -> None:
+    """Refuses what is no number above 0, or from `least`, to `most`."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    low = number and (value > 0 if least is None else value >= least)
+    if not (low and value <= most):
+        lowest = "above 0" if least is None else f"at least {least:g}"
+        raise ValueError(
+            f"`{name}` must be a number {lowest} and at most {most:g}. "
+            f"Received: {name}={value!r}."
+        )
+
+
+def check_seed(value: int) -> None:
+    """Refuses what is no int from 0 that generators take as a seed."""
+    if not is_whole(value) or not 0 <= value < 2**32:
+        raise ValueError(
+            "`seed` must be an int from 0 to 4294967295. "
+            f"Received: seed={value!r}."
+        )
+
+
 def check_share(name: str, value: float) -> None:
     """Refuses what is no number from 0 to 1."""
     if not 0 <= value <= 1:

@@ -81,7 +81,7 @@ def test_train_refuses_a_used_folder(class_run, class_folder):
     ("options", "message"),
     [
         ({"minutes": 1.0}, "Exactly one of `epochs` and `minutes`"),
-        ({"epochs": 0}, "budget must be positive"),
+        ({"epochs": 0}, "`epochs` must be a number above 0"),
         ({"batch_size": 0}, "`batch_size` must be"),
         ({"edit_share": 2.0}, "`edit_share` must be from 0 to 1"),
         ({"dropout": 1.0}, "`dropout` must be"),
