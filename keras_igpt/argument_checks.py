@@ -10,6 +10,10 @@ if TYPE_CHECKING:
     from keras_igpt.annotations import PathLike
 
 
+# Pixels that an image is high or wide, at most.
+MOST_SIDE = 2**14
+
+
 def check_positive(name: str, value: int) -> None:
     """Refuses what is no int of at least 1."""
     if not is_whole(value) or value < 1:
@@ -35,11 +39,11 @@ def check_at_least(name: str, value: int, least: int) -> None:
         )
 
 
-def check_at_most(name: str, value: int, most: int) -> None:
-    """Refuses what is no int from 1 to `most`."""
-    if not is_whole(value) or not 1 <= value <= most:
+def check_between(name: str, value: int, least: int, most: int) -> None:
+    """Refuses what is no int from `least` to `most`."""
+    if not is_whole(value) or not least <= value <= most:
         raise ValueError(
-            f"`{name}` must be an int from 1 to {most:,}. "
+            f"`{name}` must be an int from {least} to {most:,}. "
             f"Received: {name}={value!r}."
         )
 
@@ -128,12 +132,13 @@ def checked_image_size(
     if (
         not isinstance(size, (tuple, list))
         or len(size) != 2
-        or not all(is_whole(side) and side > 0 for side in size)
+        or not all(is_whole(side) and 0 < side <= MOST_SIDE for side in size)
         or any(side % multiple_of for side in size)
     ):
         also = f", multiples of {multiple_of}" if multiple_of > 1 else ""
         raise ValueError(
             "`image_size` must be a positive int or a tuple of two, "
-            f"`(height, width)`{also}. Received: image_size={image_size!r}."
+            f"`(height, width)`{also}, each at most {MOST_SIDE:,}. Received: "
+            f"image_size={image_size!r}."
         )
     return int(size[0]), int(size[1])

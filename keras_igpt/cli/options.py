@@ -138,7 +138,7 @@ def load_image_gpt(model: "PathLike") -> "ImageGPT":
     """As `keras_igpt.load`, for what must be an `ImageGPT`."""
     import keras_igpt
     from keras_igpt.pretrained.loading import find
-    from keras_igpt.training.run_folder import class_names
+    from keras_igpt.training.run_options import class_names
 
     loaded = keras_igpt.load(model)
     if not isinstance(loaded, keras_igpt.ImageGPT):

@@ -1,6 +1,7 @@
 """The commands `train` and `classify`."""
 
 import pathlib
+import shlex
 from typing import Annotated
 
 import typer
@@ -22,6 +23,7 @@ from keras_igpt.cli.options import (
 
 
 def train(
+    context: typer.Context,
     out: Annotated[pathlib.Path, typer.Option(help="The run's folder.")],
     data: NewDataOption = None,
     size: Annotated[
@@ -102,8 +104,8 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model on images; the folder --out holds all results."""
-    from keras_igpt.cli.training_run import run
-    from keras_igpt.training.run_folder import TrainingOptions
+    from keras_igpt.cli.training_run import Interrupted, run
+    from keras_igpt.training.run_options import TrainingOptions
 
     if epochs is None and minutes is None and not resume:
         minutes = 15.0
@@ -132,7 +134,16 @@ def train(
         seed=seed,
     )
     console = new_console()
-    row = run(options, out, resume, console)
+    try:
+        row = run(options, out, resume, console, _given(context))
+    except Interrupted as end:
+        console.print(f"Interrupted; saved at step {end.step}. Go on with:")
+        console.print(
+            f"  keras-igpt train --resume --out {shlex.quote(str(out))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(128 + end.number) from None
     if row is None:
         console.print("This run has spent its budget already.")
         return
@@ -143,6 +154,16 @@ def train(
     console.print(
         f"Try: keras-igpt generate --model {out} --n 16", highlight=False
     )
+
+
+def _given(context):
+    """Names of the options that were chosen, as `TrainingOptions` has them."""
+    names = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name).name != "DEFAULT"
+    }
+    return {"model" if name == "model_size" else name for name in names}
 
 
 def classify(
