@@ -13,37 +13,34 @@ if TYPE_CHECKING:
 # Pixels that an image is high or wide, at most.
 MOST_SIDE = 2**14
 
+# Of anything that is counted and takes memory.
+MOST = 2**24
 
-def check_positive(name: str, value: int) -> None:
-    """Refuses what is no int of at least 1."""
-    if not is_whole(value) or value < 1:
-        raise ValueError(
-            f"`{name}` must be a positive int. Received: {name}={value!r}."
-        )
-
-
-def check_not_negative(name: str, value: int) -> None:
-    """Refuses what is no int of at least 0."""
-    if not is_whole(value) or value < 0:
-        raise ValueError(
-            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
-        )
+# Numbers in a vector, codes of a tokenizer, and layers, at most.
+MOST_WIDTH = 2**16
+MOST_CODES = 2**20
+MOST_LAYERS = 2**12
 
 
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Refuses what is no int, or less than `least`."""
-    if not is_whole(value) or value < least:
-        raise ValueError(
-            f"`{name}` must be an int of at least {least}. "
-            f"Received: {name}={value!r}."
-        )
+def check_positive(name: str, value: int, most: int = MOST) -> None:
+    """Refuses what is no int from 1 to `most`."""
+    _check_whole(name, value, 1, most, "a positive int")
 
 
-def check_between(name: str, value: int, least: int, most: int) -> None:
+def check_not_negative(name: str, value: int, most: int = MOST) -> None:
+    """Refuses what is no int from 0 to `most`."""
+    _check_whole(name, value, 0, most, "0 or a positive int")
+
+
+def check_at_least(name: str, value: int, least: int, most: int = MOST) -> None:
     """Refuses what is no int from `least` to `most`."""
+    _check_whole(name, value, least, most, f"an int of at least {least}")
+
+
+def _check_whole(name, value, least, most, words):
     if not is_whole(value) or not least <= value <= most:
         raise ValueError(
-            f"`{name}` must be an int from {least} to {most:,}. "
+            f"`{name}` must be {words}, and at most {most:,}. "
             f"Received: {name}={value!r}."
         )
 
@@ -99,7 +96,7 @@ def check_suffix(name: str, path: "PathLike | None", suffix: str) -> None:
 def check_width(hidden_dim: int, num_heads: int, positions: str) -> None:
     """Refuses a width that the heads cannot share equally."""
     check_positive("num_heads", num_heads)
-    check_positive("hidden_dim", hidden_dim)
+    check_positive("hidden_dim", hidden_dim, MOST_WIDTH)
     unit = num_heads * (4 if positions == "rotary" else 1)
     if hidden_dim % unit:
         raise ValueError(

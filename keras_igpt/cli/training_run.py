@@ -14,8 +14,8 @@ import keras
 from keras_igpt import data as datasets
 from keras_igpt.annotations import PathLike
 from keras_igpt.argument_checks import (
-    check_between,
     check_number,
+    check_positive,
     check_seed,
     check_share,
     checked_image_size,
@@ -49,9 +49,6 @@ if TYPE_CHECKING:
 
 # Images set aside from the training split to choose the best model by.
 VALIDATION_IMAGES = 256
-
-# Images of a step, at most.
-MOST_BATCH = 2**20
 
 # Bytes of captions that a new model reads; longer ones are cut.
 MAX_TEXT = 128
@@ -167,7 +164,7 @@ def _check_options(options):
         raise ValueError(
             "`--data` must be given, but with --resume. Received: none."
         )
-    check_between("batch_size", options.batch_size, 1, MOST_BATCH)
+    check_positive("batch_size", options.batch_size)
     check_share("edit_share", options.edit_share)
     check_number("tokenizer_minutes", options.tokenizer_minutes, MOST_MINUTES)
     check_seed(options.seed)
@@ -210,7 +207,8 @@ def _new_model(options, images, start=None):
 def _new_tokenizer(options, image_shape):
     height, width, channels = image_shape
     if options.tokenizer == "palette":
-        colors = options.colors or (16 if channels == 1 else 512)
+        default = 16 if channels == 1 else 512
+        colors = default if options.colors is None else options.colors
         return PaletteTokenizer((height, width), colors, channels)
     return VQTokenizer(
         (height, width),
