@@ -10,7 +10,9 @@ from keras_igpt.cli.options import (
     DataOption,
     LimitOption,
     ModelOption,
+    SeedOption,
     SplitOption,
+    checked_limit,
     load_data,
     load_image_gpt,
     new_console,
@@ -30,9 +32,12 @@ def evaluate(
     data: DataOption,
     split: SplitOption = "test",
     limit: Annotated[
-        int | None, typer.Option(help="Score only the first images.")
+        int | None,
+        typer.Option(
+            help="Score only the first images.", callback=checked_limit
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Prints how likely test images are, beside counting baselines."""
     from keras_igpt.evaluation import likelihood
@@ -65,7 +70,7 @@ def evaluate_edits(
             "judge of football images."
         ),
     ] = Features.classifier,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -101,7 +106,7 @@ def probe(
     ] = "all",
     limit: LimitOption = None,
     split: SplitOption = "test",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(help="A .png file: accuracy over depth."),

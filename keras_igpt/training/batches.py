@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_seed
 from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.losses import masked_weights
 
@@ -56,6 +57,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.draw = draw
         self.target = target
         self.inputs = inputs
+        check_seed(seed)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
