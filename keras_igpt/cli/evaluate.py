@@ -80,11 +80,13 @@ def evaluate_edits(
     ] = None,
 ) -> None:
     """Restores test images, beside OpenCV and the nearest in training."""
-    from keras_igpt.argument_checks import check_suffix
+    from keras_igpt.atomic_files import check_output_file
     from keras_igpt.evaluation import restoration
+    from keras_igpt.evaluation.baselines import check_packages
     from keras_igpt.images.files import save_png
 
-    check_suffix("--out", out, ".png")
+    check_output_file("--out", out, ".png")
+    check_packages()
     image_gpt = load_image_gpt(model)
     network = None  # `report` trains the classifier itself
     if features == Features.judge:
@@ -113,10 +115,10 @@ def probe(
     ] = None,
 ) -> None:
     """Classifies images by the model's features: logistic regression."""
-    from keras_igpt.argument_checks import check_suffix
+    from keras_igpt.atomic_files import check_output_file
     from keras_igpt.evaluation import probing
 
-    check_suffix("--out", out, ".png")
+    check_output_file("--out", out, ".png")
     report = new_console().print
     image_gpt = load_image_gpt(model)
     layers = _layers(layer, len(image_gpt.blocks))

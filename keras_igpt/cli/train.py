@@ -189,18 +189,12 @@ def classify(
     """Fine-tunes a model to classify images; prints the test accuracy."""
     import keras
 
-    from keras_igpt.argument_checks import (
-        check_number,
-        check_positive,
-        check_suffix,
-    )
-    from keras_igpt.atomic_files import check_writable, save_model
+    from keras_igpt.argument_checks import check_number, check_positive
+    from keras_igpt.atomic_files import check_output_file, save_model
     from keras_igpt.models.classifier import MOST_WEIGHT
     from keras_igpt.training.schedule import fit_within
 
-    check_suffix("--out", out, ".keras")
-    if out:
-        check_writable("--out", out.parent)
+    check_output_file("--out", out, ".keras")
     check_positive("batch_size", batch_size)
     check_number("generative_weight", generative_weight, MOST_WEIGHT, least=0)
     budget = keras_igpt.TrainingBudget(learning_rate, epochs=epochs)
