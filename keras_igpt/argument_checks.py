@@ -1,37 +1,69 @@
 """Checks of arguments; each error says what was received."""
 
 import numbers
-import pathlib
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # It loads NumPy, which the help of a command need not wait for.
-    from keras_igpt.annotations import PathLike
+    pass
 
 
-def check_positive(name: str, value: int) -> None:
-    """Refuses what is no int of at least 1."""
-    if not is_whole(value) or value < 1:
+# Pixels that an image is high or wide, at most.
+MOST_SIDE = 2**14
+
+# Of anything that is counted and takes memory.
+MOST = 2**24
+
+# Numbers in a vector, codes of a tokenizer, and layers, at most.
+MOST_WIDTH = 2**16
+MOST_CODES = 2**20
+MOST_LAYERS = 2**12
+
+
+def check_positive(name: str, value: int, most: int = MOST) -> None:
+    """Refuses what is no int from 1 to `most`."""
+    _check_whole(name, value, 1, most, "a positive int")
+
+
+def check_not_negative(name: str, value: int, most: int = MOST) -> None:
+    """Refuses what is no int from 0 to `most`."""
+    _check_whole(name, value, 0, most, "0 or a positive int")
+
+
+def check_at_least(name: str, value: int, least: int, most: int = MOST) -> None:
+    """Refuses what is no int from `least` to `most`."""
+    _check_whole(name, value, least, most, f"an int of at least {least}")
+
+
+def _check_whole(name, value, least, most, words):
+    if not is_whole(value) or not least <= value <= most:
         raise ValueError(
-            f"`{name}` must be a positive int. Received: {name}={value!r}."
-        )
-
-
-def check_not_negative(name: str, value: int) -> None:
-    """Refuses what is no int of at least 0."""
-    if not is_whole(value) or value < 0:
-        raise ValueError(
-            f"`{name}` must be 0 or a positive int. Received: {name}={value!r}."
-        )
-
-
-def check_at_least(name: str, value: int, least: int) -> None:
-    """Refuses what is no int, or less than `least`."""
-    if not is_whole(value) or value < least:
-        raise ValueError(
-            f"`{name}` must be an int of at least {least}. "
+            f"`{name}` must be {words}, and at most {most:,}. "
             f"Received: {name}={value!r}."
+        )
+
+
+def check_number(
+    name: str, value: float, most: float, least: float | None = None
+) -> None:
+    """Refuses what is no number above 0, or from `least`, to `most`."""
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    low = number and (value > 0 if least is None else value >= least)
+    if not (low and value <= most):
+        lowest = "above 0" if least is None else f"at least {least:g}"
+        raise ValueError(
+            f"`{name}` must be a number {lowest} and at most {most:g}. "
+            f"Received: {name}={value!r}."
+        )
+
+
+def check_seed(value: int) -> None:
+    """Refuses what is no int from 0 that generators take as a seed."""
+    if not is_whole(value) or not 0 <= value < 2**32:
+        raise ValueError(
+            "`seed` must be an int from 0 to 4294967295. "
+            f"Received: seed={value!r}."
         )
 
 
@@ -51,19 +83,10 @@ def check_one_of(name: str, value: Any, allowed: Container) -> None:
         )
 
 
-def check_suffix(name: str, path: "PathLike | None", suffix: str) -> None:
-    """Refuses a file's name that does not end as it must."""
-    if path is not None and pathlib.Path(path).suffix.lower() != suffix:
-        raise ValueError(
-            f"`{name}` must be a file that ends in {suffix}. "
-            f"Received: {name}={str(path)!r}."
-        )
-
-
 def check_width(hidden_dim: int, num_heads: int, positions: str) -> None:
     """Refuses a width that the heads cannot share equally."""
     check_positive("num_heads", num_heads)
-    check_positive("hidden_dim", hidden_dim)
+    check_positive("hidden_dim", hidden_dim, MOST_WIDTH)
     unit = num_heads * (4 if positions == "rotary" else 1)
     if hidden_dim % unit:
         raise ValueError(
@@ -101,12 +124,13 @@ def checked_image_size(
     if (
         not isinstance(size, (tuple, list))
         or len(size) != 2
-        or not all(is_whole(side) and side > 0 for side in size)
+        or not all(is_whole(side) and 0 < side <= MOST_SIDE for side in size)
         or any(side % multiple_of for side in size)
     ):
         also = f", multiples of {multiple_of}" if multiple_of > 1 else ""
         raise ValueError(
             "`image_size` must be a positive int or a tuple of two, "
-            f"`(height, width)`{also}. Received: image_size={image_size!r}."
+            f"`(height, width)`{also}, each at most {MOST_SIDE:,}. Received: "
+            f"image_size={image_size!r}."
         )
     return int(size[0]), int(size[1])

@@ -13,7 +13,7 @@ import keras_igpt
 from keras_igpt.cli import app, training_run
 from keras_igpt.data.football import canvas
 from keras_igpt.prompts.captions import encode_text
-from keras_igpt.training.run_folder import TrainingOptions
+from keras_igpt.training.run_options import TrainingOptions
 
 # What `keras-igpt train` has options for, for the smallest of runs.
 TRAIN_OPTIONS = TrainingOptions(
@@ -42,10 +42,12 @@ TRAIN_OPTIONS = TrainingOptions(
 )
 
 
-def train(folder, resume=False, **options):
+def train(folder, resume=False, given=(), **options):
     """The smallest of runs; returns its last row of figures."""
+    if resume:  # The command leaves the budget to the run.
+        options = {"epochs": None, **options}
     asked = dataclasses.replace(TRAIN_OPTIONS, **options)
-    return training_run.run(asked, folder, resume)
+    return training_run.run(asked, folder, resume, given=given)
 
 
 def invoke(*words):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_igpt.argument_checks import check_positive, check_seed
 from keras_igpt.models.config import SIZES
 
 if TYPE_CHECKING:
@@ -58,10 +59,29 @@ FileArgument = Annotated[pathlib.Path, typer.Argument(help="An image.")]
 
 SplitOption = Annotated[str, typer.Option("--split", help="Of the data.")]
 
+
+def checked_limit(limit: int | None) -> int | None:
+    """The number of images to use at most, which may be left out."""
+    if limit is not None:
+        check_positive("--limit", limit, most=2**63 - 1)
+    return limit
+
+
+def _checked_seed(seed: int) -> int:
+    check_seed(seed)
+    return seed
+
+
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", help="Learn from the first images only."),
+    typer.Option(
+        "--limit",
+        help="Learn from the first images only.",
+        callback=checked_limit,
+    ),
 ]
+
+SeedOption = Annotated[int, typer.Option(callback=_checked_seed)]
 
 
 class TokenizerName(enum.StrEnum):
@@ -138,7 +158,7 @@ def load_image_gpt(model: "PathLike") -> "ImageGPT":
     """As `keras_igpt.load`, for what must be an `ImageGPT`."""
     import keras_igpt
     from keras_igpt.pretrained.loading import find
-    from keras_igpt.training.run_folder import class_names
+    from keras_igpt.training.run_options import class_names
 
     loaded = keras_igpt.load(model)
     if not isinstance(loaded, keras_igpt.ImageGPT):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import keras_igpt
-from keras_igpt.cli.options import new_console, print_figures
+from keras_igpt.cli.options import SeedOption, new_console, print_figures
 
 if TYPE_CHECKING:
     from tensorflow.data import Dataset
@@ -28,7 +28,7 @@ def quickstart(
         pathlib.Path, typer.Option(help="Folder for the results.")
     ] = pathlib.Path("runs/quickstart"),
     minutes: Annotated[float, typer.Option(help="Training time.")] = 2.0,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Trains on real 8x8 digits for two minutes and generates new ones."""
     console = new_console()
@@ -48,27 +48,35 @@ def quickstart(
 
 
 def run(
-    folder: "PathLike", minutes: float = 2.0, seed: int = 0
+    folder: "PathLike",
+    minutes: float | None = 2.0,
+    seed: int = 0,
+    epochs: float | None = None,
 ) -> dict[str, float]:
     """Trains, generates, measures and saves.
 
     Args:
         folder: where `quickstart.png` and `quickstart.keras` go.
-        minutes: training time.
+        minutes: training time; None for `epochs`.
         seed: of all that is random.
+        epochs: how often the digits are seen, on any machine.
 
     Returns:
         dict of figures, as `keras_igpt.evaluation.likelihood.report`.
     """
     import keras
 
-    from keras_igpt.atomic_files import save_model
+    from keras_igpt.atomic_files import check_writable, save_model
     from keras_igpt.evaluation import likelihood
 
     folder = pathlib.Path(folder)
+    check_writable("--out", folder)
+    budget = keras_igpt.TrainingBudget(
+        LEARNING_RATE, epochs=epochs, minutes=minutes
+    )
     keras.utils.set_random_seed(seed)
     model = build_model()
-    train(model, minutes, seed)
+    train(model, budget, seed)
     save_model(model, folder / "quickstart.keras")
     test = keras_igpt.data.load("digits", split="test")
     draw(model, test, folder / "quickstart.png", seed)
@@ -91,15 +99,18 @@ def build_model() -> "keras_igpt.ImageGPT":
     return model
 
 
-def train(model: "keras_igpt.ImageGPT", minutes: float, seed: int = 0) -> None:
-    """Fits the model on the training digits for some minutes."""
+def train(
+    model: "keras_igpt.ImageGPT",
+    budget: "keras_igpt.TrainingBudget",
+    seed: int = 0,
+) -> None:
+    """Fits the model on the training digits until a budget is spent."""
     import keras
 
     from keras_igpt.training.callbacks import ProgressBar
     from keras_igpt.training.schedule import fit_within
 
     keras.utils.set_random_seed(seed)
-    budget = keras_igpt.TrainingBudget(LEARNING_RATE, minutes=minutes)
     digits = keras_igpt.data.load("digits")
     batches = model.prepare(digits, BATCH_SIZE, seed=seed)
     fit_within(model, batches, budget, bar=ProgressBar(budget))

@@ -1,6 +1,7 @@
 """The commands `train` and `classify`."""
 
 import pathlib
+import shlex
 from typing import Annotated
 
 import typer
@@ -13,6 +14,7 @@ from keras_igpt.cli.options import (
     ModelSize,
     NewDataOption,
     Precision,
+    SeedOption,
     SplitOption,
     TokenizerName,
     load_data,
@@ -22,6 +24,7 @@ from keras_igpt.cli.options import (
 
 
 def train(
+    context: typer.Context,
     out: Annotated[pathlib.Path, typer.Option(help="The run's folder.")],
     data: NewDataOption = None,
     size: Annotated[
@@ -91,7 +94,7 @@ def train(
         ),
     ] = None,
     precision: Annotated[Precision, typer.Option()] = Precision.float32,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     resume: Annotated[
         bool,
         typer.Option(
@@ -102,8 +105,8 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model on images; the folder --out holds all results."""
-    from keras_igpt.cli.training_run import run
-    from keras_igpt.training.run_folder import TrainingOptions
+    from keras_igpt.cli.training_run import Interrupted, run
+    from keras_igpt.training.run_options import TrainingOptions
 
     if epochs is None and minutes is None and not resume:
         minutes = 15.0
@@ -132,7 +135,16 @@ def train(
         seed=seed,
     )
     console = new_console()
-    row = run(options, out, resume, console)
+    try:
+        row = run(options, out, resume, console, _given(context))
+    except Interrupted as end:
+        console.print(f"Interrupted; saved at step {end.step}. Go on with:")
+        console.print(
+            f"  keras-igpt train --resume --out {shlex.quote(str(out))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        raise typer.Exit(128 + end.number) from None
     if row is None:
         console.print("This run has spent its budget already.")
         return
@@ -143,6 +155,16 @@ def train(
     console.print(
         f"Try: keras-igpt generate --model {out} --n 16", highlight=False
     )
+
+
+def _given(context):
+    """Names of the options that were chosen, as `TrainingOptions` has them."""
+    names = {
+        name
+        for name in context.params
+        if context.get_parameter_source(name).name != "DEFAULT"
+    }
+    return {"model" if name == "model_size" else name for name in names}
 
 
 def classify(
@@ -159,7 +181,7 @@ def classify(
         bool, typer.Option("--scratch", help="Begin with random weights.")
     ] = False,
     split: SplitOption = "test",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None, typer.Option(help="A .keras file.")
     ] = None,
@@ -167,11 +189,15 @@ def classify(
     """Fine-tunes a model to classify images; prints the test accuracy."""
     import keras
 
-    from keras_igpt.argument_checks import check_suffix
-    from keras_igpt.atomic_files import save_model
+    from keras_igpt.argument_checks import check_number, check_positive
+    from keras_igpt.atomic_files import check_output_file, save_model
+    from keras_igpt.models.classifier import MOST_WEIGHT
     from keras_igpt.training.schedule import fit_within
 
-    check_suffix("--out", out, ".keras")
+    check_output_file("--out", out, ".keras")
+    check_positive("batch_size", batch_size)
+    check_number("generative_weight", generative_weight, MOST_WEIGHT, least=0)
+    budget = keras_igpt.TrainingBudget(learning_rate, epochs=epochs)
     report = new_console().print
     keras.utils.set_random_seed(seed)
     image_gpt = load_image_gpt(model)
@@ -198,7 +224,7 @@ def classify(
     fit_within(
         classifier,
         classifier.prepare(train, batch_size, seed=seed),
-        keras_igpt.TrainingBudget(learning_rate, epochs=epochs),
+        budget,
         verbose=2,
     )
     figures = classifier.evaluate(

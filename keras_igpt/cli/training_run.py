@@ -6,23 +6,43 @@ does.
 
 import dataclasses
 import pathlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import keras
 
 from keras_igpt import data as datasets
 from keras_igpt.annotations import PathLike
-from keras_igpt.argument_checks import check_positive, check_share
-from keras_igpt.cli.options import load_image_gpt
+from keras_igpt.argument_checks import (
+    MOST_CODES,
+    check_at_least,
+    check_number,
+    check_one_of,
+    check_positive,
+    check_seed,
+    check_share,
+    checked_image_size,
+)
+from keras_igpt.atomic_files import check_writable
+from keras_igpt.cli.options import load_image_gpt, new_console
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import from_model
 from keras_igpt.pretrained.loading import load
+from keras_igpt.tokenizers.autoencoder import CELL_SIZES
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.tokenizers.vq import VQTokenizer
-from keras_igpt.training import run_folder
-from keras_igpt.training.callbacks import ProgressBar, SampleImages
-from keras_igpt.training.run_folder import TrainingOptions
+from keras_igpt.training import run_folder, run_options
+from keras_igpt.training.batches import TokenBatches
+from keras_igpt.training.callbacks import (
+    ProgressBar,
+    SampleImages,
+    steps_done,
+)
+from keras_igpt.training.checkpoints import Checkpoints
+from keras_igpt.training.interruptions import Interruption
+from keras_igpt.training.run_options import TrainingOptions
 from keras_igpt.training.schedule import (
+    MOST_MINUTES,
     TrainingBudget,
     default_optimizer,
     fit_within,
@@ -43,6 +63,7 @@ def run(
     folder: PathLike,
     resume: bool = False,
     console: "Console | None" = None,
+    given: Iterable[str] = (),
 ) -> dict[str, Any] | None:
     """Trains a model on images.
 
@@ -53,23 +74,45 @@ def run(
             begun; but `epochs` or `minutes`, if given, are its new budget, of
             which it has spent a part.
         console: where progress is shown; the standard one if None.
+        given: names of the options that were chosen, not left out.
 
     Returns:
         The last checkpoint's row of figures; None if nothing was left to do.
+
+    Raises:
+        Interrupted: if a signal ended it. All is saved.
     """
     folder = pathlib.Path(folder)
-    state = run_folder.read_state(folder)
+    changed = {}
     if resume:
-        options, state = run_folder.resumed(options, folder, state)
-    elif (folder / "config.json").exists():
-        raise FileExistsError(
-            "`--out` must be a new folder. "
-            f"Received: {folder}, which holds a run. Add --resume to go on "
-            "with it."
-        )
+        options, changed = run_options.resumed(options, folder, given)
+    else:
+        run_folder.check_free(folder)
+    _check_options(options)
+    check_writable("--out", folder)
+    with run_folder.locked(folder):
+        if not resume:  # Another process may have begun one since.
+            run_folder.check_free(folder)
+        return _run(options, folder, resume, changed, console)
+
+
+class Interrupted(Exception):
+    """A signal ended a run, which is saved; `number` is the signal's."""
+
+    def __init__(self, number: int, step: int) -> None:
+        super().__init__(f"interrupted and saved at step {step}")
+        self.number = number
+        self.step = step
+
+
+def _run(options, folder, resume, changed, console):
+    if resume:
+        _say_changes(options, changed, console)
+        state = run_folder.begin_again(folder, options, changed)
+    else:
+        state = run_folder.read_state(folder)
     if state["spent"] >= 1:
         return None
-    _check_options(options)
     keras.utils.set_random_seed(options.seed)
     start = None
     if options.init_from and not resume:
@@ -88,7 +131,6 @@ def run(
         model = load(folder / "last.keras")
     else:
         model = _new_model(options, images, start)
-        run_folder.save_new(model, options, folder)
     batches = model.prepare(
         images,
         options.batch_size,
@@ -96,9 +138,28 @@ def run(
         truncate=True,
         edit_share=options.edit_share,
     )
-    aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
-    batches, validation = batches.split(aside)
+    names = images.class_names if options.labels else []
+    data = run_options.describe_data(batches.inputs, names)
+    if resume:
+        run_folder.check_data(folder, data)
+    else:
+        run_folder.save_new(model, options, folder, data)
+    batches, validation = _parts(batches)
     return _fit(model, batches, validation, options, folder, state, console)
+
+
+def _say_changes(options, changed, console):
+    for name, had in changed.items():
+        words = f"{name} is {getattr(options, name)} now; it was {had}."
+        (console or new_console()).print(words, highlight=False)
+
+
+def _parts(batches: TokenBatches) -> tuple[TokenBatches, TokenBatches]:
+    """The images to learn from, and those to choose the best model by."""
+    if batches.num_images == 1:  # Learned by heart, and measured by it.
+        return batches, batches.part()
+    aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
+    return batches.split(aside)
 
 
 def _check_options(options):
@@ -109,6 +170,14 @@ def _check_options(options):
         )
     check_positive("batch_size", options.batch_size)
     check_share("edit_share", options.edit_share)
+    check_number("tokenizer_minutes", options.tokenizer_minutes, MOST_MINUTES)
+    check_seed(options.seed)
+    if options.colors is not None:
+        check_at_least("colors", options.colors, 2, MOST_CODES)
+    check_at_least("codes", options.codes, 2, MOST_CODES)
+    check_one_of("cell_size", options.cell_size, CELL_SIZES)
+    if options.size is not None:
+        checked_image_size(options.size)
     _new_budget(options)
 
 
@@ -146,7 +215,8 @@ def _new_model(options, images, start=None):
 def _new_tokenizer(options, image_shape):
     height, width, channels = image_shape
     if options.tokenizer == "palette":
-        colors = options.colors or (16 if channels == 1 else 512)
+        default = 16 if channels == 1 else 512
+        colors = default if options.colors is None else options.colors
         return PaletteTokenizer((height, width), colors, channels)
     return VQTokenizer(
         (height, width),
@@ -174,8 +244,9 @@ def _text_length(images):
 
 
 def _fit(model, batches, validation, options, folder, state, console):
-    budget = _new_budget(options, state["spent"])
-    checkpoints = run_folder.Checkpoints(
+    budget = _new_budget(options, state["spent"], state["batch"])
+    interruption = Interruption()
+    checkpoints = Checkpoints(
         folder,
         validation.inputs,
         budget,
@@ -184,25 +255,31 @@ def _fit(model, batches, validation, options, folder, state, console):
             log_dir=folder / "tensorboard",
             **_samples(model, validation.inputs),
         ),
-        best=state["best_val_bits_per_pixel"],
+        state=state,
+        interruption=interruption,
     )
-    fit_within(
-        model,
-        batches,
-        budget,
-        [checkpoints],
-        ProgressBar(budget, console),
-        initial_epoch=state["epoch"] if options.epochs else 0,
-    )
+    batches.done = state["batch"]
+    with interruption.awaited():
+        fit_within(
+            model,
+            batches,
+            budget,
+            [interruption, checkpoints],
+            ProgressBar(budget, console),
+            initial_epoch=state["epoch"],
+        )
+    if interruption.received is not None:
+        raise Interrupted(interruption.received, steps_done(model))
     return checkpoints.rows[-1] if checkpoints.rows else None
 
 
-def _new_budget(options, spent=0.0):
+def _new_budget(options, spent=0.0, first=0):
     return TrainingBudget(
         options.learning_rate,
         epochs=options.epochs,
         minutes=options.minutes,
         start=spent,
+        first=first,
     )
 
 

@@ -111,7 +111,7 @@ def arrays(
     (100, 64, 64, 3)
     """
     if limit is not None:
-        check_positive("limit", limit)
+        check_positive("limit", limit, most=2**63 - 1)
     parts, count = [], 0
     for batch in batches(dataset, GATHERED):
         if limit is not None:

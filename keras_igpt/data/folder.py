@@ -19,6 +19,7 @@ from keras_igpt.data.folder_index import (
 from keras_igpt.images.files import (
     _check_not_a_bomb,
     decode,
+    open_image,
     reason,
 )
 
@@ -176,12 +177,10 @@ def _upright_size(image):
 
 
 def _check_one_size(records):
-    from PIL import Image
-
     first = None
     for record in records:
         try:
-            with Image.open(record.path) as image:
+            with open_image(record.path) as image:
                 _check_not_a_bomb(image)
                 size = _upright_size(image)
         except Exception:  # will be skipped with its reason when decoded

@@ -13,6 +13,8 @@ import typing
 import zlib
 from collections.abc import Iterable
 
+from keras_igpt.images.files import FORMATS
+
 SPLIT_FOLDERS = ("train", "test", "validation")
 
 METADATA = ("metadata.csv", "metadata.jsonl")
@@ -124,7 +126,7 @@ def _image_names(folder):
     from PIL import Image
 
     formats = Image.registered_extensions().items()
-    suffixes = {suffix for suffix, kind in formats if kind in Image.OPEN}
+    suffixes = {suffix for suffix, kind in formats if kind in FORMATS}
     names, visited = [], set()
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
@@ -147,7 +149,7 @@ def _read_metadata(root, path):
     read = _read_csv if path.suffix == ".csv" else _read_jsonl
     try:
         rows = read(path)
-    except (ValueError, TypeError, csv.Error) as error:
+    except (ValueError, TypeError, RecursionError, csv.Error) as error:
         raise ValueError(
             f"`{path.name}` must be a readable UTF-8 table. Received: "
             f"{str(path)!r}, which fails with: {error}. Repair the file."
@@ -206,12 +208,27 @@ def _table_records(path, root, rows, columns):
                 f"of {str(path)!r}. Complete that row."
             )
         file = path.parent / name
+        _check_inside(root, path, number, file, path.parent / (source or ""))
         relative = pathlib.Path(os.path.relpath(file, root)).as_posix()
         text = text if "text" in columns else None
         source = path.parent / source if source else None
         record = Record(file, relative, label, text, source, style or None)
         records.append(record)
     return records
+
+
+def _check_inside(root, path, number, *files):
+    for file in files:
+        try:
+            is_inside = file.resolve().is_relative_to(root.resolve())
+        except (OSError, ValueError, RuntimeError):  # no name of a file
+            is_inside = False
+        if not is_inside:
+            raise ValueError(
+                f"`{path.name}` must name files inside its folder, also where "
+                f"links lead. Received: {str(file)!r} in row {number} of "
+                f"{str(path)!r}. Copy the image into the folder."
+            )
 
 
 def name_classes(records: Iterable[Record]) -> list[str]:

@@ -4,7 +4,6 @@ Axes: B images, N cells, C channels.
 """
 
 import functools
-import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -240,7 +239,7 @@ class ImageGenerator:
         count = len(tokens)
         if sampler is not None:
             check_sampler_alone(settings)
-            sampler = _checked_sampler(sampler)
+            _get_sampler(sampler)
         settings = check_settings(count, self.model.vocabulary_size, **settings)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
@@ -323,32 +322,19 @@ def _power_of_two(rows, chunk):
     return np.take(rows, chosen, axis=0)
 
 
-def _checked_sampler(sampler):
-    """A sampler's name or the object itself, if there is such a one."""
-    import keras_nlp
-
-    names = sorted(
-        name.removesuffix("_sampler")
-        for name in map(_snake_case, dir(keras_nlp.samplers))
-        if name.endswith("_sampler") and name != "_sampler"
-    )
-    if isinstance(sampler, str):
-        known = sampler.lower() in names
-    else:
-        known = isinstance(sampler, keras_nlp.samplers.Sampler)
-    if not known:
-        raise ValueError(
-            "`sampler` must be a `keras_nlp.samplers` object or one of "
-            f"{', '.join(names)}. Received: sampler={sampler!r}."
-        )
-    return sampler
-
-
-def _snake_case(name):
-    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?=[A-Z][a-z])\B", "_", name).lower()
-
-
 def _get_sampler(sampler):
+    """The sampler of a name, or the one that is given."""
     import keras_nlp
 
-    return keras_nlp.samplers.get(sampler)
+    try:
+        found = keras_nlp.samplers.get(sampler)
+    except ValueError:
+        found = None
+    # A name that is not known comes back as it was.
+    if not isinstance(found, keras_nlp.samplers.Sampler):
+        raise ValueError(
+            "`sampler` must be a `keras_nlp.samplers` object or a name such "
+            "as 'greedy', 'top_k', 'top_p', 'random' and 'beam'. "
+            f"Received: sampler={sampler!r}."
+        )
+    return found

@@ -10,6 +10,9 @@ import numpy as np
 from keras_igpt.annotations import Array
 from keras_igpt.images import arrays
 
+# Pixels of an image with its border: 192 MiB of RGB.
+MAX_CANVAS = 2**26
+
 
 def crop_box(
     size: tuple[int, int], wanted: tuple[int, int], mask: Array | None = None
@@ -177,6 +180,13 @@ def expand(image: Array, widths: Sequence[int]) -> tuple[Array, Array]:
     left, top, right, bottom = widths
     rows, columns = image.shape[:2]
     size = (top + rows + bottom, left + columns + right)
+    if size[0] * size[1] > MAX_CANVAS:
+        raise ValueError(
+            "`expand` must make an image of at most "
+            f"{MAX_CANVAS // 2**20} * 2**20 pixels. Received: "
+            f"expand={widths}, which makes {size[0]} x {size[1]} (rows x "
+            "columns). Expand it by less."
+        )
     return place(image, size, top, left)
 
 

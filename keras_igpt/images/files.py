@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pathlib
+import stat
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,32 @@ from keras_igpt.atomic_files import replacing
 OVERSAMPLING = 4
 
 LARGE = 2**22
+
+# No PostScript among them: Pillow would run Ghostscript.
+FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM")
+FORMATS += ("ICO", "TGA", "PCX", "SGI", "JPEG2000", "AVIF")
+
+
+def open_image(file: Any) -> Any:
+    """Opens an image of one of `FORMATS`; its pixels are not read yet.
+
+    Args:
+        file: path, or a binary file that is open.
+
+    Returns:
+        PIL.Image.Image, to be closed.
+
+    Raises:
+        OSError: if it is no regular file, so that no pipe is waited for, or
+            no image of these formats.
+    """
+    from PIL import Image
+
+    if isinstance(file, (str, os.PathLike)):
+        if not stat.S_ISREG(os.stat(file).st_mode):
+            raise OSError("not a regular file")
+    Image.init()
+    return Image.open(file, formats=[x for x in FORMATS if x in Image.OPEN])
 
 
 def decode(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
@@ -31,9 +58,9 @@ def decode(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
     Returns:
         uint8 array of shape `(height, width, 3)`.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    with Image.open(path) as image:
+    with open_image(path) as image:
         _check_not_a_bomb(image)
         if image_size is not None:
             # Square, because EXIF may swap the sides.
@@ -72,9 +99,9 @@ def transparency(path: PathLike) -> Array | None:
     Returns:
         bool array of shape `(height, width)`, or None if nothing is.
     """
-    from PIL import Image, ImageOps
+    from PIL import ImageOps
 
-    with Image.open(path) as image:
+    with open_image(path) as image:
         _check_not_a_bomb(image)
         ImageOps.exif_transpose(image, in_place=True)
         alpha = np.array(image.convert("RGBA"))[..., 3]
@@ -197,7 +224,5 @@ def save_png(
 
 def read_parameters(path: PathLike) -> dict[str, Any]:
     """The parameters that `save_png` put into a file, or {}."""
-    from PIL import Image
-
-    with Image.open(pathlib.Path(path)) as image:
+    with open_image(pathlib.Path(path)) as image:
         return json.loads(image.info.get("keras_igpt", "{}"))

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from keras_igpt.argument_checks import (
+    MOST_LAYERS,
+    MOST_WIDTH,
     check_not_negative,
     check_one_of,
     check_positive,
@@ -80,7 +82,7 @@ def _plain(value):
 def _check_conditions(config):
     """Checks what the model can be asked for."""
     check_not_negative("num_classes", config["num_classes"])
-    check_not_negative("text_length", config["text_length"])
+    check_not_negative("text_length", config["text_length"], MOST_WIDTH)
     names = config["class_names"]
     if names and (
         len(names) != config["num_classes"] or len(set(names)) != len(names)
@@ -103,10 +105,10 @@ def _check_shape(config):
     check_one_of("positions", config["positions"], POSITIONS)
     _check_places(config)
     check_one_of("activation", config["activation"], ACTIVATIONS)
-    check_positive("num_layers", config["num_layers"])
+    check_positive("num_layers", config["num_layers"], MOST_LAYERS)
     check_width(config["hidden_dim"], config["num_heads"], config["positions"])
     if config["inner_dim"] is not None:
-        check_positive("inner_dim", config["inner_dim"])
+        check_positive("inner_dim", config["inner_dim"], MOST_WIDTH)
     if not 0 <= config["dropout"] < 1:
         raise ValueError(
             "`dropout` must be at least 0 and below 1. "

@@ -1,10 +1,13 @@
 """`TokenModel`: a Keras model that is fed with tokens."""
 
+import inspect
+import warnings
 from typing import Any
 
 import keras
 import numpy as np
 
+from keras_igpt.training.batches import ExactEpochs, TokenBatches
 from keras_igpt.training.schedule import build_optimizer
 
 
@@ -33,26 +36,99 @@ class TokenModel(keras.Model):
         self.optimizer.build(self.trainable_variables)
 
     def fit(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """As `keras.Model.fit`, on what `prepare` returns."""
+        """As `keras.Model.fit`, on what `prepare` returns.
+
+        With the `initial_epoch` of a saved model it ends as if it had not been
+        interrupted. `sample_weight` has one weight for each image, and
+        `validation_split` sets images aside, chosen at random.
+        """
         _check_prepared(x)
         build_optimizer(self)
-        return super().fit(x, *args, **kwargs)
+        if not isinstance(x, TokenBatches):
+            return super().fit(x, *args, **kwargs)
+        signature = inspect.signature(keras.Model.fit)
+        asked = dict(signature.bind(self, x, *args, **kwargs).arguments)
+        asked.pop("self")
+        with warnings.catch_warnings():
+            if x.done:  # Keras counts on as many batches as in other epochs.
+                warnings.filterwarnings("ignore", "Your input ran out of data")
+            return super().fit(**_of_batches(self, **asked))
 
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`, on what `prepare` returns."""
         _check_prepared(x)
-        return super().evaluate(x, *args, **kwargs)
+        return super().evaluate(_in_order(x), *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`, on what `prepare` returns."""
         _check_prepared(x)
-        return super().predict(x, *args, **kwargs)
+        return super().predict(_in_order(x), *args, **kwargs)
+
+
+def _in_order(x):
+    """Every image once: shuffling is for `fit` alone."""
+    return x.part() if isinstance(x, TokenBatches) and x.shuffle else x
+
+
+def _of_batches(model, x, **asked):
+    """What Keras's `fit` is to be called with for `TokenBatches`."""
+    weights = asked.pop("sample_weight", None)
+    if weights is not None:
+        weights = _checked_weights(weights, x.num_images)
+        done, x = x.done, x.part(shuffle=x.shuffle, weights=weights)
+        x.done = done
+    if asked.get("class_weight") is not None and x.target != "label":
+        raise ValueError(
+            "`class_weight` must be None: what is told are tokens, not "
+            "classes. Received: class_weight. Give `sample_weight`, one "
+            "number for each image."
+        )
+    share = asked.pop("validation_split", 0.0)
+    if share and asked.get("validation_data") is None:
+        x, asked["validation_data"] = _split(x, share)
+    asked["validation_data"] = _in_order(asked.get("validation_data"))
+    callbacks = asked.pop("callbacks", None) or []
+    if isinstance(callbacks, keras.callbacks.Callback):
+        callbacks = [callbacks]
+    if isinstance(callbacks, keras.callbacks.CallbackList):
+        callbacks.append(ExactEpochs(x))
+        callbacks.callbacks[-1].set_model(model)
+    else:
+        callbacks = [ExactEpochs(x), *callbacks]
+    # Keras would shuffle the batches by a running generator.
+    return {**asked, "x": x, "callbacks": callbacks, "shuffle": False}
+
+
+def _checked_weights(weights, count):
+    weights = np.asarray(weights, "float32")
+    if weights.shape != (count,) or not np.all(np.isfinite(weights)):
+        raise ValueError(
+            f"`sample_weight` must be {count} numbers, one for each image. "
+            f"Received: an array of shape {weights.shape}."
+        )
+    return weights
+
+
+def _split(x, share):
+    count = max(1, round(x.num_images * share))
+    if not 0 < share < 1 or count >= x.num_images:
+        raise ValueError(
+            "`validation_split` must be above 0 and below 1, and leave images "
+            f"to learn from. Received: validation_split={share!r}, for "
+            f"{x.num_images} images."
+        )
+    return x.split(count)
 
 
 def _check_prepared(x):
     spec = getattr(x, "element_spec", x)
+    if isinstance(spec, (tuple, list)) and len(spec) in (1, 2, 3):
+        spec = spec[0]
+    shape = getattr(spec, "shape", ())
     raw = isinstance(spec, dict) and "image" in spec
-    raw = raw or getattr(x, "dtype", None) == np.uint8
+    raw = raw or getattr(spec, "dtype", None) == np.uint8
+    # Tokens are given in dictionaries, and have two axes.
+    raw = raw or getattr(shape, "rank", len(shape or ())) in (3, 4)
     if raw:
         raise ValueError(
             "`x` must be tokens. Received: images. "

@@ -123,7 +123,7 @@ class Autoencoder(keras.Model):
     """From image to image.
 
     Args:
-        encoder, quantizer, decoder: layers.
+        encoder, quantizer, decoder: layers, built.
         quantized: bool. Whether vectors become codes on their way.
     """
 
@@ -139,6 +139,7 @@ class Autoencoder(keras.Model):
         self.quantizer = quantizer
         self.decoder = decoder
         self.quantized = quantized
+        self.built = True  # it has no weights but theirs
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Decodes what it encodes, float32 images."""

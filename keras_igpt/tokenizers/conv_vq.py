@@ -12,7 +12,13 @@ import keras
 import numpy as np
 
 from keras_igpt.annotations import ArrayLike
-from keras_igpt.argument_checks import check_at_least, check_positive, is_whole
+from keras_igpt.argument_checks import (
+    MOST_CODES,
+    MOST_WIDTH,
+    check_at_least,
+    check_positive,
+    is_whole,
+)
 from keras_igpt.images.arrays import slices
 from keras_igpt.tokenizers.autoencoder import ReconstructionLoss
 from keras_igpt.tokenizers.codebook import CodebookTokenizer
@@ -78,10 +84,10 @@ class ConvVQTokenizer(CodebookTokenizer):
             )
         kwargs = {**kwargs, "dtype": "float32"}
         super().__init__(image_size, channels, cell_size, **kwargs)
-        check_at_least("codebook_size", codebook_size, 2)
-        check_positive("code_dim", code_dim)
-        check_at_least("hidden_dim", hidden_dim, 2)
-        check_positive("latent_dim", latent_dim)
+        check_at_least("codebook_size", codebook_size, 2, MOST_CODES)
+        check_positive("code_dim", code_dim, MOST_WIDTH)
+        check_at_least("hidden_dim", hidden_dim, 2, MOST_WIDTH)
+        check_positive("latent_dim", latent_dim, MOST_WIDTH)
         self.codebook_size = int(codebook_size)
         self.code_dim = int(code_dim)
         self.hidden_dim = int(hidden_dim)
@@ -184,7 +190,10 @@ class ConvVQTokenizer(CodebookTokenizer):
         # There is nothing to be sharp about before there are codes.
         if self.discriminator and quantized:
             return AdversarialAutoencoder(
-                self.encoder, self.quantizer, self.decoder
+                self.encoder,
+                self.quantizer,
+                self.decoder,
+                channels=self.channels,
             )
         return super()._trainer(quantized)
 

@@ -80,12 +80,14 @@ class AdversarialAutoencoder(Autoencoder):
     fast; the other the decoder, the discriminator held fast.
 
     Args:
-        args, kwargs: those of `Autoencoder`.
+        args: those of `Autoencoder`.
+        channels: int. Of the images.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args: Any, channels: int):
+        super().__init__(*args)
         self.discriminator = PatchDiscriminator(dtype="float32")
+        self.discriminator.build((None, None, None, channels))
 
     def call(self, images: Tensor, training: bool | None = None) -> Tensor:
         """Decodes what it encodes, float32 images."""

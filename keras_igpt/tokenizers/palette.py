@@ -5,6 +5,7 @@ images need no search, their palette is evenly spaced grey levels.
 """
 
 import math
+import warnings
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.annotations import ArrayLike
-from keras_igpt.argument_checks import check_at_least
+from keras_igpt.argument_checks import MOST_CODES, check_at_least, check_seed
 from keras_igpt.images.arrays import check_images, to_floats, to_pixels
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import k_means
@@ -50,7 +51,7 @@ class PaletteTokenizer(ImageTokenizer):
         **kwargs: Any,
     ):
         super().__init__(image_size, channels, **kwargs)
-        check_at_least("num_colors", num_colors, 2)
+        check_at_least("num_colors", num_colors, 2, MOST_CODES)
         self.num_colors = int(num_colors)
         self.adapted = channels == 1
         self.build()
@@ -76,6 +77,8 @@ class PaletteTokenizer(ImageTokenizer):
     def adapt(self, dataset: Any, seed: int = 0) -> "PaletteTokenizer":
         """Finds the palette: k-means on a sample of at most 1M pixels.
 
+        Images with fewer colours than the palette keep theirs exactly.
+
         Args:
             dataset: what `keras_igpt.data.batches` takes: a `tf.data.Dataset`
                 of dictionaries with `"image"`, or uint8 images.
@@ -84,19 +87,25 @@ class PaletteTokenizer(ImageTokenizer):
         Returns:
             The tokenizer itself.
         """
+        check_seed(seed)
         if self.channels == 1:
             return self
         pixels = self._sample_pixels(dataset, np.random.default_rng(seed))
-        distinct = len(np.unique(pixels, axis=0))
-        if distinct < self.num_colors:
-            raise ValueError(
-                "`num_colors` must not exceed the number of colours in the "
-                f"images. Received: num_colors={self.num_colors}, and "
-                f"images with {distinct} colours. "
-                f"Use num_colors={distinct} or fewer."
+        colors = np.unique(pixels, axis=0)
+        if len(colors) < self.num_colors:
+            warnings.warn(
+                f"The images have {len(colors)} colours. So many of the "
+                f"palette's {self.num_colors} are used; num_colors="
+                f"{max(2, len(colors))} would do.",
+                stacklevel=2,
             )
-        pixels = to_floats(pixels, "float64")
-        self.codebook.assign(k_means(pixels, self.num_colors, 8192, seed))
+            # Of equal colours the first is the nearest, so these stay unused.
+            spare = np.repeat(colors[:1], self.num_colors - len(colors), axis=0)
+            palette = to_floats(np.concatenate([colors, spare]))
+        else:
+            pixels = to_floats(pixels, "float64")
+            palette = k_means(pixels, self.num_colors, 8192, seed)
+        self.codebook.assign(palette)
         self.adapted = True
         return self
 

@@ -14,6 +14,8 @@ from typing import Any
 import keras
 
 from keras_igpt.argument_checks import (
+    MOST_CODES,
+    MOST_WIDTH,
     check_at_least,
     check_one_of,
     check_positive,
@@ -65,10 +67,10 @@ class VQTokenizer(CodebookTokenizer):
             )
         kwargs = {**kwargs, "dtype": "float32"}
         super().__init__(image_size, channels, cell_size, **kwargs)
-        check_at_least("codebook_size", codebook_size, 2)
+        check_at_least("codebook_size", codebook_size, 2, MOST_CODES)
         check_one_of("quantizer", quantizer, sorted(QUANTIZERS))
-        check_positive("code_dim", code_dim)
-        check_at_least("hidden_dim", hidden_dim, 2)
+        check_positive("code_dim", code_dim, MOST_WIDTH)
+        check_at_least("hidden_dim", hidden_dim, 2, MOST_WIDTH)
         self.codebook_size = int(codebook_size)
         self.quantizer_name = quantizer
         self.code_dim = int(code_dim)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_seed
+from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.losses import masked_weights
 
 # Share of the cells that the objective "bert" hides.
@@ -26,13 +28,19 @@ class TokenBatches(keras.utils.PyDataset):
         batch_size: int.
         shuffle: bool. A new order every epoch. Batches then have one size,
             which compilers like; the few images left over differ by epoch.
-        seed: int. Decides the orders.
+            `evaluate` and `predict` take all images in order all the same.
+        seed: int. Decides the orders and what is drawn: both are functions
+            of it, the epoch and the batch, whatever came before.
         draw: function of a batch's inputs and a `numpy.random.Generator` to
             the inputs that the model is given, called anew every time; or
             None.
         target: str. What is to be told. If it is another input than
             `"tokens"`, the model is not given it; None for inputs alone.
+        weights: float array, how much each image counts; or None.
     """
+
+    # Batches of the first epoch of `fit` that are done already.
+    done = 0
 
     def __init__(
         self,
@@ -42,18 +50,19 @@ class TokenBatches(keras.utils.PyDataset):
         seed: int = 0,
         draw: Callable | None = None,
         target: str | None = "tokens",
+        weights: Array | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.draw = draw
         self.target = target
         self.inputs = inputs
+        check_seed(seed)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
-        self.generator = np.random.default_rng(seed)
-        self.order = np.arange(self.num_images)
-        self.on_epoch_end()
+        self.weights = weights
+        self.begin_epoch(0)
 
     @property
     def num_images(self) -> int:
@@ -65,7 +74,13 @@ class TokenBatches(keras.utils.PyDataset):
             return self.num_images // self.batch_size
         return math.ceil(self.num_images / self.batch_size)
 
+    @property
+    def num_batches(self) -> int:
+        """Batches that are left of this epoch."""
+        return len(self) - self.first
+
     def __getitem__(self, index):
+        index += self.first
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         inputs = {name: array[chosen] for name, array in self.inputs.items()}
@@ -77,17 +92,66 @@ class TokenBatches(keras.utils.PyDataset):
         }
         if self.target is None:
             return (inputs,)
-        if self.target != "tokens":
-            return inputs, inputs.pop(self.target)
-        if "masked" in inputs:
-            return inputs, inputs["tokens"], masked_weights(inputs["masked"])
-        return inputs, inputs["tokens"]
+        name = self.target
+        target = inputs["tokens"] if name == "tokens" else inputs.pop(name)
+        weights = self._weights(chosen, inputs)
+        return (
+            (inputs, target) if weights is None else (inputs, target, weights)
+        )
+
+    def _weights(self, chosen, inputs):
+        """How much images or their cells count; None if all alike."""
+        weights = None if self.weights is None else self.weights[chosen]
+        if self.target != "tokens" or "masked" not in inputs:
+            return weights
+        masked = masked_weights(inputs["masked"])
+        return masked if weights is None else masked * weights[:, None]
 
     def _draws(self, index):
         """Random numbers for a batch; the same ones if nothing is shuffled."""
         if self.shuffle:
-            return self.generator
+            return np.random.default_rng((*self.key, index))
         return np.random.default_rng((self.seed, index))
+
+    def begin_epoch(self, epoch: int, step: int = 0, first: int = 0) -> None:
+        """Puts the images into the order of an epoch.
+
+        Args:
+            epoch: int, counted from 0.
+            step: int. Steps that the model had learned before this epoch:
+                another `fit` of it takes other orders.
+            first: int. The batch to begin with.
+        """
+        self.epoch, self.first = epoch, first
+        self.key = (self.seed, epoch, step)
+        self.order = np.arange(self.num_images)
+        if self.shuffle:
+            generator = np.random.default_rng(self.key)
+            self.order = generator.permutation(self.num_images)
+
+    def part(
+        self,
+        chosen: Array | slice = slice(None),
+        shuffle: bool = False,
+        weights: Array | None = None,
+    ) -> "TokenBatches":
+        """Batches of some of the images; default: of all, in order.
+
+        Args:
+            chosen: int array, or a slice.
+            shuffle: bool, as the class takes it.
+            weights: float array `(images,)` of all images; default: as here.
+        """
+        weights = self.weights if weights is None else weights
+        return TokenBatches(
+            {name: array[chosen] for name, array in self.inputs.items()},
+            self.batch_size,
+            shuffle,
+            self.seed,
+            self.draw,
+            self.target,
+            None if weights is None else weights[chosen],
+        )
 
     def split(self, count: int) -> "tuple[TokenBatches, TokenBatches]":
         """Sets `count` images, chosen at random, aside.
@@ -97,24 +161,53 @@ class TokenBatches(keras.utils.PyDataset):
             are not shuffled.
         """
         chosen = np.random.default_rng(0).permutation(self.num_images)
-
-        def part(indices, shuffle):
-            inputs = {k: array[indices] for k, array in self.inputs.items()}
-            return TokenBatches(
-                inputs,
-                self.batch_size,
-                shuffle,
-                self.seed,
-                self.draw,
-                self.target,
-            )
-
-        return part(chosen[count:], self.shuffle), part(chosen[:count], False)
+        rest = self.part(chosen[count:], self.shuffle)
+        return rest, self.part(chosen[:count])
 
     def on_epoch_end(self) -> None:
-        """Chooses a new order, if there is to be one."""
-        if self.shuffle:
-            self.generator.shuffle(self.order)
+        """Goes on to the next epoch, if `fit` does not say which it is."""
+        self.begin_epoch(self.epoch + 1)
+
+
+class ExactEpochs(keras.callbacks.Callback):
+    """Makes what a step draws a function of seed, epoch and batch.
+
+    That is the order of the images, their edits and all dropout, so that a
+    `fit` that goes on with `initial_epoch` ends as one that was not
+    interrupted.
+
+    Args:
+        batches: the `TokenBatches` that are fitted to. Their `done` batches
+            of the first epoch are left out.
+    """
+
+    def __init__(self, batches: TokenBatches) -> None:
+        super().__init__()
+        self.batches = batches
+        self.done = batches.done
+
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Orders the images."""
+        step = max(0, steps_done(self.model) - self.done)
+        self.batches.begin_epoch(epoch, step, self.done)
+        self.done = 0
+
+    def on_train_batch_begin(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Seeds dropout."""
+        batches = self.batches
+        states = [
+            variable
+            for variable in self.model.non_trainable_variables
+            if variable.name == "seed_generator_state"
+        ]
+        key = (*batches.key, batches.first + batch)
+        seeds = np.random.SeedSequence(key).generate_state(len(states))
+        for state, seed in zip(states, seeds):
+            state.assign([int(seed) >> 1, 0])
 
 
 def draw_masked(

@@ -20,6 +20,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+def steps_done(model: keras.Model) -> int:
+    """Steps that a compiled model has learned, on any device."""
+    # Python cannot read a variable with copies on several devices.
+    count = keras.ops.convert_to_tensor(model.optimizer.iterations)
+    return int(keras.ops.convert_to_numpy(count))
+
+
 class SampleImages(keras.callbacks.Callback):
     """Generates the same images after every epoch, to see a model learn.
 
@@ -79,7 +86,7 @@ class SampleImages(keras.callbacks.Callback):
         Returns:
             pathlib.Path of the sheet.
         """
-        step = int(self.model.optimizer.iterations)
+        step = steps_done(self.model)
         figures = {"step": step} | {k: _plain(v) for k, v in figures.items()}
         images = self.model.generate(**self.asked)
         sheet = contact_sheet(images, self.columns)
@@ -138,7 +145,7 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
     """
     optimizer = model.optimizer
     averages = []
-    if getattr(optimizer, "use_ema", False) and int(optimizer.iterations):
+    if getattr(optimizer, "use_ema", False) and steps_done(model):
         averages = optimizer._model_variables_moving_average
     weights = model.trainable_variables if averages else []
     own = [keras.ops.convert_to_numpy(weight) for weight in weights]
@@ -263,5 +270,5 @@ class ProgressBar(BudgetBar):
     def words(self, logs: dict[str, float] | None) -> str:
         """Step and bits per pixel."""
         figure = (logs or {}).get("bits_per_pixel", np.nan)
-        step = int(self.model.optimizer.iterations)
+        step = steps_done(self.model)
         return f"step {step}  bits/pixel {figure:.3f}"

@@ -8,10 +8,17 @@ from typing import Any
 
 import keras
 
+from keras_igpt.argument_checks import check_number
 from keras_igpt.training.callbacks import BudgetBar, StopOnNaN
 
 # Epochs of a budget in minutes, which ends `fit` long before.
 ENDLESS = 1_000_000
+
+# Ten years.
+MOST_MINUTES = 5_256_000
+
+# Of any optimizer: with more, weights are no numbers within a few steps.
+MOST_RATE = 1000.0
 
 
 def default_optimizer(ema: float | None = None) -> keras.optimizers.Optimizer:
@@ -50,6 +57,8 @@ class TrainingBudget(keras.callbacks.Callback):
         minutes: float, or None. The budget in minutes of `fit`.
         warmup: float. Share of the budget spent on the rise.
         start: float. Share of a budget in minutes that an earlier run spent.
+        first: int. Batches of the first epoch of `fit` that an earlier run
+            has done.
     """
 
     def __init__(
@@ -59,6 +68,7 @@ class TrainingBudget(keras.callbacks.Callback):
         minutes: float | None = None,
         warmup: float = 0.03,
         start: float = 0.0,
+        first: int = 0,
     ):
         super().__init__()
         if (epochs is None) == (minutes is None):
@@ -66,27 +76,32 @@ class TrainingBudget(keras.callbacks.Callback):
                 "Exactly one of `epochs` and `minutes` must be given. "
                 f"Received: epochs={epochs}, minutes={minutes}."
             )
-        if (epochs if minutes is None else minutes) <= 0:
-            raise ValueError(
-                "The budget must be positive. "
-                f"Received: epochs={epochs}, minutes={minutes}."
-            )
+        if minutes is None:
+            check_number("epochs", epochs, ENDLESS)
+        else:
+            check_number("minutes", minutes, MOST_MINUTES)
+        check_number("learning_rate", peak, MOST_RATE)
         self.peak = peak
         self.epochs = epochs
         self.minutes = minutes
         self.warmup = warmup
         self.start = start
+        self.first = first
+        self.first_epoch = None
         self.epoch = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts the clock."""
         self.begin = time.monotonic()
+        self.first_epoch = None
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Notes the epoch."""
         self.epoch = epoch
+        if self.first_epoch is None:
+            self.first_epoch = epoch
 
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, float] | None = None
@@ -107,7 +122,8 @@ class TrainingBudget(keras.callbacks.Callback):
             elapsed = time.monotonic() - self.begin
             return self.start + elapsed / 60 / self.minutes
         steps = self.params["steps"] or 1
-        return (self.epoch + batch / steps) / self.epochs
+        done = self.first if self.epoch == self.first_epoch else 0
+        return (self.epoch + (done + batch) / steps) / self.epochs
 
     def rate(self, spent: float) -> float:
         """Learning rate after a share of the budget."""

@@ -16,8 +16,8 @@ def asked(monkeypatch):
     """What a run is asked for, which is not begun."""
     seen = {}
 
-    def run(options, folder, resume, console):
-        seen.update(options=options, folder=folder, resume=resume)
+    def run(options, folder, resume, console, given):
+        seen.update(options=options, folder=folder, resume=resume, given=given)
         return {"step": 1, "val_bits_per_pixel": 2.0}
 
     monkeypatch.setattr(training_run, "run", run)
@@ -38,6 +38,8 @@ def test_train_passes_its_options_on(asked, tmp_path):
     assert options.tokenizer == "vq" and options.codes == 64
     assert options.captions and not options.labels
     assert asked["folder"] == tmp_path
+    assert asked["given"] >= {"model", "colors", "labels", "minutes"}
+    assert "batch_size" not in asked["given"]
 
 
 def test_train_without_a_budget_takes_15_minutes(asked, tmp_path):
@@ -81,7 +83,7 @@ def test_train_refuses_a_used_folder(class_run, class_folder):
     ("options", "message"),
     [
         ({"minutes": 1.0}, "Exactly one of `epochs` and `minutes`"),
-        ({"epochs": 0}, "budget must be positive"),
+        ({"epochs": 0}, "`epochs` must be a number above 0"),
         ({"batch_size": 0}, "`batch_size` must be"),
         ({"edit_share": 2.0}, "`edit_share` must be from 0 to 1"),
         ({"dropout": 1.0}, "`dropout` must be"),
@@ -111,18 +113,6 @@ def test_resume_needs_a_run(tmp_path):
 
 def test_resume_of_a_finished_run_does_nothing(class_run):
     assert train(class_run, resume=True) is None
-
-
-@pytest.mark.slow
-def test_resume_goes_on_where_a_run_ended(class_folder, tmp_path):
-    options = {"data": str(class_folder), "size": 4, "epochs": 2}
-    train(tmp_path / "run", **options)
-    state = json.loads((tmp_path / "run" / "state.json").read_text())
-    steps = state["step"]
-    state.update(spent=0.5, epoch=1)
-    (tmp_path / "run" / "state.json").write_text(json.dumps(state))
-    row = train(tmp_path / "run", resume=True, **options)
-    assert row["epoch"] == 2 and row["step"] == steps + steps // 2
 
 
 def test_resume_goes_on_for_longer(class_folder, tmp_path):

@@ -116,3 +116,9 @@ def test_placed_image_is_scaled(generator):
 def test_image_beside_the_canvas_is_an_error(generator):
     with pytest.raises(ValueError, match="must lie on the canvas of 10 x 12"):
         crop.place(np.zeros((4, 4, 3), "uint8"), (10, 12), top=10, left=0)
+
+
+def test_expand_refuses_a_border_that_fills_memory():
+    image = np.zeros((8, 8, 3), "uint8")
+    with pytest.raises(ValueError, match="Expand it by less"):
+        crop.expand(image, (50_000_000, 0, 0, 0))

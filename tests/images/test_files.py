@@ -1,5 +1,7 @@
 """Tests of image files, as a new user might have them."""
 
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -117,3 +119,16 @@ def test_png_carries_its_parameters(tmp_path):
 def test_png_without_parameters_has_none(tmp_path):
     save_png(tmp_path / "a.png", np.zeros((2, 2, 1), "uint8"))
     assert read_parameters(tmp_path / "a.png") == {}
+
+
+def test_postscript_is_no_image_whatever_its_name(tmp_path):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n")
+    with pytest.raises(ValueError, match="not an image that Pillow can read"):
+        files.read(path)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="not a regular file"):
+        files.read(tmp_path / "a.png")

@@ -57,13 +57,13 @@ def test_tokens_depend_on_all_pixels(tokenizer):
 
 
 @pytest.mark.slow
-def test_adapt_lowers_the_error(images):
+def test_adapt_lowers_the_error(images, smallest):
     keras.utils.set_random_seed(0)
     made = ConvVQTokenizer((16, 24), **{**SMALL, "hidden_dim": 8})
     made.adapt(images, epochs=1, verbose=False)
     before = made.figures(images)["psnr"]
     made.adapt(
-        images, epochs=12, batch_size=4, learning_rate=2e-3, verbose=False
+        images, epochs=4, batch_size=4, learning_rate=4e-3, verbose=False
     )
     assert made.figures(images)["psnr"] > before + 1
 
@@ -96,7 +96,7 @@ def test_saved_in_a_model_it_encodes_the_same(tokenizer, images, tmp_path):
 
 
 @pytest.mark.slow
-def test_features_do_not_learn(images):
+def test_features_do_not_learn(images, smallest):
     features = keras.Sequential([keras.layers.Conv2D(2, 3)])
     features.build((None, 16, 24, 3))
     before = features.get_weights()
@@ -107,7 +107,7 @@ def test_features_do_not_learn(images):
 
 
 @pytest.mark.slow
-def test_discriminator_leaves_no_weights_behind(images):
+def test_discriminator_leaves_no_weights_behind(images, smallest):
     made = ConvVQTokenizer((16, 24), **SMALL)
     count = len(made.weights)
     made.adapt(images, epochs=1, verbose=False, discriminator=True)

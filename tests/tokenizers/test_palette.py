@@ -134,10 +134,14 @@ def test_unadapted_rgb_palette_is_named():
         tokenizer.encode(np.zeros((1, 8, 8, 3), "uint8"))
 
 
-def test_too_many_colors_are_named():
+def test_fewer_colors_than_the_palette_has_are_kept_and_told():
     images, _ = colors_of(num=6)
-    with pytest.raises(ValueError, match="Use num_colors=6 or fewer"):
-        keras_igpt.PaletteTokenizer((8, 8), 512).adapt(images)
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 512)
+    with pytest.warns(UserWarning, match="num_colors=6 would do"):
+        tokenizer.adapt(images)
+    tokens = np.asarray(tokenizer.encode(images))
+    assert len(np.unique(tokens)) == tokens.max() + 1 == 6
+    np.testing.assert_array_equal(tokenizer.decode(tokens), images)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 import keras_igpt
 from keras_igpt.images import metrics
+from keras_igpt.tokenizers.autoencoder import Autoencoder
 from keras_igpt.tokenizers.vq import VQTokenizer
 
 
@@ -182,3 +183,18 @@ def test_channels_are_last_whatever_the_process_wants():
     finally:
         keras.config.set_image_data_format(before)
     assert images.shape == (1, 8, 8, 3)
+
+
+@pytest.mark.slow
+def test_steps_are_traced_once(monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (24, 8, 8, 3), "uint8")
+    traces, step = [], Autoencoder.train_step
+
+    def counted(model, data):
+        traces.append(model.quantized)
+        return step(model, data)
+
+    monkeypatch.setattr(Autoencoder, "train_step", counted)
+    tokenizer = keras_igpt.VQTokenizer((8, 8), 8, hidden_dim=8)
+    tokenizer.adapt(images, epochs=2, batch_size=8, verbose=False)
+    assert traces == [False, True]

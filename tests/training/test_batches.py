@@ -79,3 +79,26 @@ def test_other_targets_are_not_given_to_the_model():
 def test_no_target_gives_inputs_alone():
     columns = {"tokens": np.zeros((4, 2))}
     assert len(TokenBatches(columns, 4, target=None)[0]) == 1
+
+
+def test_order_of_an_epoch_does_not_depend_on_those_before():
+    some, other = batches(batch_size=5), batches(batch_size=5)
+    some.on_epoch_end()
+    for each in (some, other):
+        each.begin_epoch(4, step=8)
+    assert order(some) == order(other)
+
+
+def test_an_epoch_can_begin_at_a_later_batch():
+    some = batches(batch_size=2)
+    some.begin_epoch(1)
+    whole = order(some)
+    some.begin_epoch(1, first=3)
+    assert some.num_batches == 2
+    np.testing.assert_array_equal(some[0][1].ravel(), whole[6:8])
+
+
+def test_weights_go_with_their_images():
+    some = batches(batch_size=5).part(shuffle=True, weights=np.arange(10.0))
+    _, tokens, weights = some[1]
+    np.testing.assert_array_equal(tokens.ravel(), weights)

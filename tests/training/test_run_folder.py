@@ -1,235 +1,170 @@
-import csv
-import dataclasses
+"""Tests of the files of a run's folder."""
+
 import json
+import subprocess
+import sys
+import zipfile
 
-import keras
-import numpy as np
 import pytest
-from PIL import Image
-from small_models import TRAIN_OPTIONS, make_model
+from small_models import TRAIN_OPTIONS
 
-import keras_igpt
-from keras_igpt.training import callbacks, run_folder
-from keras_igpt.training.batches import TokenBatches
-from keras_igpt.training.schedule import TrainingBudget, default_optimizer
-
-pytestmark = pytest.mark.usefixtures("smallest")
-
-
-def some_inputs(count=6):
-    generator = np.random.default_rng(0)
-    return {
-        "tokens": generator.integers(0, 5, (count, 16), "int32"),
-        "label": np.arange(count, dtype="int32") % 3,
-    }
-
-
-def fit(model, folder, epochs=2, learning_rate=1e-3, ema=None, **kwargs):
-    budget = TrainingBudget(learning_rate, epochs=epochs)
-    samples = keras_igpt.SampleImages(folder / "samples", labels=[0, 1])
-    checkpoints = run_folder.Checkpoints(
-        folder, some_inputs(), budget, samples, **kwargs
-    )
-    model.compile(default_optimizer(ema))
-    model.fit(
-        TokenBatches(some_inputs(), 3),
-        epochs=epochs,
-        verbose=0,
-        callbacks=[budget, callbacks.StopOnNaN(), checkpoints],
-    )
-    return checkpoints
-
-
-@pytest.fixture(scope="module")
-def run(smallest, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("run")
-    model = make_model()
-    return model, folder, fit(model, folder)
-
-
-def test_last_model_is_the_one_after_the_last_epoch(run):
-    model, folder, _ = run
-    saved = keras.saving.load_model(folder / "last.keras")
-    for a, b in zip(saved.weights, model.weights, strict=True):
-        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
-
-
-def test_best_model_has_the_best_figure(run):
-    model, folder, checkpoints = run
-    saved = keras_igpt.load(folder / "best.keras")
-    nats = saved.score_tokens(some_inputs())
-    best = min(row["val_bits_per_pixel"] for row in checkpoints.rows)
-    assert nats.mean() / 16 / np.log(2) == pytest.approx(best, rel=1e-5)
-
-
-def test_log_has_a_row_per_epoch(run):
-    with open(run[1] / "log.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert [row["step"] for row in rows] == ["2", "4"]
-    assert all(np.isfinite(float(row["val_bits_per_pixel"])) for row in rows)
-
-
-def test_samples_are_generated_every_epoch(run):
-    names = sorted(path.name for path in (run[1] / "samples").iterdir())
-    assert names == ["step-0000002.png", "step-0000004.png"]
-    with Image.open(run[1] / "samples" / names[0]) as sheet:
-        assert sheet.size == (64 + 2 + 64, 64)
-
-
-def test_state_says_how_far_the_run_came(run):
-    state = run_folder.read_state(run[1])
-    assert state["epoch"] == 2 and state["spent"] == pytest.approx(1.0)
+from keras_igpt.training import run_folder
+from keras_igpt.training.run_folder import STATE
 
 
 def test_state_of_no_run_is_the_beginning(tmp_path):
     assert run_folder.read_state(tmp_path)["spent"] == 0.0
 
 
-@pytest.mark.parametrize("content", ["[1]", "{}", "no JSON"])
-def test_config_of_another_program_names_no_classes(tmp_path, content):
-    (tmp_path / "config.json").write_text(content)
-    assert run_folder.class_names(tmp_path) == []
+def with_state(path, content):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(STATE, content)
 
 
-def test_options_of_other_versions_are_read(tmp_path):
-    """An option less in `config.json`, and one more."""
-    known = {**dataclasses.asdict(TRAIN_OPTIONS), "batch_size": 5, "new": 1}
-    del known["ema"]
-    (tmp_path / "last.keras").touch()
-    (tmp_path / "config.json").write_text(json.dumps({"options": known}))
-    asked = dataclasses.replace(TRAIN_OPTIONS, ema=0.9, batch_size=7)
-    options, _ = run_folder.resumed(asked, tmp_path, {"spent": 0.5})
-    assert options == dataclasses.replace(asked, batch_size=5)
+def test_state_lies_in_the_model(tmp_path):
+    with_state(tmp_path / "last.keras", json.dumps({"spent": 0.25, "step": 7}))
+    (tmp_path / "state.json").write_text(json.dumps({"spent": 0.1}))
+    state = run_folder.read_state(tmp_path)
+    assert state["spent"] == 0.25 and state["step"] == 7
 
 
-def test_long_epochs_are_saved_within(fresh_model, tmp_path):
-    checkpoints = fit(fresh_model, tmp_path, epochs=1, every_minutes=0.0)
-    # 2 batches and the epoch's end.
-    assert [row["step"] for row in checkpoints.rows] == [1, 2, 2]
+def test_state_of_earlier_versions_is_read(tmp_path):
+    with zipfile.ZipFile(tmp_path / "last.keras", "w"):
+        pass
+    known = {"spent": 0.5, "epoch": 3, "best_val_bits_per_pixel": 1.5}
+    (tmp_path / "state.json").write_text(json.dumps(known))
+    found = run_folder.read_state(tmp_path)
+    assert found == {**known, "batch": 0, "step": 0}
 
 
-def test_epoch_that_is_not_over_does_not_count(fresh_model, tmp_path):
-    class Killed(Exception):
+def test_figure_to_beat_is_the_best_models_own(tmp_path):
+    """It was saved after the last whole checkpoint, and then came the kill."""
+    best = "best_val_bits_per_pixel"
+    with_state(tmp_path / "last.keras", json.dumps({best: 2.0}))
+    with_state(tmp_path / "best.keras", json.dumps({best: 1.0}))
+    assert run_folder.read_state(tmp_path)[best] == 1.0
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{", '{"spent": "all"}', '{"step": -1}', "x" * 100_000],
+    ids=["list", "cut", "word", "negative", "long"],
+)
+def test_damaged_state_is_named(tmp_path, content):
+    with_state(tmp_path / "last.keras", content)
+    with pytest.raises(ValueError, match="must hold a whole run"):
+        run_folder.read_state(tmp_path)
+
+
+def test_damaged_model_is_named(tmp_path):
+    (tmp_path / "last.keras").write_bytes(b"PK no archive")
+    with pytest.raises(ValueError, match="last.keras.*fails with"):
+        run_folder.read_state(tmp_path)
+
+
+def test_log_is_cut_where_the_model_is(tmp_path):
+    path = tmp_path / "log.csv"
+    path.write_text("epoch,step,loss\n1,5,2.0\n2,10,1.5\n3,15,1.2\n3,1")
+    run_folder.cut_log(tmp_path, step=10)
+    assert path.read_text() == "epoch,step,loss\n1,5,2.0\n2,10,1.5\n"
+
+
+def begun(folder, spent=0.5):
+    config = {"options": {**vars(TRAIN_OPTIONS), "data": "a", "epochs": 4}}
+    (folder / "config.json").write_text(json.dumps(config))
+    state = {"spent": spent, "epoch": 2, "step": 8, "budget": 4}
+    with_state(folder / "last.keras", json.dumps(state))
+
+
+def test_share_of_a_longer_budget_is_smaller(tmp_path):
+    begun(tmp_path)
+    options = run_folder.TrainingOptions(**{**vars(TRAIN_OPTIONS), "epochs": 8})
+    state = run_folder.begin_again(tmp_path, options, {"epochs": 4})
+    assert state["spent"] == 0.25
+    config = json.loads((tmp_path / "config.json").read_text())
+    assert config["options"]["epochs"] == 8
+
+
+def test_budget_is_the_one_that_the_model_was_saved_under(tmp_path):
+    """The new one was recorded, and then came the kill."""
+    begun(tmp_path)
+    options = run_folder.TrainingOptions(**{**vars(TRAIN_OPTIONS), "epochs": 8})
+    run_folder.begin_again(tmp_path, options, {"epochs": 4})
+    assert run_folder.begin_again(tmp_path, options, {})["spent"] == 0.25
+
+
+def test_leftovers_of_killed_processes_are_taken_away(tmp_path):
+    begun(tmp_path)
+    dead = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"],
+        capture_output=True,
+        text=True,
+    )
+    left = tmp_path / f".last.{dead.stdout.strip()}.keras"
+    left.touch()
+    run_folder.begin_again(tmp_path, TRAIN_OPTIONS, {})
+    assert not left.exists()
+
+
+# === Whose folder it is ===
+
+
+def test_new_and_empty_folders_are_free(tmp_path):
+    run_folder.check_free(tmp_path)
+    run_folder.check_free(tmp_path / "new")
+
+
+def test_folder_of_a_run_without_a_model_is_free(tmp_path):
+    (tmp_path / "config.json").touch()
+    (tmp_path / ".lock").touch()
+    run_folder.check_free(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["best.keras", "photo.jpg", "log.csv"])
+def test_folder_of_others_is_not_written_into(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(FileExistsError, match=f"which holds {name}"):
+        run_folder.check_free(tmp_path)
+
+
+def test_a_file_is_no_folder(tmp_path):
+    (tmp_path / "out").touch()
+    with pytest.raises(NotADirectoryError, match="must be a folder"):
+        run_folder.check_free(tmp_path / "out")
+
+
+def test_second_process_is_refused(tmp_path):
+    program = (
+        "import sys, keras_igpt.training.run_folder as r\n"
+        "with r.locked(sys.argv[1]): print('in')"
+    )
+    with run_folder.locked(tmp_path):
+        result = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            capture_output=True,
+            text=True,
+        )
+    assert "no other process trains in" in result.stderr
+    assert "in" not in result.stdout
+
+
+def test_lock_ends_with_its_process(tmp_path):
+    program = (
+        "import os, sys, keras_igpt.training.run_folder as r\n"
+        "with r.locked(sys.argv[1]): os._exit(9)"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)])
+    with run_folder.locked(tmp_path):
         pass
 
-    class Kill(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if batch == 1:
-                raise Killed
 
-    fresh_model.compile()
-    budget = TrainingBudget(1e-3, epochs=5)
-    checkpoints = run_folder.Checkpoints(
-        tmp_path, some_inputs(), budget, every_minutes=0.0
-    )
-    with pytest.raises(Killed):
-        fresh_model.fit(
-            TokenBatches(some_inputs(), 3),
-            initial_epoch=1,
-            epochs=5,
-            verbose=0,
-            callbacks=[budget, checkpoints, Kill()],
-        )
-    assert run_folder.read_state(tmp_path)["epoch"] == 1
+def test_folder_in_which_nothing_was_written_is_taken_away(tmp_path):
+    with pytest.raises(RuntimeError), run_folder.locked(tmp_path / "a" / "b"):
+        raise RuntimeError
+    assert not (tmp_path / "a").exists()
 
 
-def test_nan_stops_and_keeps_the_last_good_model(fresh_model, tmp_path):
-    fit(fresh_model, tmp_path, epochs=1)
-    good = (tmp_path / "last.keras").read_bytes()
-    kernel = fresh_model.head.kernel
-    kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(FloatingPointError, match="the loss is no number"):
-        fit(fresh_model, tmp_path, epochs=1)
-    assert (tmp_path / "last.keras").read_bytes() == good
-
-
-def test_nan_of_the_last_step_is_not_saved(fresh_model, tmp_path):
-    fit(fresh_model, tmp_path, epochs=1)
-    good = (tmp_path / "last.keras").read_bytes()
-    checkpoints = run_folder.Checkpoints(
-        tmp_path, some_inputs(), TrainingBudget(1e-3, epochs=1)
-    )
-    checkpoints.set_model(fresh_model)
-    checkpoints.on_train_begin()
-    checkpoints.on_epoch_begin(0)
-    kernel = fresh_model.head.kernel
-    kernel.assign(np.full(kernel.shape, np.nan))
-    with pytest.raises(FloatingPointError, match="validation figure"):
-        checkpoints.on_epoch_end(0, {"loss": 1.0})
-    assert (tmp_path / "last.keras").read_bytes() == good
-
-
-# === Averaged weights ===
-
-
-@pytest.fixture(scope="module")
-def averaged_run(smallest, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("averaged")
-    model = make_model()
-    fit(model, folder, epochs=1, learning_rate=3e-2, ema=0.5)
-    return model, folder
-
-
-def weights_of(model):
-    return [np.asarray(weight) for weight in model.trainable_variables]
-
-
-def test_best_model_is_the_average(averaged_run):
-    model, folder = averaged_run
-    best = keras_igpt.load(folder / "best.keras")
-    # At its end `fit` itself puts the average into the model.
-    for a, b in zip(weights_of(best), weights_of(model), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-6)
-
-
-def test_last_model_is_as_trained_and_has_the_average_beside(averaged_run):
-    model, folder = averaged_run
-    last = keras_igpt.load(folder / "last.keras")
-    trained = weights_of(last)
-    assert any(
-        abs(a - b).max() > 1e-3 for a, b in zip(trained, weights_of(model))
-    )
-    with keras_igpt.averaged_weights(last):
-        for a, b in zip(weights_of(last), weights_of(model), strict=True):
-            np.testing.assert_allclose(a, b, rtol=1e-6)
-
-
-def test_averaging_goes_on_where_it_ended(averaged_run):
-    """A step of the resumed average, by its formula."""
-    last = keras_igpt.load(averaged_run[1] / "last.keras")
-    with keras_igpt.averaged_weights(last):
-        before = weights_of(last)
-    last.train_on_batch(*TokenBatches(some_inputs(), 3)[0])
-    trained = weights_of(last)
-    with keras_igpt.averaged_weights(last):
-        for old, new, now in zip(before, trained, weights_of(last)):
-            np.testing.assert_allclose(
-                now, 0.5 * old + 0.5 * new, rtol=1e-4, atol=1e-6
-            )
-
-
-# === Progress ===
-
-
-def test_progress_bar_shows_step_and_figure(fresh_model, capsys):
-    from rich.console import Console
-
-    budget = TrainingBudget(1e-3, epochs=1)
-    console = Console(force_terminal=True, width=120)
-    fresh_model.compile()
-    fresh_model.fit(
-        TokenBatches(some_inputs(), 3),
-        verbose=0,
-        callbacks=[budget, callbacks.ProgressBar(budget, console)],
-    )
-    shown = capsys.readouterr().out
-    assert "step 2" in shown and "bits/pixel" in shown and "100%" in shown
-
-
-def test_config_of_a_sheet_is_in_its_file(run):
-    from keras_igpt.images.files import read_parameters
-
-    parameters = read_parameters(run[1] / "samples" / "step-0000002.png")
-    assert parameters["step"] == 2
-    assert json.dumps(parameters)
+def test_folder_that_was_there_stays(tmp_path):
+    with run_folder.locked(tmp_path):
+        pass
+    assert tmp_path.exists()

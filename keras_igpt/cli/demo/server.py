@@ -51,8 +51,7 @@ def demo(
     ] = None,
 ) -> None:
     """Serves a page to generate, edit and look into images with a model."""
-    more = {"names": also} if also else {}
-    launch(model, host, port, open_browser, **more)
+    launch(model, host, port, open_browser, names=also or ())
 
 
 def launch(

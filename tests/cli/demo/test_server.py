@@ -197,9 +197,11 @@ def test_page_is_composed_around_an_image(tab, tmp_path):
 
 def test_demo_serves_this_machine_alone_by_default(monkeypatch):
     seen = []
-    monkeypatch.setattr(server, "launch", lambda *args: seen.append(args))
+    monkeypatch.setattr(
+        server, "launch", lambda *args, names: seen.append((*args, names))
+    )
     invoke("demo", "--model", "m.keras")
-    assert seen == [("m.keras", "127.0.0.1", 7860, False)]
+    assert seen == [("m.keras", "127.0.0.1", 7860, False, ())]
 
 
 @pytest.mark.slow
