@@ -68,9 +68,14 @@ class ImageGPTTrainer(ImageGPTNetwork):
         """What training needs of a batch of data, as small as it can be."""
         columns = {"tokens": self.tokenizer.encode_all(batch["image"])}
         if self.num_classes:
-            columns["label"] = encode_labels(
-                batch.get("label"), self.num_classes
+            # A model that begins with a class has one for images of none.
+            labels = encode_labels(
+                batch.get("label"),
+                self.num_classes,
+                optional=self.config["start"] == "class",
             )
+            count = len(batch["image"])
+            columns["label"] = labels.repeat(1 if "label" in batch else count)
         if self.text_length:
             text = batch.get("text")
             text = encode_captions(text, self.text_length, truncate)

@@ -38,6 +38,9 @@ WITHOUT_CODES = 0.2
 # Images whose cells the first codes are found among.
 START_IMAGES = 256
 
+# Share of the time that measuring may take while it learns.
+MEASURING = 0.05
+
 # Encoded or decoded at a time.
 BATCH = 256
 
@@ -235,7 +238,8 @@ class CodebookTokenizer(ImageTokenizer):
 
 
 class _Figures(BudgetBar):
-    """A bar with how good the tokenizer is by now, anew every 15 seconds.
+    """A bar with how good the tokenizer is by now, anew every 15 seconds;
+    less often where that takes long.
 
     Args:
         tokenizer: the `VQTokenizer`.
@@ -251,10 +255,12 @@ class _Figures(BudgetBar):
         self.tokenizer = tokenizer
         self.images = images
         self.last = time.monotonic()
+        self.cost = 0.0
         self.figures = ""
 
     def words(self, logs):
-        if time.monotonic() - self.last > self.pause:
+        pause = max(self.pause, self.cost / MEASURING)
+        if time.monotonic() - self.last > pause:
             self._measure()
         return self.figures
 
@@ -265,10 +271,12 @@ class _Figures(BudgetBar):
             print(f"tokenizer: {self.figures}", flush=True)
 
     def _measure(self):
-        self.last = time.monotonic()
         if self.images is None:
             return
+        begin = time.monotonic()
         figures = self.tokenizer.figures(self.images)
+        self.last = time.monotonic()
+        self.cost = self.last - begin
         self.figures = (
             f"PSNR {figures['psnr']:.2f} dB, "
             f"{figures['codes_used']:.1%} of the codes in use, "

@@ -49,6 +49,8 @@ class TrainingOptions:
         ema: momentum of averaged weights; None for none.
         precision: name of a Keras dtype policy.
         seed: of all that is random.
+        lora: rank of what is learned beside weights of `init_from`, which
+            stay; None to train all.
     """
 
     data: str | None
@@ -73,6 +75,7 @@ class TrainingOptions:
     ema: float | None
     precision: str
     seed: int
+    lora: int | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:
