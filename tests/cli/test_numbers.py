@@ -28,7 +28,7 @@ def numbers():
                 yield command.__name__, name, value
 
 
-@pytest.mark.parametrize(("command", "name", "value"), numbers())
+@pytest.mark.parametrize(("command", "name", "value"), list(numbers()))
 def test_numbers_out_of_bounds_are_told_by_name(
     command, name, value, class_folder, class_run, tmp_path, monkeypatch
 ):
