@@ -102,10 +102,15 @@ class TokenBatches(keras.utils.PyDataset):
     def _weights(self, chosen, inputs):
         """How much images or their cells count; None if all alike."""
         weights = None if self.weights is None else self.weights[chosen]
-        if self.target != "tokens" or "masked" not in inputs:
+        if self.target != "tokens":
             return weights
-        masked = masked_weights(inputs["masked"])
-        return masked if weights is None else masked * weights[:, None]
+        if "masked" in inputs:
+            masked = masked_weights(inputs["masked"])
+            return masked if weights is None else masked * weights[:, None]
+        if weights is not None:  # Keras wants a weight for each token.
+            cells = inputs["tokens"].shape[1]
+            weights = np.repeat(weights[:, None], cells, axis=1)
+        return weights
 
     def _draws(self, index):
         """Random numbers for a batch; the same ones if nothing is shuffled."""
