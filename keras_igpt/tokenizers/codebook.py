@@ -121,8 +121,8 @@ class CodebookTokenizer(ImageTokenizer):
             if not self.adapted:
                 if hasattr(self.quantizer, "codebook"):
                     self._check_codebook(rest)
-                self._start(batches, _share(budget, WITHOUT_CODES), verbose)
-                budget = _share(budget, 1 - WITHOUT_CODES)
+                self._start(batches, share(budget, WITHOUT_CODES), verbose)
+                budget = share(budget, 1 - WITHOUT_CODES)
             self._learn(batches, budget, verbose, aside)
         finally:
             self._set_trainable(False)
@@ -284,7 +284,7 @@ class _Figures(BudgetBar):
         )
 
 
-def _share(budget, share):
+def share(budget, part):
     """A part of a budget of epochs or minutes."""
     spans = {key: budget[key] for key in ("epochs", "minutes")}
-    return {**budget, **{k: v and v * share for k, v in spans.items()}}
+    return {**budget, **{k: v and v * part for k, v in spans.items()}}
