@@ -97,7 +97,8 @@ class CodebookTokenizer(ImageTokenizer):
                 20,000 are used.
             epochs: float. How often to see each image; 5 if neither this
                 nor `minutes` is given.
-            minutes: float. How long to learn, instead of `epochs`.
+            minutes: float. How long to learn, instead of `epochs`; the time
+                to compile comes on top.
             batch_size: int.
             learning_rate: float. The highest; it rises, then falls.
             seed: int. Order of the images.
@@ -136,7 +137,7 @@ class CodebookTokenizer(ImageTokenizer):
         self.quantizer.start(self._vectors(batches.images))
 
     def _learn(self, batches, budget, verbose, shown=None, quantized=True):
-        budget = TrainingBudget(**budget)
+        budget = TrainingBudget(**budget, after_first=True)
         trainer = self._trainer(quantized)
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),

@@ -138,7 +138,8 @@ class ConvVQTokenizer(CodebookTokenizer):
                 20,000 are used, and at most 1 GiB of pixels.
             epochs: float. How often to see each image; 5 if neither this
                 nor `minutes` is given.
-            minutes: float. How long to learn, instead of `epochs`.
+            minutes: float. How long to learn, instead of `epochs`; the time
+                to compile comes on top.
             batch_size: int. Where minutes are few, small ones teach more.
             learning_rate: float. The highest; it rises, then falls. Default:
                 0.05 / `hidden_dim`.
