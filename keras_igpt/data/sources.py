@@ -111,7 +111,7 @@ def _open_football(source, split, image_size):
 
     is_large = image_size is not None and max(image_size) > 64
     builder = football_builder.Football(config="128" if is_large else "64")
-    return _open_drawn(builder, "kit", source, split)
+    return _open_drawn(builder, "kit", None, source, split)
 
 
 def _open_openmoji(source, split, image_size):
@@ -121,23 +121,27 @@ def _open_openmoji(source, split, image_size):
     builder = openmoji_builder.builder(max(image_size or (64,)))
     if not builder.is_prepared():
         drawings.check_packages()
-    return _open_drawn(builder, "group", source, split)
+    return _open_drawn(builder, "group", "concept", source, split)
 
 
-def _open_drawn(builder, label, source, split):
+def _open_drawn(builder, label, group, source, split):
     """Examples of a data set that is drawn; "name/pair" has a source.
 
     The pair's name is the style. Of "name/pair+pair" there are as many
-    examples as images times pairs.
+    examples as images times pairs. The group is the feature `group`; without
+    one, drawings of pairs are groups.
     """
-    drawn = _prepared(builder, source, split)
+    drawn = _prepared(builder, source, split).enumerate()
     keys = {"image": "image", "label": label, "text": "text"}
 
     def parts(pair):
         names = {**keys, "source": pair} if pair else keys
         style = {"style": pair} if pair else {}
+        if group:
+            names["group"] = group
         return drawn.map(
-            lambda example: {
+            lambda number, example: {
+                **({"group": number} if pair else {}),
                 **{key: example[name] for key, name in names.items()},
                 **style,
             },
