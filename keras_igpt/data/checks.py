@@ -14,7 +14,7 @@ from keras_igpt.images.arrays import check_pixels
 
 IMAGES = ("image", "source")
 
-KEYS = ("image", "source", "label", "text", "style", "group")
+KEYS = ("image", "source", "label", "text", "style", "group", "paired")
 
 
 def check_spec(dataset: Any, argument: str) -> int:
@@ -54,6 +54,7 @@ def checked_arrays(arrays: Any, argument: str) -> dict[str, Array]:
         "text": _checked_texts,
         "style": _checked_texts,
         "group": _checked_groups,
+        "paired": _checked_flags,
     }
     arrays = {
         key: checks.get(key, _checked_images)(values, f"{argument}[{key!r}]")
@@ -121,6 +122,17 @@ def _checked_texts(texts, argument):
             f"Received: {argument}={texts!r:.100}."
         )
     return as_texts(texts)
+
+
+def _checked_flags(flags, argument):
+    flags = np.asarray(flags)
+    if flags.ndim != 1 or flags.dtype != bool:
+        raise ValueError(
+            f"`{argument}` must be bool of shape `(num,)`. Received: "
+            f"shape={flags.shape}, dtype={flags.dtype}. Give True for the "
+            "images that have a source."
+        )
+    return flags
 
 
 def _checked_groups(groups, argument):

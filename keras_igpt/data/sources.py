@@ -171,14 +171,13 @@ def _open_folder(folder, split, image_size, fit):
     )
     images = image_folder.ImageFolder(folder, split, image_size, shrink)
     spec = {"image": tf.TensorSpec(images.image_shape, tf.uint8)}
-    if images.has_label:
-        spec["label"] = tf.TensorSpec((), tf.int32)
-    if images.has_text:
-        spec["text"] = tf.TensorSpec((), tf.string)
-    if images.has_source:
+    kinds = {"label": tf.int32}
+    for key in images.has - {"source"}:
+        spec[key] = tf.TensorSpec((), kinds.get(key, tf.string))
+    if "source" in images.has:
         spec["source"] = tf.TensorSpec(images.image_shape, tf.uint8)
-    if images.has_style:
-        spec["style"] = tf.TensorSpec((), tf.string)
+    if images.has_plain:
+        spec["paired"] = tf.TensorSpec((), tf.bool)
     dataset = tf.data.Dataset.from_generator(
         images.examples, output_signature=spec
     )
