@@ -90,6 +90,13 @@ def _as_dictionary(arrays, argument):
 
 def _checked_images(images, argument):
     images = np.asarray(images)
+    if images.ndim == 2 or images.ndim == 3 and images.shape[-1] == 3:
+        raise ValueError(
+            f"`{argument}` must have shape `(num, height, width, channels)`, "
+            "or `(num, height, width)` for grey images. Received: "
+            f"shape={images.shape}, as one image has. Pass `images[None]`"
+            f"{', or `images[..., None]` for grey ones' * (images.ndim == 3)}."
+        )
     if images.ndim == 3:
         images = images[..., None]
     check_pixels(images.dtype, images.shape, (4,), argument)

@@ -190,7 +190,9 @@ def _is_of_others(path, root, index, split):
 
 
 def _list_skipped(skipped):
-    named = "; ".join(f"{path}: {why}" for path, why in skipped[:MAX_NAMED])
+    named = "; ".join(
+        f"{path:.300}: {why:.300}" for path, why in skipped[:MAX_NAMED]
+    )
     more = len(skipped) - MAX_NAMED
     return f"{named}; and {more} more" if more > 0 else named
 

@@ -273,7 +273,7 @@ def pick_split(
 def _left_out(index):
     if not index.unused:
         return ""
-    named = "; ".join(f"{path}: {why}" for path, why in index.unused[:3])
+    named = "; ".join(f"{path!s:.300}: {why}" for path, why in index.unused[:3])
     return f", but {len(index.unused)} files that are left out, as {named}"
 
 

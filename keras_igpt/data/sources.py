@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import typing
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,13 @@ def open_source(
 
 
 def _open_named(source, split, image_size, fit):
+    if source in BUILT_IN and pathlib.Path(source).is_dir():
+        warnings.warn(
+            f"{source!r} is the built-in data set, not the folder of that "
+            f"name. Give './{source}' for the folder.",
+            UserWarning,
+            stacklevel=4,
+        )
     if source == "digits":
         return _open_digits(split)
     if source in BUILT_IN:

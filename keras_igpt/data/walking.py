@@ -77,10 +77,10 @@ def _walk_real(root, top, files, visited):
 
 def _sort_in(root, path, suffixes, files):
     name = path.relative_to(root).as_posix()
-    if path.name in METADATA:
+    if path.name in METADATA and path.is_file():  # no pipe to wait for
         files.tables.append(name)
     elif path.stem.lower() == "metadata":
-        reason = f"no table that is read: {', '.join(METADATA)}"
+        reason = f"no table that is read: a file {', '.join(METADATA)}"
         files.unused.append((name, reason))
     elif path.suffix.lower() in suffixes or _is_image(path):
         files.images.append(name)

@@ -130,7 +130,8 @@ def check_images(images: Tensor, image_shape: tuple[int, int, int]) -> None:
         raise ValueError(
             "`images` must be uint8 with values from 0 to 255. "
             f"Received: images.dtype={dtype}. "
-            "Convert them, for example `(255 * images).astype('uint8')`."
+            "Scale the values to 0..255 if they are not so, round them and "
+            'call `.astype("uint8")`.'
         )
 
 
