@@ -103,7 +103,7 @@ def _unused_columns(tables):
         others = [name for name in table.columns if name not in COLUMNS]
         if others:
             notes.append(
-                f"{table.path.name} has the columns {', '.join(others)} "
+                f"{table.path.name} has the columns {', '.join(others):.300} "
                 f"(used are {', '.join(COLUMNS)})"
             )
     return notes
@@ -291,7 +291,7 @@ def name_classes(records: Iterable[Record]) -> list[str]:
     raise ValueError(
         "`label` must be all strings, as names of class folders are, or all "
         f"ints in [0, {MAX_CLASSES}). Received, from metadata and folders: "
-        f"labels={sorted(map(str, labels))[:MAX_NAMED]}. "
+        f"labels={str(sorted(map(str, labels))[:MAX_NAMED]):.500}. "
         "Number the classes from 0, or give all of them names."
     )
 

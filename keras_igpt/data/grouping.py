@@ -47,7 +47,11 @@ def group_keys(records: Sequence[Any]) -> list[str] | None:
     is_known = any(record.group is not None for record in records)
     if len(names) == len(records) and not is_known:
         return None
-    return [names[group] for group in found]
+    # Names of files may be no UTF-8, which keys must be.
+    return [
+        os.fsencode(names[group]).decode("utf-8", "backslashreplace")
+        for group in found
+    ]
 
 
 def _things(record, contents):

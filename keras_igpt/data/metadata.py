@@ -59,13 +59,14 @@ def read_table(root: pathlib.Path, path: pathlib.Path) -> Table:
     except (ValueError, TypeError, RecursionError, OSError, csv.Error) as error:
         raise ValueError(
             f"`{path.name}` must be a readable UTF-8 table. Received: "
-            f"{str(path)!r}, which fails with: {error}. Repair the file."
+            f"{str(path)!r}, which fails with: {error!s:.500}. Repair the file."
         ) from error
     if "file_name" not in columns or columns.isdisjoint(USEFUL):
         raise ValueError(
             f"`{path.name}` must have the column `file_name` and at least "
             f"one of `text`, `label` and `{SOURCE}`. Received: "
-            f"columns={sorted(columns)} in {str(path)!r}. Rename its columns."
+            f"columns={str(sorted(columns)):.500} in {str(path)!r}. Rename its "
+            "columns."
         )
     # Who links a folder into another means what lies there as well.
     inside = (root.resolve(), path.parent.resolve())
@@ -166,7 +167,7 @@ def _check_inside(inside, path, number, files):
         if not is_inside:
             raise ValueError(
                 f"`{path.name}` must name files inside its folder, also where "
-                f"links lead. Received: {str(file)!r} in row {number} of "
+                f"links lead. Received: {str(file)!r:.500} in row {number} of "
                 f"{str(path)!r}. Copy the image into the folder."
             )
 
