@@ -1,13 +1,12 @@
 """Checks of arguments; each error says what was received."""
 
 import numbers
-import pathlib
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     # It loads NumPy, which the help of a command need not wait for.
-    from keras_igpt.annotations import PathLike
+    pass
 
 
 # Pixels that an image is high or wide, at most.
@@ -81,15 +80,6 @@ def check_one_of(name: str, value: Any, allowed: Container) -> None:
     if value not in allowed:
         raise ValueError(
             f"`{name}` must be one of {allowed}. Received: {name}={value!r}."
-        )
-
-
-def check_suffix(name: str, path: "PathLike | None", suffix: str) -> None:
-    """Refuses a file's name that does not end as it must."""
-    if path is not None and pathlib.Path(path).suffix.lower() != suffix:
-        raise ValueError(
-            f"`{name}` must be a file that ends in {suffix}. "
-            f"Received: {name}={str(path)!r}."
         )
 
 

@@ -126,6 +126,29 @@ def check_writable(name: str, folder: PathLike) -> None:
                 path.rmdir()
 
 
+def check_output_file(name: str, path: PathLike | None, suffix: str) -> None:
+    """Refuses a file that cannot be written, or has another suffix.
+
+    Args:
+        name: of the option or argument.
+        path: None is what is not asked for.
+        suffix: str, in small letters, as ".png".
+
+    Raises:
+        ValueError: if the suffix is another.
+        OSError: if its folder cannot be written to.
+    """
+    if path is None:
+        return
+    path = pathlib.Path(path)
+    if path.suffix.lower() != suffix:
+        raise ValueError(
+            f"`{name}` must be a file that ends in {suffix}. "
+            f"Received: {name}={str(path)!r}."
+        )
+    check_writable(name, path.parent)
+
+
 @contextlib.contextmanager
 def replacing_folder(path: PathLike) -> Iterator[pathlib.Path]:
     """Writes a folder beside its place, then moves it there.

@@ -14,8 +14,6 @@ def test_what_is_right_passes():
     argument_checks.check_share("share", 0)
     argument_checks.check_share("share", 1.0)
     argument_checks.check_one_of("kind", "a", ("a", "b"))
-    argument_checks.check_suffix("--out", None, ".png")
-    argument_checks.check_suffix("--out", "folder/a.PNG", ".png")
     argument_checks.check_width(24, 3, "rotary")
     argument_checks.check_width(9, 3, "learned")
 
@@ -43,9 +41,34 @@ def test_check_share_says_what_was_received(value):
         argument_checks.check_share("share", value)
 
 
-def test_check_suffix_says_what_was_received():
-    with pytest.raises(ValueError, match=r"ends in .png.*'a.jpg'"):
-        argument_checks.check_suffix("--out", "a.jpg", ".png")
+@pytest.mark.parametrize(
+    "check",
+    [
+        argument_checks.check_positive,
+        argument_checks.check_not_negative,
+        lambda name, value: argument_checks.check_at_least(name, value, 2),
+    ],
+)
+def test_counts_have_a_bound(check):
+    with pytest.raises(ValueError, match="`n` must be .* at most 16,777,216"):
+        check("n", 10**30)
+
+
+@pytest.mark.parametrize("value", [0, -1.0, float("nan"), 11, "3", True, None])
+def test_check_number_says_what_was_received(value):
+    with pytest.raises(ValueError, match="`rate` must be a number above 0"):
+        argument_checks.check_number("rate", value, most=10)
+
+
+def test_check_number_takes_what_is_within():
+    argument_checks.check_number("rate", np.float32(0.5), most=10)
+    argument_checks.check_number("share", 0, most=1, least=0)
+
+
+@pytest.mark.parametrize("value", [-1, 2**32, 0.5, True, "0"])
+def test_check_seed_says_what_was_received(value):
+    with pytest.raises(ValueError, match="`seed` must be an int from 0"):
+        argument_checks.check_seed(value)
 
 
 @pytest.mark.parametrize(

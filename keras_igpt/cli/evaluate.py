@@ -10,7 +10,9 @@ from keras_igpt.cli.options import (
     DataOption,
     LimitOption,
     ModelOption,
+    SeedOption,
     SplitOption,
+    checked_limit,
     load_data,
     load_image_gpt,
     new_console,
@@ -30,9 +32,12 @@ def evaluate(
     data: DataOption,
     split: SplitOption = "test",
     limit: Annotated[
-        int | None, typer.Option(help="Score only the first images.")
+        int | None,
+        typer.Option(
+            help="Score only the first images.", callback=checked_limit
+        ),
     ] = None,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Prints how likely test images are, beside counting baselines."""
     from keras_igpt.evaluation import likelihood
@@ -65,7 +70,7 @@ def evaluate_edits(
             "judge of football images."
         ),
     ] = Features.classifier,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(
@@ -75,11 +80,13 @@ def evaluate_edits(
     ] = None,
 ) -> None:
     """Restores test images, beside OpenCV and the nearest in training."""
-    from keras_igpt.argument_checks import check_suffix
+    from keras_igpt.atomic_files import check_output_file
     from keras_igpt.evaluation import restoration
+    from keras_igpt.evaluation.baselines import check_packages
     from keras_igpt.images.files import save_png
 
-    check_suffix("--out", out, ".png")
+    check_output_file("--out", out, ".png")
+    check_packages()
     image_gpt = load_image_gpt(model)
     network = None  # `report` trains the classifier itself
     if features == Features.judge:
@@ -101,17 +108,17 @@ def probe(
     ] = "all",
     limit: LimitOption = None,
     split: SplitOption = "test",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None,
         typer.Option(help="A .png file: accuracy over depth."),
     ] = None,
 ) -> None:
     """Classifies images by the model's features: logistic regression."""
-    from keras_igpt.argument_checks import check_suffix
+    from keras_igpt.atomic_files import check_output_file
     from keras_igpt.evaluation import probing
 
-    check_suffix("--out", out, ".png")
+    check_output_file("--out", out, ".png")
     report = new_console().print
     image_gpt = load_image_gpt(model)
     layers = _layers(layer, len(image_gpt.blocks))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from keras_igpt.argument_checks import check_positive, check_seed
 from keras_igpt.models.config import SIZES
 
 if TYPE_CHECKING:
@@ -61,10 +62,29 @@ FileArgument = Annotated[pathlib.Path, typer.Argument(help="An image.")]
 
 SplitOption = Annotated[str, typer.Option("--split", help="Of the data.")]
 
+
+def checked_limit(limit: int | None) -> int | None:
+    """The number of images to use at most, which may be left out."""
+    if limit is not None:
+        check_positive("--limit", limit, most=2**63 - 1)
+    return limit
+
+
+def _checked_seed(seed: int) -> int:
+    check_seed(seed)
+    return seed
+
+
 LimitOption = Annotated[
     int | None,
-    typer.Option("--limit", help="Learn from the first images only."),
+    typer.Option(
+        "--limit",
+        help="Learn from the first images only.",
+        callback=checked_limit,
+    ),
 ]
+
+SeedOption = Annotated[int, typer.Option(callback=_checked_seed)]
 
 
 class TokenizerName(enum.StrEnum):

@@ -7,6 +7,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.argument_checks import check_positive
+from keras_igpt.atomic_files import check_writable
 from keras_igpt.images.files import contact_sheet, save_png
 
 # Kinds of files that somebody may expect, and would get a folder.
@@ -28,6 +29,7 @@ def check_asked(count: int, out: PathLike) -> None:
             "`--out` must be a folder, or a file that ends in .png. "
             f"Received: --out {out}."
         )
+    check_writable("--out", out.parent if suffix == ".png" else out)
 
 
 def with_seed(sampling: dict[str, Any]) -> dict[str, Any]:

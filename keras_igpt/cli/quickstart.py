@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import keras_igpt
-from keras_igpt.cli.options import new_console, print_figures
+from keras_igpt.cli.options import SeedOption, new_console, print_figures
 
 if TYPE_CHECKING:
     from tensorflow.data import Dataset
@@ -28,7 +28,7 @@ def quickstart(
         pathlib.Path, typer.Option(help="Folder for the results.")
     ] = pathlib.Path("runs/quickstart"),
     minutes: Annotated[float, typer.Option(help="Training time.")] = 2.0,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
 ) -> None:
     """Trains on real 8x8 digits for two minutes and generates new ones."""
     console = new_console()
@@ -66,12 +66,10 @@ def run(
     """
     import keras
 
-    from keras_igpt.argument_checks import check_seed
     from keras_igpt.atomic_files import check_writable, save_model
     from keras_igpt.evaluation import likelihood
 
     folder = pathlib.Path(folder)
-    check_seed(seed)
     check_writable("--out", folder)
     budget = keras_igpt.TrainingBudget(
         LEARNING_RATE, epochs=epochs, minutes=minutes

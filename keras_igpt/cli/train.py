@@ -14,6 +14,7 @@ from keras_igpt.cli.options import (
     ModelSize,
     NewDataOption,
     Precision,
+    SeedOption,
     SplitOption,
     TokenizerName,
     load_data,
@@ -93,7 +94,7 @@ def train(
         ),
     ] = None,
     precision: Annotated[Precision, typer.Option()] = Precision.float32,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     resume: Annotated[
         bool,
         typer.Option(
@@ -180,7 +181,7 @@ def classify(
         bool, typer.Option("--scratch", help="Begin with random weights.")
     ] = False,
     split: SplitOption = "test",
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None, typer.Option(help="A .keras file.")
     ] = None,
@@ -188,11 +189,15 @@ def classify(
     """Fine-tunes a model to classify images; prints the test accuracy."""
     import keras
 
-    from keras_igpt.argument_checks import check_suffix
-    from keras_igpt.atomic_files import save_model
+    from keras_igpt.argument_checks import check_number, check_positive
+    from keras_igpt.atomic_files import check_output_file, save_model
+    from keras_igpt.models.classifier import MOST_WEIGHT
     from keras_igpt.training.schedule import fit_within
 
-    check_suffix("--out", out, ".keras")
+    check_output_file("--out", out, ".keras")
+    check_positive("batch_size", batch_size)
+    check_number("generative_weight", generative_weight, MOST_WEIGHT, least=0)
+    budget = keras_igpt.TrainingBudget(learning_rate, epochs=epochs)
     report = new_console().print
     keras.utils.set_random_seed(seed)
     image_gpt = load_image_gpt(model)
@@ -219,7 +224,7 @@ def classify(
     fit_within(
         classifier,
         classifier.prepare(train, batch_size, seed=seed),
-        keras_igpt.TrainingBudget(learning_rate, epochs=epochs),
+        budget,
         verbose=2,
     )
     figures = classifier.evaluate(

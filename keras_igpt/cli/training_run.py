@@ -14,7 +14,10 @@ import keras
 from keras_igpt import data as datasets
 from keras_igpt.annotations import PathLike
 from keras_igpt.argument_checks import (
+    MOST_CODES,
+    check_at_least,
     check_number,
+    check_one_of,
     check_positive,
     check_seed,
     check_share,
@@ -25,6 +28,7 @@ from keras_igpt.cli.options import load_image_gpt, new_console
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import from_model
 from keras_igpt.pretrained.loading import load
+from keras_igpt.tokenizers.autoencoder import CELL_SIZES
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.tokenizers.vq import VQTokenizer
 from keras_igpt.training import run_folder, run_options
@@ -168,6 +172,10 @@ def _check_options(options):
     check_share("edit_share", options.edit_share)
     check_number("tokenizer_minutes", options.tokenizer_minutes, MOST_MINUTES)
     check_seed(options.seed)
+    if options.colors is not None:
+        check_at_least("colors", options.colors, 2, MOST_CODES)
+    check_at_least("codes", options.codes, 2, MOST_CODES)
+    check_one_of("cell_size", options.cell_size, CELL_SIZES)
     if options.size is not None:
         checked_image_size(options.size)
     _new_budget(options)

@@ -4,7 +4,8 @@ Every source (built-in, TFDS name, folder, arrays, `tf.data.Dataset`) becomes
 dictionaries with TFDS's keys: "image" uint8 `(height, width, channels)`,
 "label" int32 `()`, "text" string `()`; pairs also have "source", a second
 image; "group", string or int `()`, is the same for what belongs together and
-must not be parted where images are held out. Then one function fits the images to the size and channels wanted.
+must not be parted where images are held out. Then one function fits the
+images to the size and channels wanted.
 """
 
 import functools

@@ -6,6 +6,7 @@ Axes: B images, C channels.
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.evaluation.distances import check_scipy
 from keras_igpt.images.arrays import slices
 
 # Radius in pixels of what OpenCV's inpainting looks at.
@@ -129,6 +130,12 @@ def _each(change, *arrays):
     rows = zip(np.ascontiguousarray(shown), *arrays[1:])
     changed = np.stack([change(*row) for row in rows])
     return changed[..., None] if changed.ndim == 3 else changed
+
+
+def check_packages() -> None:
+    """Raises an ImportError that says what to install, if needed."""
+    _opencv()
+    check_scipy()
 
 
 def _opencv():

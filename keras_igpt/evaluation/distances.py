@@ -40,6 +40,7 @@ def frechet_distance(features: ArrayLike, others: ArrayLike) -> float:
     Returns:
         The distance, at least 0.
     """
+    check_scipy()
     import scipy.linalg
 
     first, second = (np.asarray(x, "float64") for x in (features, others))
@@ -49,3 +50,14 @@ def frechet_distance(features: ArrayLike, others: ArrayLike) -> float:
     values = scipy.linalg.eigvals(one @ two).real
     root = np.sqrt(np.maximum(values, 0)).sum()
     return float(max(means + np.trace(one) + np.trace(two) - 2 * root, 0.0))
+
+
+def check_scipy() -> None:
+    """Raises an ImportError that says what to install, if needed."""
+    try:
+        import scipy.linalg  # noqa: F401
+    except ImportError as error:
+        raise ImportError(
+            "SciPy must be installed to compare sets of images. Call "
+            "`pip install 'keras_igpt[evaluation]'`."
+        ) from error

@@ -23,6 +23,7 @@ from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import random_mask
 from keras_igpt.evaluation.baselines import (
     STRENGTHS,
+    check_packages,
     denoised,
     enlarged,
     inpainted,
@@ -106,7 +107,9 @@ def report(
 
     Raises:
         ValueError: if the model has learned none of these edits.
+        ImportError: if OpenCV or SciPy is missing.
     """
+    check_packages()  # before minutes of work
     height, width, channels = model.tokenizer.image_shape
     trials = [name for name in TRIALS if _fits(name, model)]
     if not trials:

@@ -11,7 +11,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.annotations import Tensor
-from keras_igpt.argument_checks import check_positive
+from keras_igpt.argument_checks import check_number, check_positive
 from keras_igpt.layers.primitives import zero_dense
 from keras_igpt.models import linear_probe
 from keras_igpt.models.network import ImageGPTNetwork
@@ -20,6 +20,9 @@ from keras_igpt.models.transfer import from_model
 from keras_igpt.prompts.conditions import encode_labels
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.losses import token_nats
+
+# Of the tokens' loss: with more, the labels' is lost in rounding.
+MOST_WEIGHT = 1000.0
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -72,11 +75,7 @@ class ImageGPTClassifier(TokenModel):
                 f"Received: backbone={backbone!r}."
             )
         check_positive("num_classes", num_classes)
-        if not generative_weight >= 0:
-            raise ValueError(
-                "`generative_weight` must be at least 0. "
-                f"Received: generative_weight={generative_weight!r}."
-            )
+        check_number("generative_weight", generative_weight, MOST_WEIGHT, 0)
         self.backbone = backbone
         self.num_classes = num_classes
         self.generative_weight = generative_weight

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_seed
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -60,6 +61,7 @@ def choose(
         The accuracy on those set aside, and a pipeline of scikit-learn's
         `StandardScaler` and `LogisticRegression`.
     """
+    check_seed(seed)
     order = np.random.default_rng(seed).permutation(len(features))
     aside = max(1, round(ASIDE * len(features)))
     chosen, rest = order[:aside], order[aside:]

@@ -13,6 +13,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_positive, check_seed
 from keras_igpt.images import metrics
 from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
 from keras_igpt.tokenizers.autoencoder import (
@@ -104,10 +105,13 @@ class CodebookTokenizer(ImageTokenizer):
         """
         if epochs is None and minutes is None:
             epochs = 5
+        budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
+        TrainingBudget(**budget)  # Wrong numbers are told before any work.
+        check_positive("batch_size", batch_size)
+        check_seed(seed)
         images = self._gather(dataset, seed)
         aside = images[: max(1, min(self.max_aside, len(images) // 10))]
         rest = images[len(aside) :] if len(images) > 1 else images
-        budget = {"peak": learning_rate, "epochs": epochs, "minutes": minutes}
         batches = ImageBatches(rest, batch_size, seed)
         self._set_trainable(True)
         try:

@@ -14,7 +14,7 @@ from keras import ops
 
 from keras_igpt import data
 from keras_igpt.annotations import ArrayLike
-from keras_igpt.argument_checks import MOST_CODES, check_at_least
+from keras_igpt.argument_checks import MOST_CODES, check_at_least, check_seed
 from keras_igpt.images.arrays import check_images, to_floats, to_pixels
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import k_means
@@ -87,6 +87,7 @@ class PaletteTokenizer(ImageTokenizer):
         Returns:
             The tokenizer itself.
         """
+        check_seed(seed)
         if self.channels == 1:
             return self
         pixels = self._sample_pixels(dataset, np.random.default_rng(seed))

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_seed
 from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.losses import masked_weights
 
@@ -59,6 +60,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.draw = draw
         self.target = target
         self.inputs = inputs
+        check_seed(seed)
         self.batch_size = batch_size
         self.shuffle = shuffle
         self.seed = seed
@@ -104,10 +106,15 @@ class TokenBatches(keras.utils.PyDataset):
     def _weights(self, chosen, inputs):
         """How much images or their cells count; None if all alike."""
         weights = None if self.weights is None else self.weights[chosen]
-        if self.target != "tokens" or "masked" not in inputs:
+        if self.target != "tokens":
             return weights
-        masked = masked_weights(inputs["masked"])
-        return masked if weights is None else masked * weights[:, None]
+        if "masked" in inputs:
+            masked = masked_weights(inputs["masked"])
+            return masked if weights is None else masked * weights[:, None]
+        if weights is not None:  # Keras wants a weight for each token.
+            cells = inputs["tokens"].shape[1]
+            weights = np.repeat(weights[:, None], cells, axis=1)
+        return weights
 
     def _draws(self, index):
         """Random numbers for a batch; the same ones if nothing is shuffled."""

@@ -1,6 +1,7 @@
 """Tests of the commands `evaluate`, `evaluate-edits` and `probe`."""
 
 import re
+import sys
 
 import pytest
 from small_models import invoke, make_model, save_picture
@@ -108,3 +109,12 @@ def test_bad_layers_are_named(class_run, class_folder, layer):
             *("probe", "--model", class_run, "--data", class_folder),
             *("--layer", layer),
         )
+
+
+@pytest.mark.parametrize("missing", ["cv2", "scipy.linalg"])
+def test_missing_packages_are_told_before_the_model_is_read(
+    missing, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ImportError, match=r"keras_igpt\[evaluation\]"):
+        invoke("evaluate-edits", "--model", "none.keras", "--data", "digits")

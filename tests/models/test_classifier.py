@@ -249,7 +249,7 @@ def test_bert_backbone_fine_tunes(tiny_images):
     [
         ({"backbone": "igpt_s"}, "`backbone` must be an ImageGPT"),
         ({"num_classes": 0}, "`num_classes` must be a positive int"),
-        ({"generative_weight": -1}, "`generative_weight` must be at least 0"),
+        ({"generative_weight": -1}, "`generative_weight` must be a number"),
     ],
 )
 def test_bad_arguments_are_named(tiny_unconditional, kwargs, message):
