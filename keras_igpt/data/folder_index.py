@@ -68,7 +68,8 @@ def index_folder(root: pathlib.Path) -> FolderIndex:
     records = _records(root, names, files.images, tables, rows, unused, notes)
     if names:
         records = _inside_splits(root, names, records, unused)
-    keys = group_keys(records)
+    keys, note = group_keys(records)
+    notes += [note] if note else []
     if keys:
         records = [r._replace(group=k) for r, k in zip(records, keys)]
     records = _mixed(records)

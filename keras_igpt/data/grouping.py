@@ -5,6 +5,7 @@ of a pair, and files with the same content. Where some images are held out,
 groups stay whole.
 """
 
+import collections
 import hashlib
 import os
 import pathlib
@@ -16,17 +17,42 @@ from typing import Any
 SAMPLE = 4096
 
 
-def group_keys(records: Sequence[Any]) -> list[str] | None:
+# Share of all images above which a group would leave too little beside it.
+MOST = 0.9
+
+
+def group_keys(records: Sequence[Any]) -> tuple[list[str] | None, str]:
     """A name for each record's group.
 
     Args:
         records: list of `folder_index.Record`.
 
     Returns:
-        List of str: what the metadata calls the group, or the first name of
-        its files. None if every image is a group of its own.
+        Tuple of a list of str, what the metadata calls the group, or the
+        first name of its files; None if every image is a group of its own.
+        And what a user should know of it, or "".
     """
     contents = _contents([record.path for record in records])
+    keys, note = _joined(records, contents), ""
+    largest = collections.Counter(keys).most_common(1)
+    if any(record.source is not None for record in records) and (
+        1 < largest[0][1] > MOST * len(records)
+    ):
+        # As where one empty canvas is the other image of all pairs.
+        alone = [record._replace(source=None) for record in records]
+        keys = _joined(alone, contents)
+        note = (
+            f"{largest[0][1]} of {len(records)} images are joined by pairs "
+            "that share an image, too many to be kept together"
+        )
+    is_known = any(record.group is not None for record in records)
+    if len(set(keys)) == len(records) and not is_known:
+        return None, note
+    return keys, note
+
+
+def _joined(records, contents):
+    """Keys of groups, a str for each record."""
     leaders = {}  # a forest: of each thing, one nearer to its group's leader
 
     def leader(thing):
@@ -44,9 +70,6 @@ def group_keys(records: Sequence[Any]) -> list[str] | None:
     for record, group in zip(records, found):
         name = record.name if record.group is None else record.group
         names[group] = min(name, names.get(group, name))
-    is_known = any(record.group is not None for record in records)
-    if len(names) == len(records) and not is_known:
-        return None
     # Names of files may be no UTF-8, which keys must be.
     return [
         os.fsencode(names[group]).decode("utf-8", "backslashreplace")

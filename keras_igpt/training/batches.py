@@ -73,6 +73,13 @@ class TokenBatches(keras.utils.PyDataset):
         """How many images there are."""
         return len(self.inputs["tokens"])
 
+    @property
+    def num_groups(self) -> int:
+        """How many groups of images there are, which `split` keeps whole."""
+        if self.groups is None:
+            return self.num_images
+        return len(np.unique(self.groups))
+
     def __len__(self):
         if self.shuffle and self.num_images >= self.batch_size:
             return self.num_images // self.batch_size

@@ -39,6 +39,14 @@ def test_pairs_that_share_an_image_are_a_group(six):
     assert groups(six) == [[0, 1, 2], [3]]
 
 
+def test_image_that_all_pairs_share_makes_no_group(six):
+    write(six, [f"{row}.png,5.png" for row in range(5)])
+    dataset = data.load(six, "all")
+    assert "group" not in dataset.element_spec
+    with pytest.warns(UserWarning, match="5 of 5 images are joined by pairs"):
+        read_all(dataset)
+
+
 def test_both_ways_of_a_pair_are_a_group(six):
     rows = ["0.png,1.png", "1.png,0.png", "2.png,3.png", "3.png,2.png"]
     write(six, rows)

@@ -99,6 +99,14 @@ def test_split_of_a_part_keeps_groups_whole():
     assert not set(rest.groups) & set(aside.groups)
 
 
+@pytest.mark.parametrize(
+    ("groups", "expected"), [(None, 6), ([1, 1, 2, 2, 2, 9], 3)]
+)
+def test_groups_are_counted(groups, expected):
+    groups = None if groups is None else np.array(groups)
+    assert batches(6, groups=groups).num_groups == expected
+
+
 def test_split_of_one_group_is_named():
     with pytest.raises(ValueError, match="two groups at least"):
         batches(6, groups=np.zeros(6, int)).split(2)
