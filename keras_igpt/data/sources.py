@@ -180,7 +180,7 @@ def _open_folder(folder, split, image_size, fit):
     images = image_folder.ImageFolder(folder, split, image_size, shrink)
     spec = {"image": tf.TensorSpec(images.image_shape, tf.uint8)}
     kinds = {"label": tf.int32}
-    for key in images.has - {"source"}:
+    for key in sorted(images.has - {"source"}):
         spec[key] = tf.TensorSpec((), kinds.get(key, tf.string))
     if "source" in images.has:
         spec["source"] = tf.TensorSpec(images.image_shape, tf.uint8)
