@@ -102,10 +102,10 @@ def _is_image(path):
     if path.suffix.lower() in IMAGES:
         return True
     try:
-        open_image(path).close()
+        with open_image(path):
+            return True
     except Exception:  # Pillow raises nearly anything; all mean no
         return False
-    return True
 
 
 def _is_visible(name):
