@@ -13,7 +13,7 @@ import typing
 import zlib
 from collections.abc import Iterable
 
-from keras_igpt.images.files import FORMATS
+from keras_igpt.images.opening import suffixes
 
 SPLIT_FOLDERS = ("train", "test", "validation")
 
@@ -122,11 +122,8 @@ def _read_folder(root, folder):
 
 
 def _image_names(folder):
-    """Relative names of all files with a suffix that Pillow can open."""
-    from PIL import Image
-
-    formats = Image.registered_extensions().items()
-    suffixes = {suffix for suffix, kind in formats if kind in FORMATS}
+    """Relative names of all files with the suffix of an image."""
+    known = suffixes()
     names, visited = [], set()
     for parent, subfolders, files in os.walk(folder, followlinks=True):
         subfolders[:] = [name for name in subfolders if _is_visible(name)]
@@ -135,7 +132,7 @@ def _image_names(folder):
             continue
         visited.add(os.path.realpath(parent))
         for name in filter(_is_visible, files):
-            if os.path.splitext(name)[1].lower() in suffixes:
+            if os.path.splitext(name)[1].lower() in known:
                 path = pathlib.Path(parent, name)
                 names.append(path.relative_to(folder).as_posix())
     return sorted(names)
