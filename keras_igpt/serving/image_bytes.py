@@ -6,12 +6,15 @@ Standard operations alone. What they cannot read alike is refused in words.
 import tensorflow as tf
 
 from keras_igpt.images import arrays
-from keras_igpt.serving.orientation import orientation_of
+from keras_igpt.serving.file_segments import has_chunk, orientation_of
 
 PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
-# PNG's numbers for how pixels are stored.
-_GREY, _PALETTE = 0, 3
+# Bytes of a PNG file before its second chunk.
+_HEADER = 33
+
+# PNG's numbers for how pixels are stored; from 4 on they have alpha.
+_GREY, _WITH_ALPHA = 0, 4
 
 
 def decoded(files: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
@@ -65,6 +68,7 @@ def encoded(images: tf.Tensor) -> tf.Tensor:
 def _upright(file, size):
     """RGBA pixels of a file, turned as EXIF says: int32 `(*size, 4)`."""
     is_png = tf.strings.substr(file, 0, len(PNG)) == PNG
+    is_png = tf.logical_and(is_png, tf.strings.length(file) >= _HEADER)
     is_jpeg = tf.strings.substr(file, 0, len(JPEG)) == JPEG
     kind = tf.debugging.Assert(
         tf.logical_or(is_png, is_jpeg), ["An image must be PNG or JPEG"]
@@ -120,27 +124,23 @@ def _jpeg_header(file):
 
 def _png_pixels(file):
     kind = tf.io.decode_raw(tf.strings.substr(file, 25, 1), tf.uint8)[0]
-    is_palette = kind == _PALETTE
-    # With 4 channels a palette's missing transparency would be left to chance.
+    has_alpha = tf.logical_or(kind >= _WITH_ALPHA, has_chunk(file, b"tRNS"))
+    # Where there is none, TensorFlow would leave some alpha to chance.
     values = tf.cond(
-        is_palette,
-        lambda: _with_opaque(tf.io.decode_png(file, 0, tf.uint16)),
+        has_alpha,
         lambda: tf.io.decode_png(file, 4, tf.uint16),
+        lambda: _opaque(tf.io.decode_png(file, 3, tf.uint16), 65535),
     )
     values = tf.cast(values, tf.int32)
     # As Pillow: colours lose their lower halves, 16-bit grey is rounded.
     return tf.where(kind == _GREY, arrays.to_8_bits(values), values // 256)
 
 
-def _with_opaque(values):
-    opaque = tf.fill(tf.concat([tf.shape(values)[:2], [1]], 0), 65535)
-    values = tf.concat([tf.cast(values, tf.int32), opaque], axis=-1)
-    return tf.cast(values[..., :4], tf.uint16)
-
-
 def _jpeg_pixels(file):
     # Pillow's inverse transform; the default is a coarser one.
     image = tf.io.decode_jpeg(file, 3, dct_method="INTEGER_ACCURATE")
-    return tf.pad(
-        tf.cast(image, tf.int32), [(0, 0), (0, 0), (0, 1)], constant_values=255
-    )
+    return tf.cast(_opaque(image, 255), tf.int32)
+
+
+def _opaque(pixels, most):
+    return tf.pad(pixels, [(0, 0), (0, 0), (0, 1)], constant_values=most)

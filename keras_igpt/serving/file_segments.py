@@ -1,7 +1,9 @@
-"""How EXIF says that a file's image is to be turned, found inside a graph.
+"""What an image's file says beside its pixels, found inside a graph.
 
 Positions are int64 scalars, bytes a uint8 vector with zeros behind its end.
 """
+
+import functools
 
 import tensorflow as tf
 
@@ -25,7 +27,7 @@ def orientation_of(file: tf.Tensor, is_png: tf.Tensor) -> tf.Tensor:
     """
     begin, end = tf.cond(
         is_png,
-        lambda: _find(file, _png_segment, 8),
+        lambda: _find_chunk(file, b"eXIf"),
         lambda: _find(file, _jpeg_segment, 2),
     )
     begin = tf.minimum(begin, end)
@@ -40,23 +42,32 @@ def orientation_of(file: tf.Tensor, is_png: tf.Tensor) -> tf.Tensor:
     return _of_tiff(block)
 
 
+def has_chunk(file: tf.Tensor, name: bytes) -> tf.Tensor:
+    """Whether a PNG file, a string scalar, has a chunk: bool scalar."""
+    return _find_chunk(file, name)[1] > 0
+
+
+def _find_chunk(file, name):
+    return _find(file, functools.partial(_png_segment, name), 8)
+
+
 def _find(file, segment, first):
-    """Where the EXIF block begins and ends; 0 and 0 if there is none.
+    """Where what is looked for begins and ends; 0 and 0 if it is not there.
 
     Args:
         file: string scalar.
         segment: function of bytes and a position that returns where the
-            segment's data and the next segment begin, and whether it is EXIF
-            and the last one to be looked at.
+            segment's data and the next segment begin, whether it is the one
+            that is looked for, and whether it is the last one.
         first: int. Where the first segment begins.
     """
     data, size = _bytes(file)
 
     def step(at, begin, end):
-        inner, after, is_exif, is_last = segment(data, at)
-        begin = tf.where(is_exif, inner, begin)
-        end = tf.where(is_exif, tf.minimum(after, size), end)
-        return tf.where(is_exif | is_last, size, after), begin, end
+        inner, after, is_found, is_last = segment(data, at)
+        begin = tf.where(is_found, inner, begin)
+        end = tf.where(is_found, tf.minimum(after, size), end)
+        return tf.where(is_found | is_last, size, after), begin, end
 
     zero = tf.constant(0, tf.int64)
     _, begin, end = tf.while_loop(
@@ -68,11 +79,10 @@ def _find(file, segment, first):
     return begin, end
 
 
-def _png_segment(data, at):
+def _png_segment(name, data, at):
     length, kind = _number(data, at, 4), data[at + 4 : at + 8]
-    is_exif, is_end = _equal(kind, b"eXIf"), _equal(kind, b"IEND")
     # The block has the check sum at its end: nothing points there.
-    return at + 8, at + 12 + length, is_exif, is_end
+    return at + 8, at + 12 + length, _equal(kind, name), _equal(kind, b"IEND")
 
 
 def _jpeg_segment(data, at):
