@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import math
 import pathlib
 import warnings
 from collections.abc import Callable, Iterator
@@ -17,16 +18,15 @@ from keras_igpt.data.folder_index import (
     name_classes,
     pick_split,
 )
-from keras_igpt.images.files import (
-    _check_not_a_bomb,
-    decode,
-    open_image,
-    reason,
-)
+from keras_igpt.images.files import decode, reason, upright_size
+from keras_igpt.images.opening import open_image
 
 NUM_WORKERS = 4
 
 LOOK_AHEAD = 16
+
+# Of images of their own size that wait to be read: 256 MiB.
+WAITING_BYTES = 2**28
 
 
 class ImageFolder:
@@ -136,13 +136,22 @@ class ImageFolder:
                 if str(record.path) in known_bad:
                     continue
                 waiting.append((record, pool.submit(self._decode, record)))
-                if len(waiting) >= LOOK_AHEAD:
+                if len(waiting) >= self._look_ahead():
                     record, future = waiting.popleft()
                     yield record, future.result()
             for record, future in waiting:
                 yield record, future.result()
         finally:
             pool.shutdown(cancel_futures=True)
+
+    def _look_ahead(self):
+        """How many images may wait: few large ones."""
+        if self.image_size is not None:
+            return LOOK_AHEAD
+        if self.image_shape is None:
+            return 1
+        size = (1 + self.has_source) * math.prod(self.image_shape)
+        return max(1, min(LOOK_AHEAD, WAITING_BYTES // size))
 
     def _decode(self, record):
         """A list of the record's images, or a str: why it is skipped."""
@@ -197,20 +206,12 @@ def _list_skipped(skipped):
     return f"{named}; and {more} more" if more > 0 else named
 
 
-def _upright_size(image):
-    # Pillow decodes a whole PNG file to look for late EXIF.
-    is_quick = image.format != "PNG" or "exif" in image.info
-    orientation = image.getexif().get(0x0112, 1) if is_quick else 1
-    return image.size[::-1] if orientation >= 5 else image.size
-
-
 def _check_one_size(records):
     first = None
     for record in records:
         try:
             with open_image(record.path) as image:
-                _check_not_a_bomb(image)
-                size = _upright_size(image)
+                size = upright_size(image)
         except Exception:  # will be skipped with its reason when decoded
             continue
         first = first or (record.name, size)
