@@ -150,7 +150,7 @@ class ImageFolder:
             return LOOK_AHEAD
         if self.image_shape is None:
             return 1
-        size = (1 + self.has_source) * math.prod(self.image_shape)
+        size = (1 + ("source" in self.has)) * math.prod(self.image_shape)
         return max(1, min(LOOK_AHEAD, WAITING_BYTES // size))
 
     def _decode(self, record):

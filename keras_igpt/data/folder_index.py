@@ -19,7 +19,8 @@ from keras_igpt.data.metadata import (
     read_table,
     relative_name,
 )
-from keras_igpt.data.walking import readable_suffixes, walk
+from keras_igpt.data.walking import walk
+from keras_igpt.images.opening import suffixes
 
 SPLIT_FOLDERS = ("train", "test", "validation")
 
@@ -186,7 +187,7 @@ def _place(root, name, splits):
 
 def _inside_splits(root, names, records, unused):
     """Those that are in splits; images beside these are of no use."""
-    inside, readable = [], readable_suffixes()
+    inside, readable = [], suffixes()
     for record in records:
         first, *inner = record.name.split("/")
         is_readable = record.path.suffix.lower() in readable

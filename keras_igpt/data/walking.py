@@ -6,7 +6,7 @@ import pathlib
 import typing
 
 from keras_igpt.data.metadata import METADATA
-from keras_igpt.images.files import FORMATS, open_image
+from keras_igpt.images.opening import open_image, suffixes
 
 # Of images that mimetypes does not know on every system. They are read
 # where something reads them, and else reported.
@@ -52,7 +52,7 @@ def walk(root: pathlib.Path) -> Files:
 
 def _walk_real(root, top, files, visited):
     """Walks without following links; returns these, with what is above."""
-    suffixes, links = readable_suffixes(), []
+    known, links = suffixes(), []
 
     def failed(error):
         name = pathlib.Path(error.filename).relative_to(root).as_posix()
@@ -71,27 +71,19 @@ def _walk_real(root, top, files, visited):
             if (parent / name).is_symlink():
                 links.append((parent / name, (real, *real.parents)))
         for name in filter(_is_visible, names):
-            _sort_in(root, parent / name, suffixes, files)
+            _sort_in(root, parent / name, known, files)
     return links
 
 
-def _sort_in(root, path, suffixes, files):
+def _sort_in(root, path, known, files):
     name = path.relative_to(root).as_posix()
     if path.name in METADATA and path.is_file():  # no pipe to wait for
         files.tables.append(name)
     elif path.stem.lower() == "metadata":
         reason = f"no table that is read: a file {', '.join(METADATA)}"
         files.unused.append((name, reason))
-    elif path.suffix.lower() in suffixes or _is_image(path):
+    elif path.suffix.lower() in known or _is_image(path):
         files.images.append(name)
-
-
-def readable_suffixes() -> set[str]:
-    """Suffixes of the files that Pillow can open, as ".png"."""
-    from PIL import Image
-
-    formats = Image.registered_extensions().items()
-    return {suffix for suffix, kind in formats if kind in FORMATS}
 
 
 def _is_image(path):

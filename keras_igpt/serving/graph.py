@@ -20,16 +20,12 @@ from keras_igpt.generation.loop import decode
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.generation.settings import SETTINGS, kept_tokens
 from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
-<<<<<<< HEAD
 from keras_igpt.prompts.conditions import (
     have_other_numbers,
     rule_of_labels,
     rule_of_rows,
 )
-=======
-from keras_igpt.prompts.conditions import rule_of_labels, rule_of_rows
 from keras_igpt.serving.image_bytes import decoded, decoded_masks, encoded
->>>>>>> images23
 from keras_igpt.training.losses import token_nats
 
 # How to sample, unless a request says: one value, used for all rows.
