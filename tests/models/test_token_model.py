@@ -1,5 +1,7 @@
 """Tests of models that are fed with tokens."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -165,3 +167,32 @@ def test_keras_backup_goes_on_as_if_not_killed(tiny_images, tmp_path):
     batches = prepared(again, tiny_images)
     again.fit(batches, epochs=3, verbose=0, callbacks=[backup])
     assert_same_weights(whole, again)
+
+
+# === Groups ===
+
+
+@pytest.mark.parametrize("groups", [[0, 0, 1, 1, 2, 2, 3, 3], list("abcdabcd")])
+def test_validation_split_shares_no_group(
+    fresh_model, tiny_images, groups, monkeypatch
+):
+    given = {}
+
+    @functools.wraps(keras.Model.fit)
+    def fit(model, **kwargs):
+        given.update(kwargs)
+
+    monkeypatch.setattr(keras.Model, "fit", fit)
+    images = {"image": tiny_images, "label": np.zeros(8, int)}
+    fresh_model.compile()
+    fresh_model.fit(
+        fresh_model.prepare({**images, "group": groups}), validation_split=0.3
+    )
+    learned, held_out = given["x"].groups, given["validation_data"].groups
+    assert len(held_out) == 2 and not set(learned) & set(held_out)
+
+
+def test_groups_are_not_given_to_the_model(fresh_model, tiny_images):
+    images = {"image": tiny_images, "label": np.zeros(8, int)}
+    batches = fresh_model.prepare({**images, "group": np.arange(8)})
+    assert set(batches[0][0]) == {"tokens", "label"}
