@@ -285,7 +285,12 @@ class _Figures(BudgetBar):
         )
 
 
-def share(budget, part):
-    """A part of a budget of epochs or minutes."""
+def share(budget: dict[str, Any], part: float) -> dict[str, Any]:
+    """A part of a budget of epochs or minutes.
+
+    Args:
+        budget: dict of the arguments of a `TrainingBudget`.
+        part: float from 0 to 1.
+    """
     spans = {key: budget[key] for key in ("epochs", "minutes")}
     return {**budget, **{k: v and v * part for k, v in spans.items()}}
