@@ -192,6 +192,7 @@ def test_minutes_can_count_from_the_end_of_the_first_batch(monkeypatch):
     monkeypatch.setattr(schedule.time, "monotonic", lambda: now[0])
     budget = schedule.TrainingBudget(minutes=1, after_first=True)
     budget.set_model(keras.Sequential())
+    budget.model.stop_training = False
     budget.on_train_begin()
     now[0] = 100.0
     budget.on_train_batch_end(0)
