@@ -6,7 +6,8 @@ import pytest
 
 from keras_igpt import argument_checks
 from keras_igpt.cli.demo import guard, page
-from keras_igpt.images import crop
+from keras_igpt.data import folder, folder_index
+from keras_igpt.images import crop, files, opening
 from keras_igpt.pretrained import inert_pickle, model_files, torch_files
 from keras_igpt.training import schedule
 
@@ -28,6 +29,11 @@ STATED = [
     ),
     ("sides of an image", f"{argument_checks.MOST_SIDE:,} pixels"),
     ("`--expand`", f"{crop.MAX_CANVAS:,} pixels"),
+    ("an image file", f"{opening.MAX_BYTES // MIB} MiB"),
+    (f"images of over {files.LARGE:,} pixels", "one at a time"),
+    ("that wait in a data set", f"{folder.WAITING_BYTES // MIB} MiB"),
+    ("placed on a canvas", f"{crop.MAX_PLACED:,} pixels"),
+    ("labels of a table", f"{folder_index.MAX_CLASSES:,}"),
     ("counts", f"{argument_checks.MOST:,}"),
     (
         "layers",

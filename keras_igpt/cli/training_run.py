@@ -156,7 +156,7 @@ def _say_changes(options, changed, console):
 
 def _parts(batches: TokenBatches) -> tuple[TokenBatches, TokenBatches]:
     """The images to learn from, and those to choose the best model by."""
-    if batches.num_images == 1:  # Learned by heart, and measured by it.
+    if batches.num_groups == 1:  # Learned by heart, and measured by it.
         return batches, batches.part()
     aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
     return batches.split(aside)

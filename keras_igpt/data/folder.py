@@ -13,7 +13,8 @@ import numpy as np
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.data.folder_index import (
     MAX_NAMED,
-    find_splits,
+    SPLIT_FOLDERS,
+    index_folder,
     name_classes,
     pick_split,
 )
@@ -41,7 +42,8 @@ class ImageFolder:
     Attributes:
         class_names: list of str, the same for every split.
         image_shape: tuple `(height, width, 3)` of every example's image.
-        skipped: list of `(path, reason)`, filled as bad files are met.
+        skipped: list of `(path, reason)` of what is of no use; filled on as
+            bad files are met.
     """
 
     def __init__(
@@ -54,17 +56,28 @@ class ImageFolder:
         self.image_size = image_size
         self.resize = resize
         self.image_shape = None
-        self.skipped = []
         self.num_reported = 0
-        splits = find_splits(root)
-        self.class_names = name_classes(splits["all"])
+        index = index_folder(root)
+        self.class_names = name_classes(index.splits["all"])
         self.class_ids = {n: i for i, n in enumerate(self.class_names)}
-        self.records = pick_split(root, splits, split)
-        self.has_label = any(r.label is not None for r in self.records)
-        self.has_text = all(r.text is not None for r in self.records)
-        self.has_source = all(r.source is not None for r in self.records)
-        self.has_style = all(r.style is not None for r in self.records)
-        self._drop_unlabelled()
+        self.records = pick_split(root, index, split)
+        self.notes = list(index.notes)
+        self.has = {
+            field
+            for field in ("label", "text", "source", "style", "group")
+            if any(getattr(r, field) is not None for r in self.records)
+        }
+        pairs = [r for r in self.records if r.source is not None]
+        self.has_plain = 0 < len(pairs) < len(self.records)
+        if not pairs or any(r.style is None for r in pairs):
+            self.has.discard("style")
+        self.skipped = [
+            (str(path), why)
+            for path, why in index.unused
+            if split == "all" or not _is_of_others(path, root, index, split)
+        ]
+        self.num_files = len(self.records) + len(self.skipped)
+        self._note_incomplete()
         if image_size is None:
             _check_one_size(self.records)
         self.image_shape = self._first_image(root).shape
@@ -73,18 +86,23 @@ class ImageFolder:
         """Yields dictionaries with TFDS's keys; reports at the end."""
         for record, images in self._decode_ahead():
             example = dict(zip(("image", "source"), images))
-            if self.has_label:
+            if "label" in self.has:
                 example["label"] = np.int32(self.class_ids[str(record.label)])
-            if self.has_text:
-                example["text"] = record.text
-            if self.has_style:
-                example["style"] = record.style
+            for key in self.has & {"text", "style", "group"}:
+                example[key] = getattr(record, key) or ""
+            if self.has_plain:
+                example["paired"] = record.source is not None
+                example.setdefault("source", np.zeros_like(images[0]))
             yield example
         self._report()
 
-    def _drop_unlabelled(self):
+    def _note_incomplete(self):
         """Images that lie beside class folders belong to no class."""
-        if not self.has_label:
+        if "text" in self.has:
+            without = sum(record.text is None for record in self.records)
+            if without:
+                self.notes.append(f"{without} images have no caption, but ''")
+        if "label" not in self.has:
             return
         for record in self.records:
             if record.label is None:
@@ -132,13 +150,13 @@ class ImageFolder:
             return LOOK_AHEAD
         if self.image_shape is None:
             return 1
-        size = (1 + self.has_source) * math.prod(self.image_shape)
+        size = (1 + ("source" in self.has)) * math.prod(self.image_shape)
         return max(1, min(LOOK_AHEAD, WAITING_BYTES // size))
 
     def _decode(self, record):
         """A list of the record's images, or a str: why it is skipped."""
         images = []
-        for path in (record.path, record.source)[: 1 + self.has_source]:
+        for path in filter(None, (record.path, record.source)):
             image = self._decode_file(path, images)
             if isinstance(image, str):
                 return image
@@ -160,20 +178,30 @@ class ImageFolder:
             return reason(path, error)
 
     def _report(self):
-        if len(self.skipped) == self.num_reported:
-            return
-        self.num_reported = len(self.skipped)
-        warnings.warn(
-            f"Skipped {len(self.skipped)} of {len(self.records)} image "
-            f"files: {_list_skipped(self.skipped)}. All of them are in the "
-            "data set's attribute `skipped`.",
-            UserWarning,
-            stacklevel=2,
-        )
+        said = []
+        if len(self.skipped) > self.num_reported:
+            said.append(
+                f"Skipped {len(self.skipped)} of {self.num_files} image "
+                f"files: {_list_skipped(self.skipped)}. All of them are in "
+                "the data set's attribute `skipped`."
+            )
+        if self.notes:
+            said.append(f"Note: {'; '.join(self.notes)}.")
+        self.num_reported, self.notes = len(self.skipped), []
+        if said:
+            warnings.warn(" ".join(said), UserWarning, stacklevel=2)
+
+
+def _is_of_others(path, root, index, split):
+    """Whether a file is in the folder of another split."""
+    first = path.relative_to(root).parts[0]
+    return first != split and first in SPLIT_FOLDERS and first in index.splits
 
 
 def _list_skipped(skipped):
-    named = "; ".join(f"{path}: {why}" for path, why in skipped[:MAX_NAMED])
+    named = "; ".join(
+        f"{path:.300}: {why:.300}" for path, why in skipped[:MAX_NAMED]
+    )
     more = len(skipped) - MAX_NAMED
     return f"{named}; and {more} more" if more > 0 else named
 

@@ -136,15 +136,29 @@ def check_images(images: Tensor, image_shape: tuple[int, int, int]) -> None:
         raise ValueError(
             f"`images` must have shape `(batch, {expected})` to match the "
             f"tokenizer. Received: images.shape={shape}. "
-            "Resize them with `keras_igpt.data.resize`."
+            f"{_how_to_fit(shape, image_shape)}"
         )
     dtype = keras.backend.standardize_dtype(images.dtype)
     if dtype != "uint8":
         raise ValueError(
             "`images` must be uint8 with values from 0 to 255. "
             f"Received: images.dtype={dtype}. "
-            "Convert them, for example `(255 * images).astype('uint8')`."
+            "Scale the values to 0..255 if they are not so, round them and "
+            'call `.astype("uint8")`.'
         )
+
+
+def _how_to_fit(shape, image_shape):
+    """What makes images of one shape fit another."""
+    channels = image_shape[-1]
+    if len(shape) < 4 and channels == 1 and 1 not in shape[-1:]:
+        return "Grey images have a last axis of 1: `images[..., None]`."
+    if len(shape) == 4 and shape[-1] in (1, 3) and shape[-1] != channels:
+        return (
+            f"Load them with `keras_igpt.data.load(…, channels={channels})`, "
+            f"or make a tokenizer with `channels={shape[-1]}`."
+        )
+    return "Resize them with `keras_igpt.data.resize`."
 
 
 def as_batch(images: ArrayLike) -> Array:

@@ -61,8 +61,11 @@ class ImageGPTTrainer(ImageGPTNetwork):
                 return self._columns(batch, truncate, edits)
 
             inputs = data.arrays(dataset, columns)
+        groups = inputs.pop("group", None)
         draw = self._draw(edit_share) if edits else self.draw_masked
-        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
+        return TokenBatches(
+            inputs, batch_size, shuffle, seed, draw, groups=groups
+        )
 
     def _columns(self, batch, truncate, edits):
         """What training needs of a batch of data, as small as it can be."""
@@ -77,6 +80,8 @@ class ImageGPTTrainer(ImageGPTNetwork):
             columns["text"] = text.astype("uint8")
         for name in self.edit_set.columns if edits else ():
             columns[name] = self.edit_set.column(name, batch)
+        if "group" in batch:  # never given to the model
+            columns["group"] = batch["group"]
         return columns
 
     def _draw(self, edit_share):

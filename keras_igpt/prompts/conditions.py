@@ -21,7 +21,21 @@ def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
     )
     if not class_names:
         return rule
-    return f"{rule}, or names: {', '.join(class_names)}"
+    names = ", ".join(class_names)
+    if have_other_numbers(class_names):
+        return f"{rule}, or names, as which all strings are read: {names}"
+    return f"{rule}, or names: {names}"
+
+
+def have_other_numbers(class_names: Sequence[str]) -> bool:
+    """Whether a class is called by a number that is not its own.
+
+    What somebody types is a name then, and never the number of a class.
+    """
+    return any(
+        name.isdecimal() and name != str(number)
+        for number, name in enumerate(class_names)
+    )
 
 
 def rule_of_rows(name: str) -> str:

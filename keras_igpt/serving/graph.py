@@ -20,7 +20,11 @@ from keras_igpt.generation.loop import decode
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.generation.settings import SETTINGS, kept_tokens
 from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
-from keras_igpt.prompts.conditions import rule_of_labels, rule_of_rows
+from keras_igpt.prompts.conditions import (
+    have_other_numbers,
+    rule_of_labels,
+    rule_of_rows,
+)
 from keras_igpt.serving.image_bytes import decoded, decoded_masks, encoded
 from keras_igpt.training.losses import token_nats
 
@@ -254,6 +258,7 @@ class ServingGraph:
             named = tf.where(label == name, number, named)
         named = tf.where(label == "", count, named)
         digits = tf.strings.regex_full_match(label, "[0-9]{1,9}")
+        digits = tf.logical_and(digits, not have_other_numbers(names))
         number = tf.where(digits, label, "0")
         number = tf.strings.to_number(number, tf.int32)
         known = tf.logical_or(

@@ -8,6 +8,7 @@ from keras_igpt.prompts.conditions import (
     encode_captions,
     encode_conditions,
     encode_labels,
+    have_other_numbers,
 )
 
 
@@ -110,3 +111,22 @@ def test_names_and_numbers_go_together():
 def test_unknown_name_is_named_with_those_there_are():
     with pytest.raises(ValueError, match="or names: cat, dog.*'cow'"):
         encode_labels("cow", 2, class_names=("cat", "dog"))
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "2"], True),
+        (["3", "7"], True),
+        (["0", "1"], False),
+        (["cat", "1"], False),
+        (["cat", "dog"], False),
+    ],
+)
+def test_numbers_as_names_are_found(names, expected):
+    assert have_other_numbers(names) == expected
+
+
+def test_rule_for_numbers_as_names_says_that_strings_are_names():
+    with pytest.raises(ValueError, match="all strings are read: 3, 7"):
+        encode_labels(["1"], 2, class_names=["3", "7"])

@@ -17,6 +17,7 @@ from small_models import make_model
 import keras_igpt
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.serving import export
+from keras_igpt.serving.graph import ServingGraph
 
 HERE = Path(__file__).parent
 EDITS = ("inpaint", "upscale", "denoise", "restyle/map")
@@ -278,6 +279,13 @@ GOOD = {"text": strings(["abc"]), "label": strings(["1"])}
 def test_mistakes_are_named(served, wrong, message):
     with pytest.raises(tf.errors.InvalidArgumentError, match=message):
         served("generate", {**GOOD, **wrong})
+
+
+def test_numbers_that_are_no_name_among_numbers_are_named():
+    graph = ServingGraph(make_model(class_names=["3", "7", "9"]))
+    assert graph._label(tf.constant(["7", ""])).numpy().tolist() == [1, 3]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="strings are"):
+        graph._label(tf.constant(["1"]))
 
 
 @pytest.mark.parametrize(
