@@ -71,8 +71,9 @@ def run(
         options: what was asked for.
         folder: the run's folder.
         resume: whether to go on with the run that the folder holds, as it was
-            begun; but `epochs` or `minutes`, if given, are its new budget, of
-            which it has spent a part.
+            begun, from its last checkpoint if it has one; but `epochs` or
+            `minutes`, if given, are its new budget, of which it has spent a
+            part.
         console: where progress is shown; the standard one if None.
         given: names of the options that were chosen, not left out.
 
@@ -86,6 +87,8 @@ def run(
     changed = {}
     if resume:
         options, changed = run_options.resumed(options, folder, given)
+        # A run that was killed before it had a model begins as it was asked.
+        resume = (folder / "last.keras").exists()
     else:
         run_folder.check_free(folder)
     _check_options(options, resume)

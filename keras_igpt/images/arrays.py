@@ -164,6 +164,14 @@ def _how_to_fit(shape, image_shape):
 def as_batch(images: ArrayLike) -> Array:
     """One image becomes a batch of one; a batch of images stays as it is."""
     images = np.asarray(images)
+    is_image = images.ndim == 3 and images.shape[-1] in (1, 3)
+    if images.ndim != 4 and not is_image:
+        raise ValueError(
+            "`images` must have shape `(height, width, channels)`, or "
+            "`(batch, height, width, channels)`, with 1 or 3 channels. "
+            f"Received: images.shape={images.shape}. Grey images have a last "
+            "axis of 1: `images[..., None]`."
+        )
     return images[None] if images.ndim == 3 else images
 
 

@@ -294,7 +294,8 @@ def save_png(
     image = np.asarray(image)
     if image.shape[-1] == 1:
         image = image[..., 0]
-    with replacing(path) as temporary:
+    # One of many, perhaps: to look through their folder for each is too much.
+    with replacing(path, clear=False) as temporary:
         Image.fromarray(image).save(temporary, "PNG", pnginfo=chunks)
 
 

@@ -75,9 +75,9 @@ def _upright(file, size):
     )
     with tf.control_dependencies([kind]):
         orientation = orientation_of(file, is_png)
-    turns = tf.constant([arrays.TURNS[1], *arrays.TURNS.values()])
-    swap, *flips = tf.unstack(turns[orientation])
-    checks = _size_checks(file, is_png, swap, size)
+        turns = tf.constant([arrays.TURNS[1], *arrays.TURNS.values()])
+        swap, *flips = tf.unstack(turns[orientation])
+        checks = _size_checks(file, is_png, swap, size)
     with tf.control_dependencies(checks):
         pixels = tf.cond(
             is_png,

@@ -235,6 +235,14 @@ class ExactEpochs(keras.callbacks.Callback):
         self.batches = batches
         self.done = batches.done
 
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Looks for what dropout draws from, once: a model is large."""
+        self.states = [
+            variable
+            for variable in self.model.non_trainable_variables
+            if variable.name == "seed_generator_state"
+        ]
+
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
     ) -> None:
@@ -247,15 +255,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Seeds dropout."""
-        batches = self.batches
-        states = [
-            variable
-            for variable in self.model.non_trainable_variables
-            if variable.name == "seed_generator_state"
-        ]
-        key = (*batches.key, batches.first + batch)
-        seeds = np.random.SeedSequence(key).generate_state(len(states))
-        for state, seed in zip(states, seeds):
+        key = (*self.batches.key, self.batches.first + batch)
+        seeds = np.random.SeedSequence(key).generate_state(len(self.states))
+        for state, seed in zip(self.states, seeds):
             state.assign([int(seed) >> 1, 0])
 
 

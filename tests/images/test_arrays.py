@@ -155,3 +155,9 @@ def test_shapes_that_do_not_fit_are_told_how_to(shape, channels, hint):
     images = np.zeros(shape, "uint8")
     with pytest.raises(ValueError, match=hint):
         check_images(images, (4, 4, channels))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (2, 8, 8), (8, 8, 4), (0,)])
+def test_what_is_no_image_and_no_batch_is_named(shape):
+    with pytest.raises(ValueError, match=r"`images\[..., None\]`"):
+        images_arrays.as_batch(np.zeros(shape, "uint8"))

@@ -294,7 +294,8 @@ def test_numbers_that_are_no_name_among_numbers_are_named():
         (b"", "must be PNG or JPEG"),
         (b"GIF89a", "must be PNG or JPEG"),
         (png(np.zeros((1, 9, 8, 1), "uint8"))[0], "must be 8 x 8"),
-        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:30], "Invalid PNG"),
+        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:30], "must be PNG or JPEG"),
+        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:50], "Invalid PNG"),
         (b"\xff\xd8\xff\xe0junk", "JPEG"),
     ],
 )

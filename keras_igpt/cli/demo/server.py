@@ -13,7 +13,6 @@ import typer
 from keras_igpt.argument_checks import is_whole
 from keras_igpt.cli.demo import guard
 from keras_igpt.cli.options import ModelOption, load_image_gpt
-from keras_igpt.images.opening import forget_other_formats
 
 if TYPE_CHECKING:
     import gradio
@@ -93,6 +92,8 @@ def launch(
 
     page.check_gradio()
     from starlette.middleware import Middleware
+
+    from keras_igpt.images.opening import forget_other_formats
 
     # Gradio opens what the browser sends for the drawing canvas.
     forget_other_formats()
