@@ -286,3 +286,20 @@ def test_rank_must_be_positive(released, class_folder, tmp_path, rank):
             init_from=str(released),
             lora=rank,
         )
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--lora", "2", "--init-from", "football"], "--init-from 'a run' …"),
+        ([], "--resume --out 'a run'"),
+    ],
+)
+def test_interrupted_run_says_how_to_go_on(options, words, monkeypatch):
+    def interrupted(*args):
+        raise training_run.Interrupted(15, 3)
+
+    monkeypatch.setattr(training_run, "run", interrupted)
+    result = invoke("train", "--out", "a run", *options)
+    assert result.exit_code == 143
+    assert f"keras-igpt train {words}" in result.output

@@ -5,7 +5,6 @@ https://arxiv.org/abs/2406.06525; weights of
 https://github.com/FoundationVision/LlamaGen and files fine-tuned from them.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -72,8 +71,7 @@ def load(
         )
         check_fits(file, path, sizes, tokenizer)
         # What is added begins at random, but for the zeros that hide it.
-        whole = not (text_length or edits)
-        with empty_weights() if whole else contextlib.nullcontext():
+        with empty_weights():
             model = ImageGPT(
                 tokenizer,
                 num_layers=sizes.num_layers,

@@ -35,8 +35,8 @@ BUFFER = "freqs_cis"
 # Pixels that a cell of the released ones is high and wide.
 RELEASED_CELL = 16
 
-# Rows that are read at once: 3 MiB in float32 where they are 768 wide.
-ROWS = 1024
+# Rows that are read at once: 0.75 MiB in float32 where they are 768 wide.
+ROWS = 256
 
 CLASSES = "cls_embedding.embedding_table.weight"
 
@@ -74,17 +74,22 @@ class Row(NamedTuple):
     ) -> Iterator[tuple[int, Array]]:
         """The weight as ours is shaped, of the type that the file has.
 
-        In parts of `ROWS` rows of theirs, each beside the number of its
-        first; but queries, keys and values are turned as one.
+        In parts of about `ROWS` rows of theirs, each beside the number of its
+        first. Queries, keys and values are turned a head at a time.
         """
         first = 0
+        step = ROWS
+        if self.turned:
+            order = split_pairs(sizes)
+            head = sizes.hidden_dim // sizes.num_heads
+            step = max(1, ROWS // head) * head
         for name in self.names:
             read, length = tensors[name].read, self.shape[0]
-            step = length if self.turned else ROWS
             for start in range(0, length, step):
-                part = read(start, min(start + step, length))
+                stop = min(start + step, length)
+                part = read(start, stop)
                 if self.turned:
-                    part = part[split_pairs(sizes)]
+                    part = part[order[start:stop] - start]
                 yield first + start, part.T if self.is_kernel else part
             first += length
 

@@ -217,6 +217,15 @@ def test_what_is_added_changes_nothing_at_first(small):
     np.testing.assert_array_equal(model(inputs), small.load()(small.inputs()))
 
 
+def test_what_is_added_begins_at_random(small):
+    model = small.load(text_length=12, edits=("inpaint",))
+    text = model.prompt.parts[-1]
+    assert np.any(text.byte_embedding.embeddings)
+    block = model.source_encoder.blocks[0]
+    assert np.any(block.attention.query_key_value.kernel)
+    assert np.any(model.prompt_summary.hidden.kernel)
+
+
 def photographs(small):
     """Images with labels and captions."""
     count = 8
