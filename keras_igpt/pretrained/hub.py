@@ -97,15 +97,15 @@ def fetched(
             f"{repository}. Received: a Python without it. Call "
             "`pip install 'keras_igpt[hub]'`."
         ) from None
-    cached = huggingface_hub.try_to_load_from_cache(repository, file)
-    if isinstance(cached, str):
-        return pathlib.Path(cached)
-    print(
-        f"Downloading {file} of https://huggingface.co/{repository} "
-        f"(licence: {licence})",
-        file=sys.stderr,
-    )
     try:
+        cached = huggingface_hub.try_to_load_from_cache(repository, file)
+        if isinstance(cached, str):
+            return pathlib.Path(cached)
+        print(
+            f"Downloading {file} of https://huggingface.co/{repository} "
+            f"(licence: {licence})",
+            file=sys.stderr,
+        )
         return pathlib.Path(huggingface_hub.hf_hub_download(repository, file))
     except (errors.HfHubHTTPError, OSError, ValueError) as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]

@@ -148,3 +148,17 @@ def test_without_the_extra_it_is_named(monkeypatch):
 def test_unknown_names_are_told_what_there_is():
     with pytest.raises(FileNotFoundError, match="llamagen-b-256"):
         keras_igpt.load("llamagen-b-512")
+
+
+@pytest.mark.parametrize("path", [None, 3, ["football"]])
+def test_what_is_loaded_must_be_a_name(path):
+    with pytest.raises(ValueError, match="`path` must be the name of a file"):
+        keras_igpt.load(path)
+
+
+@pytest.mark.parametrize(
+    "address", ["hf://a b/c/d.keras", "hf://a/b/../c.keras"]
+)
+def test_address_that_no_file_can_have_is_named(address):
+    with pytest.raises(FileNotFoundError, match="must be in the cache"):
+        keras_igpt.load(address)

@@ -59,6 +59,7 @@ def load(
             does not fit the tokenizer; the error names what is missing,
             extra or of another shape.
     """
+    dtype = _checked_dtype(dtype)
     with open_tensors(path) as file:
         sizes = sizes_of(file, path, num_heads)
         table = rows(sizes)
@@ -96,3 +97,20 @@ def load(
                 axis = part.ndim - 1 if row.is_kernel else 0
                 assign_part(weights[row.place], part, start, axis)
     return model
+
+
+def _checked_dtype(dtype):
+    """A policy of Keras's that weights can be read in."""
+    try:
+        policy = keras.dtype_policies.get(dtype)
+        known = not policy.quantization_mode
+        known = known and keras.backend.is_float_dtype(policy.variable_dtype)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            "`dtype` must be a type of floats, as 'float32' or 'bfloat16', or "
+            f"a policy of Keras's. Received: dtype={dtype!r}. For smaller "
+            "weights, call `quantize` of the model that is loaded."
+        )
+    return policy

@@ -127,7 +127,7 @@ def sizes_of(
         "layers.0.feed_forward.w1.weight",
     )
     shapes = [tensors[n].shape if n in tensors else () for n in names]
-    if not depth or any(len(shape) != 2 or 0 in shape for shape in shapes):
+    if not depth or any(len(x) != 2 or 0 in x for x in shapes):
         missing = [n for n, shape in zip(names, shapes) if not shape]
         raise ValueError(
             "The file must hold a class-conditional Transformer of "
@@ -136,6 +136,11 @@ def sizes_of(
             f"{', '.join(sorted(tensors)[:4])} and so on. Nothing was loaded."
         )
     (codes, width), (classes, _), (inner, _) = shapes
+    if classes < 2:
+        raise ValueError(
+            f"The file must hold a class, and the null, in {CLASSES}. "
+            f"Received: {path} with {classes} row. Nothing was loaded."
+        )
     if num_heads is None:
         num_heads = HEADS.get((depth, width))
         if num_heads is None:
@@ -206,17 +211,22 @@ def check_fits(
         sizes: as `sizes_of` returns them.
         tokenizer: whatever is to make images of the tokens.
     """
-    if getattr(tokenizer, "vocabulary_size", None) != sizes.vocabulary_size:
+    grid = getattr(tokenizer, "grid_size", None)
+    if not isinstance(grid, tuple):
+        raise ValueError(
+            "`tokenizer` must be a tokenizer, as `load_tokenizer` returns it. "
+            f"Received: {tokenizer!r}."
+        )
+    if tokenizer.vocabulary_size != sizes.vocabulary_size:
         raise ValueError(
             f"`tokenizer` must have {sizes.vocabulary_size} tokens, as {path} "
-            "has. Received: "
-            f"{getattr(tokenizer, 'vocabulary_size', tokenizer)!r}. Load the "
-            "one that it was trained with: `load_tokenizer`."
+            f"has. Received: {tokenizer.vocabulary_size}. Load the one that it "
+            "was trained with: `load_tokenizer`."
         )
-    cells = math.prod(tokenizer.grid_size)
+    cells = math.prod(grid)
     wanted = None
     if BUFFER in tensors:
-        wanted = tensors[BUFFER].shape[0] - 1
+        wanted = (tensors[BUFFER].shape or (0,))[0] - 1
     named = re.match(
         r"c2i_[A-Za-z0-9]+_(256|384)(?!\d)", pathlib.Path(path).name
     )
