@@ -84,6 +84,8 @@ _EXAMPLES = {
     "top_k": 0,
     "top_p": 1.0,
     "guidance_scale": 1.0,
+    "guidance_first": 0,
+    "guidance_last": 2**31 - 1,
 }
 
 
