@@ -1,5 +1,7 @@
 """The text that goes with an exported model: how to serve and to ask it."""
 
+from keras_igpt.generation.settings import SETTINGS
+
 _TEXT = """# {name}
 
 A SavedModel for TensorFlow Serving, written by keras_igpt. Words go in, PNG
@@ -79,13 +81,7 @@ A mistake in a request comes back as an error that says what must be.
 _EXAMPLES = {
     "text": "Two red players, ball, goal",
     "label": "0",
-    "seed": 0,
-    "temperature": 1.0,
-    "top_k": 0,
-    "top_p": 1.0,
-    "guidance_scale": 1.0,
-    "guidance_first": 0,
-    "guidance_last": 2**31 - 1,
+    **{name: setting.default for name, setting in SETTINGS.items()},
 }
 
 

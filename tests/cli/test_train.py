@@ -239,7 +239,7 @@ def test_images_of_no_class_leave_a_released_model_its_classes(
     assert load(tmp_path / "run").num_classes == 3
 
 
-def test_lora_changes_projections_alone(released, class_folder, tmp_path):
+def train_lora(released, class_folder, tmp_path):
     train(
         tmp_path / "run",
         data=str(class_folder),
@@ -247,19 +247,17 @@ def test_lora_changes_projections_alone(released, class_folder, tmp_path):
         edits=["inpaint"],
         lora=2,
     )
+
+
+def test_lora_changes_projections_alone(released, class_folder, tmp_path):
+    train_lora(released, class_folder, tmp_path)
     (before, head), (after, same) = kernels(released), kernels(tmp_path / "run")
     assert np.linalg.matrix_rank(after - before, tol=1e-6) == 2
     np.testing.assert_array_equal(head, same)
 
 
 def test_lora_teaches_edits(released, class_folder, tmp_path):
-    train(
-        tmp_path / "run",
-        data=str(class_folder),
-        init_from=str(released),
-        edits=["inpaint"],
-        lora=2,
-    )
+    train_lora(released, class_folder, tmp_path)
     encoder = load(tmp_path / "run").source_encoder
     assert np.any(encoder.output_projection.kernel)
 
