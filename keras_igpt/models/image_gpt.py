@@ -64,6 +64,10 @@ class ImageGPT(ImageGPTTrainer):
         rotary_base: float. The slowest frequency is 1 in about so many cells.
         plain_guidance: bool. Guidance may raise tokens that the condition
             makes less than a tenth as likely as the likeliest.
+        order: `"raster"`, cells are written row by row; or `"any"`, in any
+            order and several at once.
+        steps: int. In how many steps a model of any order writes an image,
+            unless it is asked otherwise; None for one per cell.
         kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
@@ -98,6 +102,8 @@ class ImageGPT(ImageGPTTrainer):
         cell_embedding: bool = True,
         rotary_base: float = 100.0,
         plain_guidance: bool = False,
+        order: str = "raster",
+        steps: int | None = None,
         **kwargs: Any,
     ) -> None:
         config = {
@@ -120,6 +126,8 @@ class ImageGPT(ImageGPTTrainer):
             "cell_embedding": cell_embedding,
             "rotary_base": rotary_base,
             "plain_guidance": plain_guidance,
+            "order": order,
+            "steps": steps,
         }
         config = checked_config(tokenizer, config)
         super().__init__(tokenizer, config, **kwargs)

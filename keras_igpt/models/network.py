@@ -15,9 +15,11 @@ from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import norm, zero_dense
+from keras_igpt.models import any_order
 from keras_igpt.models.parts import (
     new_angles,
     new_block,
+    new_memory,
     new_prompt,
     new_source_encoder,
 )
@@ -44,6 +46,7 @@ class ImageGPTNetwork(TokenModel):
         self.vocabulary_size = tokenizer.vocabulary_size
         self.start_token = self.vocabulary_size
         self.num_cells = math.prod(tokenizer.grid_size)
+        self.any_order = config["order"] == "any"
         self.num_classes = config["num_classes"]
         self.text_length = config["text_length"]
         edits = config["edits"]
@@ -70,6 +73,7 @@ class ImageGPTNetwork(TokenModel):
             config["hidden_dim"],
             not self.class_start,
             config["cell_embedding"],
+            asks=self.any_order,
             dtype=dtype,
             name="embedding",
         )
@@ -77,14 +81,16 @@ class ImageGPTNetwork(TokenModel):
         self.embedding_dropout = keras.layers.Dropout(
             config["dropout"], dtype=dtype, name="embedding_dropout"
         )
-        # All may look at the prompt, and with "bert" at all cells too.
+        # All may look at the prompt, and with "bert" at all cells too; in
+        # any order, the mask alone says at what.
         open_length = self.prompt_length
-        if self.objective == "bert":
-            open_length += self.num_cells
+        if self.objective == "bert" or self.any_order:
+            open_length += self.num_cells + self.any_order
         self.blocks = [
             new_block(config, number, open_length, dtype)
             for number in range(config["num_layers"])
         ]
+        self.memory = new_memory(config, dtype)
         self.final_norm = norm(dtype, "final_norm")
         self.head = zero_dense(self.vocabulary_size, dtype, "head")
         self.angles, self.factor = new_angles(
@@ -101,6 +107,17 @@ class ImageGPTNetwork(TokenModel):
         """Weights of the tokenizer; all, if the model is frozen."""
         return self.tokenizer.weights if self.trainable else self.weights
 
+    @property
+    def reading_blocks(self) -> list:
+        """Blocks that read cells: all, or in any order the first half."""
+        count = len(self.blocks)
+        return self.blocks[: count // 2] if self.any_order else self.blocks
+
+    @property
+    def asking_blocks(self) -> list:
+        """Blocks that ask for cells what was read; only in any order."""
+        return self.blocks[len(self.reading_blocks) :]
+
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, once: they do not depend on inputs."""
         width = self.config["hidden_dim"]
@@ -113,6 +130,8 @@ class ImageGPTNetwork(TokenModel):
             self.source_encoder.build()
         for block in self.blocks:
             block.build()
+        if self.memory:
+            self.memory.build()
         self.final_norm.build((None, None, width))
         self.head.build((None, None, width))
         self.built = True
@@ -132,7 +151,10 @@ class ImageGPTNetwork(TokenModel):
                 int32 `(B,)`, and `"source"`, uint8 `(B, height, width,
                 C + 1)`, or neither to generate from nothing. With the
                 objective "bert" also `"masked"`, bool `(B, N)`, True where a
-                token is hidden; without it none is.
+                token is hidden; without it none is. With the order "any" also
+                `"order"`, int32 `(B, N)`, the cells in the order in which they
+                are asked, or `"plan"`, int32 `(B, N)`, the step that asks each
+                cell; without them it is row by row.
             training: bool. Apply dropout.
             start: bool. Put START before the tokens. False is the raw form of
                 Hugging Face's ImageGPT: what goes into a cell is its own token
@@ -161,6 +183,8 @@ class ImageGPTNetwork(TokenModel):
             float tensor of shape `(B, N, d)`.
         """
         tokens = inputs["tokens"]
+        if self.any_order:
+            return any_order.read(self, inputs, training, states)
         return self._read(inputs, tokens, training, start, states)[0]
 
     def hidden_states(
