@@ -21,6 +21,8 @@ from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.loop import Decoder, SamplerDecoder
+from keras_igpt.generation.parallel import ParallelDecoder
+from keras_igpt.generation.plans import checked_request, make_plan
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
 from keras_igpt.images import crop
 from keras_igpt.images.arrays import as_batch, check_images, slices
@@ -228,6 +230,9 @@ class ImageGenerator:
         known,
         sampler=None,
         jit_compile=True,
+        steps=None,
+        step_schedule=None,
+        order=None,
         **settings,
     ):
         """Images from conditions and tokens `(B, N)`, known here and there.
@@ -241,6 +246,8 @@ class ImageGenerator:
             check_sampler_alone(settings)
             _get_sampler(sampler)
         settings = check_settings(count, self.model.vocabulary_size, **settings)
+        asked = {"steps": steps, "step_schedule": step_schedule, "order": order}
+        asked = checked_request(self.model, count, sampler, **asked)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
             return self._images_of(tokens)
@@ -251,6 +258,9 @@ class ImageGenerator:
             "prefix": tokens[:, : unknown[0]],
             "settings": settings,
         }
+        if self.model.any_order:
+            rows["order"] = asked.pop("order")
+            del rows["prefix"]
         guided = bool(np.any(settings["guidance_scale"] != 1))
         decode = self._decoder(tuple(conditions), guided, jit_compile, sampler)
 
@@ -258,7 +268,11 @@ class ImageGenerator:
             padded = keras.tree.map_structure(
                 functools.partial(_power_of_two, chunk=chunk), rows
             )
-            found = decode(**padded, last=unknown[-1] + 1)
+            if self.model.any_order:
+                known, order = padded.pop("known"), padded.pop("order")
+                found = decode(**padded, plan=make_plan(known, order, **asked))
+            else:
+                found = decode(**padded, last=unknown[-1] + 1)
             images = self._images_of(found)[: chunk.stop - chunk.start]
             advance(len(images))
             return images
@@ -305,7 +319,8 @@ class ImageGenerator:
             if key in decoders:
                 return decoders[key]
             if sampler is None:
-                decoder = Decoder(self.model, guided, jit_compile)
+                made = ParallelDecoder if self.model.any_order else Decoder
+                decoder = made(self.model, guided, jit_compile)
             else:
                 chosen = _get_sampler(sampler)
                 decoder = SamplerDecoder(self.model, guided, chosen)

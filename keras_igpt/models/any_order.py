@@ -144,7 +144,7 @@ def read_group(
     x = model.embedding(tokens, cells)
     x = _with_told(x, cells, caches)
     length = ops.shape(caches["visible"])[1]
-    count = tokens.shape[1]
+    count = ops.shape(tokens)[1]
     positions = ops.arange(length, dtype="int32")[:, None]
     # One-hot: which member of the group a position holds.
     members = positions == index + ops.arange(count, dtype="int32")[None]

@@ -148,6 +148,7 @@ class ImageGPT(ImageGPTTrainer):
         num_images: int = 1,
         guidance_scale: float = 1.0,
         guidance_interval: tuple[int, int] | None = None,
+        guidance_schedule: str = "constant",
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -155,6 +156,9 @@ class ImageGPT(ImageGPTTrainer):
         sampler: Any = None,
         truncate: bool = False,
         jit_compile: bool = True,
+        steps: int | None = None,
+        step_schedule: str | None = None,
+        order: ArrayLike | None = None,
     ) -> Array:
         """Generates images.
 
@@ -169,7 +173,10 @@ class ImageGPT(ImageGPTTrainer):
             guidance_scale: float. 1 is off; above 1 the image follows what
                 is asked more closely, at twice the cost.
             guidance_interval: tuple of two ints, the first cell that is
-                guided, row by row, and the first that is no more; or None.
+                guided, and the first that is no more, counted in the order
+                of writing; or None.
+            guidance_schedule: `"constant"`, or `"linear"`: from 1 up to the
+                scale, with the share of the cells that are written.
             temperature: float. 0 always takes the likeliest token.
             top_k: int. Draw from the k likeliest tokens only.
             top_p: float in (0, 1]. Draw from the likeliest tokens that hold
@@ -179,6 +186,12 @@ class ImageGPT(ImageGPTTrainer):
                 arguments from `temperature` to `seed`.
             truncate: bool. Cut captions longer than `text_length` bytes.
             jit_compile: bool. Compile with XLA: faster, but for the first.
+            steps: int. In how many steps a model of any order writes a whole
+                image; None for its own `steps`, or one per cell.
+            step_schedule: `"arccos"`, its default, or `"cosine"`: how many
+                cells each step writes.
+            order: ints, all cells in the order of writing, for all images or
+                one row each; None for one that is spread evenly.
 
         Returns:
             uint8 array of shape `(images, height, width, channels)`.
@@ -190,12 +203,16 @@ class ImageGPT(ImageGPTTrainer):
             truncate,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            guidance_schedule=guidance_schedule,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             seed=seed,
             sampler=sampler,
             jit_compile=jit_compile,
+            steps=steps,
+            step_schedule=step_schedule,
+            order=order,
         )
 
     def complete(

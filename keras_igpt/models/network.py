@@ -269,6 +269,31 @@ class ImageGPTNetwork(TokenModel):
         )
         return self.logits(hidden), {**caches, "blocks": blocks}
 
+    def prefill_known(
+        self,
+        conditions: dict[str, Tensor],
+        tokens: Tensor,
+        cells: Tensor,
+        known: Tensor,
+    ) -> dict:
+        """As `any_order.prefill`: the prompt and known cells in any order."""
+        return any_order.prefill(self, conditions, tokens, cells, known)
+
+    def ask(self, cells: Tensor, caches: dict) -> Tensor:
+        """As `any_order.ask`: logits of cells, given what was read."""
+        return any_order.ask(self, cells, caches)
+
+    def read_group(
+        self,
+        tokens: Tensor,
+        cells: Tensor,
+        valid: Tensor,
+        index: Tensor,
+        caches: dict,
+    ) -> dict:
+        """As `any_order.read_group`: the caches with some cells more."""
+        return any_order.read_group(self, tokens, cells, valid, index, caches)
+
     def _read(self, conditions, tokens, training=None, start=True, states=None):
         """Hidden states of cells `(B, T, d)`, and the caches of all."""
         batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]

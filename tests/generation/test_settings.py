@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from keras_igpt.generation.guidance import guidance_at
 from keras_igpt.generation.settings import (
     SETTINGS,
     check_settings,
-    guidance_at,
     kept_tokens,
 )
 

@@ -3,7 +3,6 @@
 Axes: V codes, C classes, H heads, D width of a head, d width, f inner width.
 """
 
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
