@@ -186,7 +186,7 @@ def checked_request(
     schedule = "arccos" if step_schedule is None else step_schedule
     check_one_of("step_schedule", schedule, sorted(SCHEDULES))
     if order is None:
-        order = halton_order(tuple(model.tokenizer.grid_size))
+        order = model.decode_order
     order = checked_order(order, count, cells)
     return {
         "steps": checked_steps(steps, cells),

@@ -12,6 +12,7 @@ from keras import ops
 
 from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
+from keras_igpt.generation.plans import halton_order
 from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import norm, zero_dense
@@ -117,6 +118,13 @@ class ImageGPTNetwork(TokenModel):
     def asking_blocks(self) -> list:
         """Blocks that ask for cells what was read; only in any order."""
         return self.blocks[len(self.reading_blocks) :]
+
+    @property
+    def decode_order(self) -> tuple[int, ...]:
+        """The cells in the order in which they are written."""
+        if self.any_order:
+            return halton_order(tuple(self.tokenizer.grid_size))
+        return tuple(range(self.num_cells))
 
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, once: they do not depend on inputs."""

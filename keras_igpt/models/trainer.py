@@ -62,7 +62,14 @@ class ImageGPTTrainer(ImageGPTNetwork):
 
             inputs = data.arrays(dataset, columns)
         draw = self._draw(edit_share) if edits else self.draw_masked
-        return TokenBatches(inputs, batch_size, shuffle, seed, draw)
+        return TokenBatches(
+            inputs,
+            batch_size,
+            shuffle,
+            seed,
+            draw,
+            cell_order=self.decode_order if self.any_order else None,
+        )
 
     def _columns(self, batch, truncate, edits):
         """What training needs of a batch of data, as small as it can be."""

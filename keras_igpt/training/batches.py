@@ -37,10 +37,18 @@ class TokenBatches(keras.utils.PyDataset):
         target: str. What is to be told. If it is another input than
             `"tokens"`, the model is not given it; None for inputs alone.
         weights: float array, how much each image counts; or None.
+        cell_order: int array `(N,)`, the order in which a model of any order
+            writes cells: it learns from random orders that turn into this
+            one (`draw_orders`). None for row by row.
     """
 
     # Batches of the first epoch of `fit` that are done already.
     done = 0
+
+    # How long `fit` goes on: its epochs, or a function that returns the share
+    # that is over.
+    epochs = None
+    clock = None
 
     def __init__(
         self,
@@ -51,6 +59,7 @@ class TokenBatches(keras.utils.PyDataset):
         draw: Callable | None = None,
         target: str | None = "tokens",
         weights: Array | None = None,
+        cell_order: Array | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -62,6 +71,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.weights = weights
+        self.cell_order = cell_order
         self.begin_epoch(0)
 
     @property
@@ -84,8 +94,13 @@ class TokenBatches(keras.utils.PyDataset):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         inputs = {name: array[chosen] for name, array in self.inputs.items()}
+        generator = self._draws(index)
         if self.draw:
-            inputs = self.draw(inputs, self._draws(index))
+            inputs = self.draw(inputs, generator)
+        if self.cell_order is not None:
+            inputs["order"] = draw_orders(
+                self.cell_order, len(chosen), self.spent(index), generator
+            )
         inputs = {
             name: array if name == "source" else array.astype("int32")
             for name, array in inputs.items()
@@ -112,6 +127,19 @@ class TokenBatches(keras.utils.PyDataset):
         if self.shuffle:
             return np.random.default_rng((*self.key, index))
         return np.random.default_rng((self.seed, index))
+
+    def spent(self, index: int) -> float:
+        """Share of the training that is over at a batch, from 0 to 1.
+
+        All of it where nothing is shuffled: what is evaluated is the end.
+        """
+        if not self.shuffle:
+            return 1.0
+        if self.clock is not None:
+            return min(self.clock(), 1.0)
+        if not self.epochs:
+            return 0.0
+        return min((self.epoch + index / len(self)) / self.epochs, 1.0)
 
     def begin_epoch(self, epoch: int, step: int = 0, first: int = 0) -> None:
         """Puts the images into the order of an epoch.
@@ -151,6 +179,7 @@ class TokenBatches(keras.utils.PyDataset):
             self.draw,
             self.target,
             None if weights is None else weights[chosen],
+            self.cell_order,
         )
 
     def split(self, count: int) -> "tuple[TokenBatches, TokenBatches]":
@@ -186,6 +215,10 @@ class ExactEpochs(keras.callbacks.Callback):
         self.batches = batches
         self.done = batches.done
 
+    def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
+        """Notes how long it goes on."""
+        self.batches.epochs = self.params["epochs"]
+
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
     ) -> None:
@@ -208,6 +241,33 @@ class ExactEpochs(keras.callbacks.Callback):
         seeds = np.random.SeedSequence(key).generate_state(len(states))
         for state, seed in zip(states, seeds):
             state.assign([int(seed) >> 1, 0])
+
+
+def draw_orders(
+    cell_order: Array, count: int, spent: float, generator: np.random.Generator
+) -> Array:
+    """Orders of cells to learn from: random ones, then the one to be used.
+
+    Orders that nobody decodes are paid for, and at the beginning they teach
+    the same: of the images, a share that grows from none to all has the order
+    that is decoded (as RAR anneals to row by row, Yu et al. 2024,
+    https://arxiv.org/abs/2411.00776).
+
+    Args:
+        cell_order: int array `(N,)`, the order that cells are written in.
+        count: int. Number of images, B.
+        spent: float from 0 to 1. Share of the training that is over.
+        generator: a `numpy.random.Generator`.
+
+    Returns:
+        int32 array `(B, N)`.
+    """
+    cells = np.broadcast_to(
+        np.asarray(cell_order, "int32"), (count, len(cell_order))
+    )
+    drawn = generator.permuted(cells, axis=1)
+    ordered = generator.random(count) < spent
+    return np.where(ordered[:, None], cells, drawn)
 
 
 def draw_masked(

@@ -181,6 +181,8 @@ def fit_within(
     epochs = ENDLESS if budget.epochs is None else math.ceil(budget.epochs)
     shown = [] if bar is None else [bar]
     build_optimizer(model)
+    if budget.minutes and hasattr(batches, "clock"):
+        batches.clock = lambda: budget.spent(0)
     try:
         return model.fit(
             batches,
