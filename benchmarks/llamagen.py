@@ -1,15 +1,18 @@
 """LlamaGen's weights: `python -m benchmarks.llamagen`.
 
-Prints how far logits and greedy tokens are from the reference's, and how fast
-a model of B's size generates beside Llama of transformers, on PyTorch, with
-the same arithmetic: random weights, 256 tokens, guidance 4.
+Prints how far logits and greedy tokens are from the reference's, how much
+memory it takes to load a model of B's size, and how fast it generates beside
+Llama of transformers, on PyTorch, with the same arithmetic: random weights,
+256 tokens, guidance 4.
 """
 
 import argparse
 import json
 import pathlib
 import statistics
+import subprocess
 import sys
+import tempfile
 
 import numpy as np
 
@@ -66,6 +69,53 @@ def parity(name: str) -> dict[str, float]:
     return figures
 
 
+# Loads a file as a type, and prints bytes: of its weights, and at its peak.
+# Linux forgets earlier peaks when it is told so.
+LOAD = """
+import pathlib, sys, keras, numpy as np, keras_igpt
+keras.layers.Dense(1)(np.zeros((1, 1)))
+tokenizer = keras_igpt.ConvVQTokenizer(
+    (256, 256), hidden_dim=2, latent_dim=2, multipliers=(1, 1, 1, 1, 1)
+)
+def memory(name):
+    text = pathlib.Path("/proc/self/status").read_text()
+    return 1024 * int(text.split(name + ":")[1].split()[0])
+load = keras_igpt.llamagen.load
+pathlib.Path("/proc/self/clear_refs").write_text("5")
+before = memory("VmRSS")
+model = load(sys.argv[1], tokenizer, dtype=sys.argv[2])
+own = {id(w) for w in tokenizer.weights}
+weights = [w for w in model.weights if id(w) not in own]
+print(sum(w.value.dtype.size * int(np.prod(w.shape)) for w in weights))
+print(memory("VmHWM") - before)
+"""
+
+
+def memory(dtype: str) -> tuple[int, int]:
+    """Bytes of the weights of B's size as a type, and of memory to load it."""
+    from safetensors.numpy import save_file
+
+    from keras_igpt.pretrained.llamagen.names import Sizes, rows
+
+    random = np.random.default_rng(0)
+    keys = ("layers", "heads", "width", "inner", "vocabulary", "classes")
+    arrays = {
+        name: random.normal(size=row.shape).astype("float32")
+        for row in rows(Sizes(*(SIZE[key] for key in keys)))
+        for name in row.names
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "c2i_B_256.safetensors"
+        save_file(arrays, path)
+        found = subprocess.run(
+            [sys.executable, "-c", LOAD, str(path), dtype],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.split()
+    return int(found[-2]), int(found[-1])
+
+
 def speed(batch: int, repeats: int, quick: bool, log: pathlib.Path) -> dict:
     """Tokens per second by system, medians."""
     case = {**SIZE, **(TINY if quick else {}), "batch": batch}
@@ -97,6 +147,12 @@ def main():
             print(f"{name}  {what:30}{value:12.2g}")
     if options.parity:
         return
+    for dtype in ("float32", "bfloat16"):
+        weights, peak = memory(dtype)
+        print(
+            f"load {dtype:10} weights {weights / 2**20:.0f} MiB, peak "
+            f"{peak / 2**20:.0f} MiB, {peak / weights:.2f} times as much"
+        )
     log = pathlib.Path(options.log)
     log.parent.mkdir(parents=True, exist_ok=True)
     for batch in options.batch or (1, 8):

@@ -2,12 +2,7 @@
 
 import numbers
 from collections.abc import Container
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    # It loads NumPy, which the help of a command need not wait for.
-    pass
-
+from typing import Any
 
 # Pixels that an image is high or wide, at most.
 MOST_SIDE = 2**14

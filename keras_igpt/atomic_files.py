@@ -15,20 +15,23 @@ from keras_igpt.annotations import PathLike
 
 
 @contextlib.contextmanager
-def replacing(path: PathLike) -> Iterator[pathlib.Path]:
+def replacing(path: PathLike, clear: bool = True) -> Iterator[pathlib.Path]:
     """Writes a file beside its place, then moves it there.
 
     A full disk or a kill leaves the file that was there before.
 
     Args:
         path: the file's place. Missing folders are made.
+        clear: whether to look for what a killed process left of this file,
+            through all of its folder.
 
     Yields:
         A path with the same suffix to write to.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    clear_temporaries(path.parent, path.stem, path.suffix)
+    if clear:
+        clear_temporaries(path.parent, path.stem, path.suffix)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         yield temporary
@@ -60,9 +63,10 @@ def save_model(
     """
     with replacing(path) as temporary:
         model.save(temporary)
-        with zipfile.ZipFile(temporary, "a") as file:
-            for name, content in (beside or {}).items():
-                file.writestr(name, json.dumps(content))
+        if beside:
+            with zipfile.ZipFile(temporary, "a") as file:
+                for name, content in beside.items():
+                    file.writestr(name, json.dumps(content))
 
 
 def clear_temporaries(

@@ -53,23 +53,37 @@ def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
     return ops.slice_update(tensor, start, part)
 
 
-def assign_in_parts(variable: keras.Variable, array: Array) -> None:
-    """Gives a variable new values, of which no copy is made as a whole.
+def assign_part(
+    variable: keras.Variable, array: Array, start: int = 0, axis: int = 0
+) -> None:
+    """Gives a part of a variable new values; no large copy is made.
 
     Args:
         variable: of any type, which the values get.
-        array: of its shape, in any order in memory.
+        array: of its shape, but for `axis`; in any order in memory.
+        start: int. Where the part begins.
+        axis: int. Along which axis.
     """
+    place = [start if i == axis else 0 for i in range(array.ndim)]
     if keras.backend.backend() != "tensorflow":
-        variable.assign(array)
+        values = ops.cast(array, variable.dtype)
+        variable.assign(ops.slice_update(variable, place, values))
         return
     import tensorflow as tf
 
     rows = max(1, PART // array[:1].nbytes)
-    for start in range(0, len(array), rows):
-        stop = min(start + rows, len(array))
-        part = tf.cast(array[start:stop], variable.dtype)
-        variable.value[start:stop].assign(part)
+    for first in range(0, len(array), rows):
+        part = tf.cast(array[first : first + rows], variable.dtype)
+        begin = [place[0] + first, *place[1:]]
+        # Not `variable[start:stop].assign`: it reads the variable first, and
+        # what is being read is copied before it is written to.
+        tf.raw_ops.ResourceStridedSliceAssign(
+            ref=variable.value.handle,
+            begin=begin,
+            end=[a + b for a, b in zip(begin, part.shape)],
+            strides=[1] * array.ndim,
+            value=part,
+        )
 
 
 class CompiledFunction:

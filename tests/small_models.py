@@ -104,7 +104,7 @@ def make_model(
         model.head.kernel.assign(
             generator.normal(size=model.head.kernel.shape, scale=0.5)
         )
-        if model.prompt:
+        if getattr(model, "prompt_summary", None):
             kernel = model.prompt_summary.output_projection.kernel
             kernel.assign(generator.normal(size=kernel.shape, scale=0.2))
     return model

@@ -18,6 +18,22 @@ def layer():
     return layer
 
 
+@pytest.mark.parametrize("axis", [0, 1])
+def test_part_of_a_variable_takes_its_place(layer, axis):
+    expected = np.asarray(layer.kernel).copy()
+    part = np.full((1, 2) if axis == 0 else (3, 1), 7, "float32")
+    compiling.assign_part(layer.kernel, part, 1, axis)
+    expected[(1, slice(None)) if axis == 0 else (slice(None), 1)] = 7
+    np.testing.assert_array_equal(layer.kernel, expected)
+
+
+def test_large_arrays_arrive_in_parts(layer, monkeypatch):
+    monkeypatch.setattr(compiling, "PART", 8)
+    new = np.arange(6, dtype="float32").reshape(2, 3).T
+    compiling.assign_part(layer.kernel, new)
+    np.testing.assert_array_equal(layer.kernel, new)
+
+
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_equals_plain(layer, jit_compile):
     x = np.ones((4, 3), "float32")

@@ -15,6 +15,7 @@ RESULTS = {
     "football": "football.png",
     "your_pictures": "served/flags/1/saved_model.pb",
     "igpt": "probe.png",
+    "photographs": "served/photographs/1/saved_model.pb",
     "serving": "served/football/1/saved_model.pb",
 }
 # Images to draw or generate, where two are too few.

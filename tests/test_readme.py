@@ -33,6 +33,6 @@ def test_chinese_has_the_same_headings():
     assert levels(CHINESE) == levels(README)
 
 
-def test_readme_shows_an_image_that_comes_along():
-    (shown,) = [path for path, _ in links(README) if path.endswith(".png")]
-    assert (ROOT / shown).exists()
+def test_readme_shows_images_that_come_along():
+    shown = [path for path, _ in links(README) if path.endswith(".png")]
+    assert shown and all((ROOT / path).exists() for path in shown)

@@ -84,10 +84,10 @@ def read_mask(
         size: its height and width.
 
     Returns:
-        bool array of shape `size`, or what `ImageGPT.edit` takes as such.
+        bool array of shape `size`, or of a mask's file.
     """
     if mask is None:
-        hidden = files.transparency(file)
+        hidden = files.read(file, decode=files.transparency)
         if hidden is None:
             raise ValueError(
                 "`--mask` must say where to generate: a file that is white "
@@ -96,10 +96,11 @@ def read_mask(
             )
         return hidden
     if isinstance(mask, str | pathlib.Path):
-        return arrays.set_channels(files.read(mask), 1)[..., 0]
-    left, top, right, bottom = mask
+        return files.read_mask(mask)
     box = np.zeros(size, bool)
-    box[max(top, 0) : bottom, max(left, 0) : right] = True
+    # Below 0 a slice would count from the other end.
+    left, top, right, bottom = (max(side, 0) for side in mask)
+    box[top:bottom, left:right] = True
     if not box.any():
         raise ValueError(
             "`--mask` must be a box within the image of "

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from keras_igpt.annotations import PathLike
     from keras_igpt.models.image_gpt import ImageGPT
 
+# Digits of the longest number of a class.
+MAX_DIGITS = 9
+
 ModelOption = Annotated[
     str,
     typer.Option(
@@ -157,8 +160,6 @@ def with_sampling(command: Callable[..., None]) -> Callable[..., None]:
 def load_image_gpt(model: "PathLike") -> "ImageGPT":
     """As `keras_igpt.load`, for what must be an `ImageGPT`."""
     import keras_igpt
-    from keras_igpt.pretrained.loading import find
-    from keras_igpt.training.run_options import class_names
 
     loaded = keras_igpt.load(model)
     if not isinstance(loaded, keras_igpt.ImageGPT):
@@ -167,11 +168,6 @@ def load_image_gpt(model: "PathLike") -> "ImageGPT":
             f"Received: --model {model}, which holds a "
             f"{type(loaded).__name__}."
         )
-    if not loaded.class_names:
-        # Models of earlier runs do not know them, their folders do.
-        names = class_names(find(model).parent)
-        if len(names) == loaded.num_classes:
-            loaded.config["class_names"] = names
     return loaded
 
 
@@ -180,14 +176,19 @@ def read_labels(
 ) -> list[str | int] | None:
     """Labels as `ImageGPT.generate` takes them, of names and numbers.
 
+    Where a class is called by a number that is not its own, all are names.
+
     Args:
         labels: names of classes or their numbers; None or [] for none.
         image_gpt: knows the names, or none.
     """
+    from keras_igpt.prompts.conditions import have_other_numbers
+
     names = image_gpt.class_names
 
     def read(label):
-        if label in names or not label.isdecimal():
+        is_number = label.isdecimal() and len(label) <= MAX_DIGITS
+        if label in names or not is_number or have_other_numbers(names):
             return label
         number = int(label)
         return names[number] if number < len(names) else number

@@ -80,6 +80,13 @@ def train(
             "its own."
         ),
     ] = None,
+    lora: Annotated[
+        int | None,
+        typer.Option(
+            help="With --init-from: its weights stay, and matrices of this "
+            "rank are learned beside them, such as 16. Default: all learn."
+        ),
+    ] = None,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
@@ -133,6 +140,7 @@ def train(
         ema=ema,
         precision=precision.value,
         seed=seed,
+        lora=lora,
     )
     console = new_console()
     try:

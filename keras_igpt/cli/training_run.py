@@ -26,7 +26,7 @@ from keras_igpt.argument_checks import (
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
 from keras_igpt.models.image_gpt import ImageGPT
-from keras_igpt.models.transfer import from_model
+from keras_igpt.models.transfer import add_lora, from_model
 from keras_igpt.pretrained.loading import load
 from keras_igpt.tokenizers.autoencoder import CELL_SIZES
 from keras_igpt.tokenizers.palette import PaletteTokenizer
@@ -71,8 +71,9 @@ def run(
         options: what was asked for.
         folder: the run's folder.
         resume: whether to go on with the run that the folder holds, as it was
-            begun; but `epochs` or `minutes`, if given, are its new budget, of
-            which it has spent a part.
+            begun, from its last checkpoint if it has one; but `epochs` or
+            `minutes`, if given, are its new budget, of which it has spent a
+            part.
         console: where progress is shown; the standard one if None.
         given: names of the options that were chosen, not left out.
 
@@ -86,9 +87,11 @@ def run(
     changed = {}
     if resume:
         options, changed = run_options.resumed(options, folder, given)
+        # A run that was killed before it had a model begins as it was asked.
+        resume = (folder / "last.keras").exists()
     else:
         run_folder.check_free(folder)
-    _check_options(options)
+    _check_options(options, resume)
     check_writable("--out", folder)
     with run_folder.locked(folder):
         if not resume:  # Another process may have begun one since.
@@ -156,13 +159,13 @@ def _say_changes(options, changed, console):
 
 def _parts(batches: TokenBatches) -> tuple[TokenBatches, TokenBatches]:
     """The images to learn from, and those to choose the best model by."""
-    if batches.num_images == 1:  # Learned by heart, and measured by it.
+    if batches.num_groups == 1:  # Learned by heart, and measured by it.
         return batches, batches.part()
     aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
     return batches.split(aside)
 
 
-def _check_options(options):
+def _check_options(options, resume):
     """Refuses what would fail only after minutes of work."""
     if options.data is None:
         raise ValueError(
@@ -178,7 +181,24 @@ def _check_options(options):
     check_one_of("cell_size", options.cell_size, CELL_SIZES)
     if options.size is not None:
         checked_image_size(options.size)
+    if options.lora is not None:
+        _check_lora(options, resume)
     _new_budget(options)
+
+
+def _check_lora(options, resume):
+    check_positive("lora", options.lora)
+    if not options.init_from:
+        raise ValueError(
+            "`--lora` must come with --init-from, whose weights it leaves as "
+            f"they are. Received: --lora {options.lora} alone."
+        )
+    if resume:
+        raise ValueError(
+            "`--resume` must be of a run without --lora, which is added to "
+            f"the weights that are saved. Received: --lora {options.lora}. "
+            "Begin a new run with --init-from and the folder of this one."
+        )
 
 
 def _new_model(options, images, start=None):
@@ -198,7 +218,12 @@ def _new_model(options, images, start=None):
     else:
         wanted["text_length"] = 0
     if start:
+        if start.config["start"] == "class" and not names:
+            for name in ("num_classes", "class_names"):  # It needs classes.
+                wanted.pop(name)
         model = from_model(start, **wanted)
+        if options.lora:
+            add_lora(model, start, options.lora)
     else:
         tokenizer = _new_tokenizer(options, images.image_shape)
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)

@@ -27,8 +27,9 @@ def batches(dataset: Any, batch_size: int) -> Iterator[dict[str, Array]]:
 
     Returns:
         Iterator of dictionaries: "image" (and "source") uint8 arrays
-        `(batch, height, width, channels)`, "label" int32 `(batch,)` and
-        "text" object array of str `(batch,)`, as far as there are such.
+        `(batch, height, width, channels)`, "label" int32 `(batch,)`, "text"
+        and "style" object arrays of str `(batch,)`, and "group" ints or str
+        `(batch,)`, as far as there are such.
     """
     check_positive("batch_size", batch_size)
     if not hasattr(dataset, "as_numpy_iterator"):
@@ -65,8 +66,9 @@ def _dataset_batches(dataset):
         num_batches += 1
         if "label" in batch:
             batch["label"] = batch["label"].astype("int32")
-        for key in {"text", "style"} & set(batch):
-            batch[key] = checks.as_texts(batch[key])
+        for key in {"text", "style", "group"} & set(batch):
+            if batch[key].dtype == object:
+                batch[key] = checks.as_texts(batch[key])
         yield batch
     if num_batches == 0:
         raise ValueError(

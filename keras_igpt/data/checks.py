@@ -14,7 +14,7 @@ from keras_igpt.images.arrays import check_pixels
 
 IMAGES = ("image", "source")
 
-KEYS = ("image", "source", "label", "text", "style")
+KEYS = ("image", "source", "label", "text", "style", "group", "paired")
 
 
 def check_spec(dataset: Any, argument: str) -> int:
@@ -36,6 +36,13 @@ def check_spec(dataset: Any, argument: str) -> int:
             f"dtype={spec['label'].dtype.name}. Turn one-hot labels into "
             "numbers with `tf.argmax(label, -1)`."
         )
+    if "group" in spec and not (
+        spec["group"].dtype.is_integer or spec["group"].dtype.name == "string"
+    ):
+        raise ValueError(
+            f"`{argument}['group']` must be integers or strings. "
+            f"Received: dtype={spec['group'].dtype.name}. Number the groups."
+        )
     return len(spec["image"].shape)
 
 
@@ -46,6 +53,8 @@ def checked_arrays(arrays: Any, argument: str) -> dict[str, Array]:
         "label": _checked_labels,
         "text": _checked_texts,
         "style": _checked_texts,
+        "group": _checked_groups,
+        "paired": _checked_flags,
     }
     arrays = {
         key: checks.get(key, _checked_images)(values, f"{argument}[{key!r}]")
@@ -81,6 +90,13 @@ def _as_dictionary(arrays, argument):
 
 def _checked_images(images, argument):
     images = np.asarray(images)
+    if images.ndim == 2 or images.ndim == 3 and images.shape[-1] == 3:
+        raise ValueError(
+            f"`{argument}` must have shape `(num, height, width, channels)`, "
+            "or `(num, height, width)` for grey images. Received: "
+            f"shape={images.shape}, as one image has. Pass `images[None]`"
+            f"{', or `images[..., None]` for grey ones' * (images.ndim == 3)}."
+        )
     if images.ndim == 3:
         images = images[..., None]
     check_pixels(images.dtype, images.shape, (4,), argument)
@@ -113,6 +129,24 @@ def _checked_texts(texts, argument):
             f"Received: {argument}={texts!r:.100}."
         )
     return as_texts(texts)
+
+
+def _checked_flags(flags, argument):
+    flags = np.asarray(flags)
+    if flags.ndim != 1 or flags.dtype != bool:
+        raise ValueError(
+            f"`{argument}` must be bool of shape `(num,)`. Received: "
+            f"shape={flags.shape}, dtype={flags.dtype}. Give True for the "
+            "images that have a source."
+        )
+    return flags
+
+
+def _checked_groups(groups, argument):
+    array = np.asarray(groups)
+    if array.ndim == 1 and array.dtype.kind in "iu":
+        return array
+    return _checked_texts(groups, argument)
 
 
 def as_texts(values: Iterable[str | bytes]) -> Array:

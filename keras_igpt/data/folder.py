@@ -2,6 +2,7 @@
 
 import collections
 import concurrent.futures
+import math
 import pathlib
 import warnings
 from collections.abc import Callable, Iterator
@@ -12,20 +13,20 @@ import numpy as np
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.data.folder_index import (
     MAX_NAMED,
-    find_splits,
+    SPLIT_FOLDERS,
+    index_folder,
     name_classes,
     pick_split,
 )
-from keras_igpt.images.files import (
-    _check_not_a_bomb,
-    decode,
-    open_image,
-    reason,
-)
+from keras_igpt.images.files import decode, reason, upright_size
+from keras_igpt.images.opening import open_image
 
 NUM_WORKERS = 4
 
 LOOK_AHEAD = 16
+
+# Of images of their own size that wait to be read: 256 MiB.
+WAITING_BYTES = 2**28
 
 
 class ImageFolder:
@@ -41,7 +42,8 @@ class ImageFolder:
     Attributes:
         class_names: list of str, the same for every split.
         image_shape: tuple `(height, width, 3)` of every example's image.
-        skipped: list of `(path, reason)`, filled as bad files are met.
+        skipped: list of `(path, reason)` of what is of no use; filled on as
+            bad files are met.
     """
 
     def __init__(
@@ -54,17 +56,28 @@ class ImageFolder:
         self.image_size = image_size
         self.resize = resize
         self.image_shape = None
-        self.skipped = []
         self.num_reported = 0
-        splits = find_splits(root)
-        self.class_names = name_classes(splits["all"])
+        index = index_folder(root)
+        self.class_names = name_classes(index.splits["all"])
         self.class_ids = {n: i for i, n in enumerate(self.class_names)}
-        self.records = pick_split(root, splits, split)
-        self.has_label = any(r.label is not None for r in self.records)
-        self.has_text = all(r.text is not None for r in self.records)
-        self.has_source = all(r.source is not None for r in self.records)
-        self.has_style = all(r.style is not None for r in self.records)
-        self._drop_unlabelled()
+        self.records = pick_split(root, index, split)
+        self.notes = list(index.notes)
+        self.has = {
+            field
+            for field in ("label", "text", "source", "style", "group")
+            if any(getattr(r, field) is not None for r in self.records)
+        }
+        pairs = [r for r in self.records if r.source is not None]
+        self.has_plain = 0 < len(pairs) < len(self.records)
+        if not pairs or any(r.style is None for r in pairs):
+            self.has.discard("style")
+        self.skipped = [
+            (str(path), why)
+            for path, why in index.unused
+            if split == "all" or not _is_of_others(path, root, index, split)
+        ]
+        self.num_files = len(self.records) + len(self.skipped)
+        self._note_incomplete()
         if image_size is None:
             _check_one_size(self.records)
         self.image_shape = self._first_image(root).shape
@@ -73,18 +86,23 @@ class ImageFolder:
         """Yields dictionaries with TFDS's keys; reports at the end."""
         for record, images in self._decode_ahead():
             example = dict(zip(("image", "source"), images))
-            if self.has_label:
+            if "label" in self.has:
                 example["label"] = np.int32(self.class_ids[str(record.label)])
-            if self.has_text:
-                example["text"] = record.text
-            if self.has_style:
-                example["style"] = record.style
+            for key in self.has & {"text", "style", "group"}:
+                example[key] = getattr(record, key) or ""
+            if self.has_plain:
+                example["paired"] = record.source is not None
+                example.setdefault("source", np.zeros_like(images[0]))
             yield example
         self._report()
 
-    def _drop_unlabelled(self):
+    def _note_incomplete(self):
         """Images that lie beside class folders belong to no class."""
-        if not self.has_label:
+        if "text" in self.has:
+            without = sum(record.text is None for record in self.records)
+            if without:
+                self.notes.append(f"{without} images have no caption, but ''")
+        if "label" not in self.has:
             return
         for record in self.records:
             if record.label is None:
@@ -118,7 +136,7 @@ class ImageFolder:
                 if str(record.path) in known_bad:
                     continue
                 waiting.append((record, pool.submit(self._decode, record)))
-                if len(waiting) >= LOOK_AHEAD:
+                if len(waiting) >= self._look_ahead():
                     record, future = waiting.popleft()
                     yield record, future.result()
             for record, future in waiting:
@@ -126,10 +144,19 @@ class ImageFolder:
         finally:
             pool.shutdown(cancel_futures=True)
 
+    def _look_ahead(self):
+        """How many images may wait: few large ones."""
+        if self.image_size is not None:
+            return LOOK_AHEAD
+        if self.image_shape is None:
+            return 1
+        size = (1 + ("source" in self.has)) * math.prod(self.image_shape)
+        return max(1, min(LOOK_AHEAD, WAITING_BYTES // size))
+
     def _decode(self, record):
         """A list of the record's images, or a str: why it is skipped."""
         images = []
-        for path in (record.path, record.source)[: 1 + self.has_source]:
+        for path in filter(None, (record.path, record.source)):
             image = self._decode_file(path, images)
             if isinstance(image, str):
                 return image
@@ -151,29 +178,32 @@ class ImageFolder:
             return reason(path, error)
 
     def _report(self):
-        if len(self.skipped) == self.num_reported:
-            return
-        self.num_reported = len(self.skipped)
-        warnings.warn(
-            f"Skipped {len(self.skipped)} of {len(self.records)} image "
-            f"files: {_list_skipped(self.skipped)}. All of them are in the "
-            "data set's attribute `skipped`.",
-            UserWarning,
-            stacklevel=2,
-        )
+        said = []
+        if len(self.skipped) > self.num_reported:
+            said.append(
+                f"Skipped {len(self.skipped)} of {self.num_files} image "
+                f"files: {_list_skipped(self.skipped)}. All of them are in "
+                "the data set's attribute `skipped`."
+            )
+        if self.notes:
+            said.append(f"Note: {'; '.join(self.notes)}.")
+        self.num_reported, self.notes = len(self.skipped), []
+        if said:
+            warnings.warn(" ".join(said), UserWarning, stacklevel=2)
+
+
+def _is_of_others(path, root, index, split):
+    """Whether a file is in the folder of another split."""
+    first = path.relative_to(root).parts[0]
+    return first != split and first in SPLIT_FOLDERS and first in index.splits
 
 
 def _list_skipped(skipped):
-    named = "; ".join(f"{path}: {why}" for path, why in skipped[:MAX_NAMED])
+    named = "; ".join(
+        f"{path:.300}: {why:.300}" for path, why in skipped[:MAX_NAMED]
+    )
     more = len(skipped) - MAX_NAMED
     return f"{named}; and {more} more" if more > 0 else named
-
-
-def _upright_size(image):
-    # Pillow decodes a whole PNG file to look for late EXIF.
-    is_quick = image.format != "PNG" or "exif" in image.info
-    orientation = image.getexif().get(0x0112, 1) if is_quick else 1
-    return image.size[::-1] if orientation >= 5 else image.size
 
 
 def _check_one_size(records):
@@ -181,8 +211,7 @@ def _check_one_size(records):
     for record in records:
         try:
             with open_image(record.path) as image:
-                _check_not_a_bomb(image)
-                size = _upright_size(image)
+                size = upright_size(image)
         except Exception:  # will be skipped with its reason when decoded
             continue
         first = first or (record.name, size)

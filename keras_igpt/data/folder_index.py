@@ -1,26 +1,28 @@
 """Which images a folder has: finds, splits and names them, unopened.
 
-Layouts: images alone, one subfolder per class, or `metadata.csv` /
-`metadata.jsonl` next to them (Hugging Face "imagefolder"); each of these
-either once, or once per split in `train/`, `test/` and `validation/`.
+Layouts: images alone, one subfolder per class, or tables of metadata beside
+them, above or inside subfolders; each of these either once, or once per split
+in `train/`, `test/` and `validation/`.
 """
 
-import csv
-import json
-import os
+import collections
 import pathlib
 import typing
 import zlib
 from collections.abc import Iterable
 
-from keras_igpt.images.files import FORMATS
+from keras_igpt.data.grouping import group_keys
+from keras_igpt.data.metadata import (
+    COLUMNS,
+    METADATA,
+    numbered_labels,
+    read_table,
+    relative_name,
+)
+from keras_igpt.data.walking import walk
+from keras_igpt.images.opening import suffixes
 
 SPLIT_FOLDERS = ("train", "test", "validation")
-
-METADATA = ("metadata.csv", "metadata.jsonl")
-
-# The column that names the other images of pairs.
-SOURCE = "source_file_name"
 
 # Files or labels that an error names at most.
 MAX_NAMED = 10
@@ -37,29 +39,171 @@ class Record(typing.NamedTuple):
     text: typing.Any = None
     source: pathlib.Path | None = None  # the other image of a pair
     style: str | None = None
+    group: str | None = None
 
 
-def find_splits(root: pathlib.Path) -> dict[str, list[Record]]:
-    """Dictionary of the available splits, each a list of records."""
+class FolderIndex(typing.NamedTuple):
+    """What a folder has, and what of it is of no use."""
+
+    splits: dict[str, list[Record]]  # with the split "all"
+    unused: list[tuple[pathlib.Path, str]]  # each with the reason
+    notes: list[str]  # what else was left out
+
+
+def index_folder(root: pathlib.Path) -> FolderIndex:
+    """Finds the images of a folder and what is known of them.
+
+    Args:
+        root: pathlib.Path of an existing folder.
+
+    Raises:
+        ValueError: if a table of metadata is of no use, or subfolders are
+            partly splits and partly not.
+    """
     names = [name for name in SPLIT_FOLDERS if (root / name).is_dir()]
+    files = walk(root)
+    unused = [(root / name, reason) for name, reason in files.unused]
+    tables = _tables(root, files.tables, unused)
+    notes = _unused_columns(tables)
+    rows = _rows(root, tables, notes)
+    records = _records(root, names, files.images, tables, rows, unused, notes)
+    if names:
+        records = _inside_splits(root, names, records, unused)
+    keys, note = group_keys(records)
+    notes += [note] if note else []
+    if keys:
+        records = [r._replace(group=k) for r, k in zip(records, keys)]
+    records = _mixed(records)
     if not names:
-        return _hash_splits(_mixed(_read_folder(root, root)))
-    _check_only_splits(root, names)
-    splits = {name: _mixed(_read_folder(root, root / name)) for name in names}
+        return FolderIndex(_hash_splits(records), unused, notes)
+    splits = {name: [] for name in names}
+    for record in records:
+        splits[record.name.split("/")[0]].append(record)
     splits["all"] = [record for name in names for record in splits[name]]
-    return splits
+    notes += _shared_groups(splits)
+    return FolderIndex(splits, unused, notes)
 
 
-def _check_only_splits(root, names):
-    inside = [name for name in _image_names(root) if "/" in name]
-    folders = {name.split("/")[0] for name in inside}
-    if not folders <= set(names):
-        raise ValueError(
-            "`source` must have either splits or classes as its subfolders. "
-            f"Received: source={str(root)!r} with images in "
-            f"{sorted(folders)}. Keep only {list(SPLIT_FOLDERS)}, or rename "
-            f"the class folders {names}."
+def _tables(root, names, unused):
+    """Tables by the folder that each is in, the upper ones first."""
+    found = {}
+    for name in sorted(names, key=lambda name: METADATA.index(_last(name))):
+        folder = (root / name).parent
+        if folder in found:
+            other = found[folder].name
+            unused.append((root / name, f"not read, for {other} is"))
+        else:
+            found[folder] = root / name
+    folders = sorted(found, key=lambda folder: (len(folder.parts), folder))
+    tables = [read_table(root, found[folder]) for folder in folders]
+    return dict(zip(folders, numbered_labels(tables)))
+
+
+def _unused_columns(tables):
+    notes = []
+    for table in tables.values():
+        others = [name for name in table.columns if name not in COLUMNS]
+        if others:
+            notes.append(
+                f"{table.path.name} has the columns {', '.join(others):.300} "
+                f"(used are {', '.join(COLUMNS)})"
+            )
+    return notes
+
+
+def _rows(root, tables, notes):
+    """Rows by the name of their image: those of the nearest table."""
+    rows = {}
+    for table in tables.values():
+        nearer = collections.defaultdict(list)
+        for row in table.rows:
+            nearer[relative_name(row.path, root)].append(row)
+        twice = len(rows.keys() & nearer.keys())
+        if twice:
+            notes.append(
+                f"of {twice} images only the rows in "
+                f"{relative_name(table.path, root)} are used, not those of "
+                "tables above"
+            )
+        rows.update(nearer)
+    return rows
+
+
+def _records(root, splits, images, tables, rows, unused, notes):
+    """A record per row, and per image that no table is over."""
+    sources = {
+        relative_name(row.source, root)
+        for some in rows.values()
+        for row in some
+        if row.source is not None
+    }
+    records, unnamed = [], set()
+    for name in dict.fromkeys([*rows, *images]):
+        table = _table_over(root / name, root, tables)
+        base, label = _place(root, name, splits)
+        if table is not None and table.path.parent == base:
+            if label and "label" not in table.columns:
+                unnamed.add(label)
+            label = None
+        if name in rows:
+            records += [
+                Record(
+                    row.path,
+                    name,
+                    label if row.label is None else row.label,
+                    *row[2:],
+                )
+                for row in rows[name]
+            ]
+        elif table is None:
+            records.append(Record(root / name, name, label))
+        elif name not in sources:
+            unused.append((root / name, f"no row in {table.path.name}"))
+    if len(unnamed) > 1:
+        notes.append(
+            f"the {len(unnamed)} subfolders are no classes, for there is a "
+            "table beside them, which has no column label"
         )
+    return records
+
+
+def _table_over(path, root, tables):
+    """The nearest table in the folders above a file; None without."""
+    for folder in path.parents if tables else ():
+        if folder in tables:
+            return tables[folder]
+        if folder == root:
+            break
+    return None
+
+
+def _place(root, name, splits):
+    """The folder whose subfolders are classes, and such a subfolder."""
+    first, *inner = name.split("/")
+    if first in splits and inner:
+        return root / first, inner[0] if len(inner) > 1 else None
+    return root, first if inner else None
+
+
+def _inside_splits(root, names, records, unused):
+    """Those that are in splits; images beside these are of no use."""
+    inside, readable = [], suffixes()
+    for record in records:
+        first, *inner = record.name.split("/")
+        is_readable = record.path.suffix.lower() in readable
+        if inner and first not in names and is_readable:
+            raise ValueError(
+                "`source` must have either splits or classes as its "
+                f"subfolders. Received: source={str(root)!r} with images in "
+                f"{first!r}. Keep only {list(SPLIT_FOLDERS)}, or rename the "
+                f"class folders {names}."
+            )
+        if inner and first in names:
+            inside.append(record)
+        else:
+            reason = f"not in a split's folder: {', '.join(names)}"
+            unused.append((record.path, reason))
+    return inside
 
 
 def _mixed(records):
@@ -72,17 +216,39 @@ def _hash(name):
 
 
 def _hash_splits(records):
+    def is_test(record):
+        return _hash(record.group or record.name) % 10 == 0
+
     return {
-        "train": [r for r in records if _hash(r.name) % 10 != 0],
-        "test": [r for r in records if _hash(r.name) % 10 == 0],
+        "train": [r for r in records if not is_test(r)],
+        "test": [r for r in records if is_test(r)],
         "all": records,
     }
 
 
+def _shared_groups(splits):
+    found = collections.defaultdict(set)
+    for name, records in splits.items():
+        for record in records if name != "all" else ():
+            found[record.group].add(name)
+    shared = [key for key, names in found.items() if key and len(names) > 1]
+    if not shared:
+        return []
+    return [
+        f"images that belong together, or are the same, are in more than one "
+        f"split: {len(shared)} groups, such as {shared[0]!r}"
+    ]
+
+
+def _last(name):
+    return name.split("/")[-1]
+
+
 def pick_split(
-    root: pathlib.Path, splits: dict[str, list[Record]], split: str
+    root: pathlib.Path, index: FolderIndex, split: str
 ) -> list[Record]:
     """The records of a split, at least one."""
+    splits = index.splits
     if split not in splits:
         raise ValueError(
             f"`split` must be one of {list(splits)} for this folder. "
@@ -91,144 +257,26 @@ def pick_split(
     if not splits["all"]:
         raise ValueError(
             "`source` must be a folder with images. Received: "
-            f"source={str(root)!r}, which has no file with the suffix of a "
-            "image. Put .png or .jpg files there or in one subfolder per "
-            "class."
+            f"source={str(root)!r}, which has no file with the suffix of an "
+            f"image{_left_out(index)}. Put .png or .jpg files there or in one "
+            "subfolder per class."
         )
     if not splits[split]:
         raise ValueError(
             f"`split` must have at least one image. Received: "
             f"split={split!r} of source={str(root)!r}, which is empty; its "
-            f"{len(splits['all'])} images are in the other splits. Use "
+            f"{len(splits['all'])} images are in the other splits (images "
+            f"that belong together always are in one){_left_out(index)}. Use "
             'split="all".'
         )
     return splits[split]
 
 
-def _read_folder(root, folder):
-    for name in METADATA:
-        if (folder / name).is_file():
-            return _read_metadata(root, folder / name)
-    names = _image_names(folder)
-    prefix = folder.relative_to(root)
-    return [
-        Record(
-            folder / name,
-            (prefix / name).as_posix(),
-            label=name.split("/")[0] if "/" in name else None,
-        )
-        for name in names
-    ]
-
-
-def _image_names(folder):
-    """Relative names of all files with a suffix that Pillow can open."""
-    from PIL import Image
-
-    formats = Image.registered_extensions().items()
-    suffixes = {suffix for suffix, kind in formats if kind in FORMATS}
-    names, visited = [], set()
-    for parent, subfolders, files in os.walk(folder, followlinks=True):
-        subfolders[:] = [name for name in subfolders if _is_visible(name)]
-        if os.path.realpath(parent) in visited:  # links may run in circles
-            subfolders.clear()
-            continue
-        visited.add(os.path.realpath(parent))
-        for name in filter(_is_visible, files):
-            if os.path.splitext(name)[1].lower() in suffixes:
-                path = pathlib.Path(parent, name)
-                names.append(path.relative_to(folder).as_posix())
-    return sorted(names)
-
-
-def _is_visible(name):
-    return not name.startswith((".", "__MACOSX"))
-
-
-def _read_metadata(root, path):
-    read = _read_csv if path.suffix == ".csv" else _read_jsonl
-    try:
-        rows = read(path)
-    except (ValueError, TypeError, RecursionError, csv.Error) as error:
-        raise ValueError(
-            f"`{path.name}` must be a readable UTF-8 table. Received: "
-            f"{str(path)!r}, which fails with: {error}. Repair the file."
-        ) from error
-    columns = set().union(*rows) if rows else set()
-    useful = {"text", "label", SOURCE}
-    if "file_name" not in columns or not columns & useful:
-        raise ValueError(
-            f"`{path.name}` must have the column `file_name` and at least "
-            f"one of `text`, `label` and `{SOURCE}`. Received: "
-            f"columns={sorted(columns)} in {str(path)!r}. Rename its columns."
-        )
-    return _table_records(path, root, rows, columns)
-
-
-def _read_csv(path):
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        rows = list(reader)
-    for number, row in enumerate(rows, start=1):
-        if None in row:
-            raise csv.Error(
-                f"row {number} has more cells than the header (a text with "
-                "a comma needs quotes)"
-            )
-    return rows
-
-
-def _read_jsonl(path):
-    with open(path, encoding="utf-8-sig") as file:
-        rows = [json.loads(line) for line in file if line.strip()]
-    if not all(isinstance(row, dict) for row in rows):
-        raise TypeError("every line must be a JSON object")
-    return rows
-
-
-def _table_records(path, root, rows, columns):
-    labels = [row.get("label") for row in rows]
-    if all(isinstance(x, str) and x.isdecimal() for x in labels):
-        labels = [int(x) for x in labels]
-    records = []
-    for number, (row, label) in enumerate(zip(rows, labels), start=1):
-        name, text = row.get("file_name") or 0, row.get("text") or ""
-        source = row.get(SOURCE) or (0 if SOURCE in columns else "")
-        style = row.get("style") or (0 if "style" in columns else "")
-        is_label = isinstance(label, (str, int)) and label != ""
-        if (
-            not all(isinstance(x, str) for x in (name, text, source, style))
-            or "label" in columns
-            and not is_label
-        ):
-            raise ValueError(
-                f"`{path.name}` must give every image its file name, text "
-                "as a string, label as a string or int, and source and style "
-                f"if there are such columns. Received: {row} in row {number} "
-                f"of {str(path)!r}. Complete that row."
-            )
-        file = path.parent / name
-        _check_inside(root, path, number, file, path.parent / (source or ""))
-        relative = pathlib.Path(os.path.relpath(file, root)).as_posix()
-        text = text if "text" in columns else None
-        source = path.parent / source if source else None
-        record = Record(file, relative, label, text, source, style or None)
-        records.append(record)
-    return records
-
-
-def _check_inside(root, path, number, *files):
-    for file in files:
-        try:
-            is_inside = file.resolve().is_relative_to(root.resolve())
-        except (OSError, ValueError, RuntimeError):  # no name of a file
-            is_inside = False
-        if not is_inside:
-            raise ValueError(
-                f"`{path.name}` must name files inside its folder, also where "
-                f"links lead. Received: {str(file)!r} in row {number} of "
-                f"{str(path)!r}. Copy the image into the folder."
-            )
+def _left_out(index):
+    if not index.unused:
+        return ""
+    named = "; ".join(f"{path!s:.300}: {why}" for path, why in index.unused[:3])
+    return f", but {len(index.unused)} files that are left out, as {named}"
 
 
 def name_classes(records: Iterable[Record]) -> list[str]:
@@ -236,11 +284,26 @@ def name_classes(records: Iterable[Record]) -> list[str]:
     labels = {r.label for r in records} - {None}
     if not labels:
         return []
+    for label in labels:
+        _check_name(label)
     if all(isinstance(label, str) for label in labels):
         return sorted(labels)
     if all(type(x) is int and 0 <= x < MAX_CLASSES for x in labels):
         return [str(label) for label in range(max(labels) + 1)]
     raise ValueError(
-        f"`label` must be all strings, or all ints in [0, {MAX_CLASSES}). "
-        f"Received: labels={sorted(map(str, labels))[:MAX_NAMED]}."
+        "`label` must be all strings, as names of class folders are, or all "
+        f"ints in [0, {MAX_CLASSES}). Received, from metadata and folders: "
+        f"labels={str(sorted(map(str, labels))[:MAX_NAMED]):.500}. "
+        "Number the classes from 0, or give all of them names."
     )
+
+
+def _check_name(label):
+    """A name must be one that can be saved and printed."""
+    try:
+        str(label).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            "Names of class folders must be UTF-8. "
+            f"Received: {ascii(label)}. Rename the folder."
+        ) from error

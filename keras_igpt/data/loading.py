@@ -3,7 +3,9 @@
 Every source (built-in, TFDS name, folder, arrays, `tf.data.Dataset`) becomes
 dictionaries with TFDS's keys: "image" uint8 `(height, width, channels)`,
 "label" int32 `()`, "text" string `()`; pairs also have "source", a second
-image. Then one function fits the images to the size and channels wanted.
+image; "group", string or int `()`, is the same for what belongs together and
+must not be parted where images are held out. Then one function fits the
+images to the size and channels wanted.
 """
 
 import functools
@@ -44,12 +46,15 @@ def load(
             - a TFDS name, as "tfds:cifar10" or "cifar10". TFDS looks for it
               in its own folders, to be changed with `TFDS_DATA_DIR`.
             - the path of a folder: images with captions and labels from
-              `metadata.csv` or `metadata.jsonl` (columns `file_name` and
-              `text`, `label` or both), else one subfolder per class, else
-              images alone. Without `train/` and `test/` folders, a tenth
-              of the images, chosen by file name, is "test". The order is
-              fixed and mixes the classes. Damaged files are skipped, and
-              reported in one warning after the first pass.
+              `metadata.csv` or `metadata.jsonl`, beside them, above or in
+              subfolders (columns `file_name` and `text`, `label` or both),
+              else one subfolder per class, else images alone. Without
+              `train/` and `test/` folders, a tenth of the images, chosen by
+              file name, is "test"; rows with one `group`, pairs that share
+              an image and copies of a file stay together. The order is
+              fixed and mixes the classes. Damaged files, and all else that
+              is not used, are reported in one warning after the first pass.
+              A folder that is called as a built-in data set: "./digits".
             - uint8 images of shape `(num, height, width[, channels])`, a
               tuple `(images, labels)`, or a dictionary of arrays.
             - a `tf.data.Dataset` of dictionaries with "image".

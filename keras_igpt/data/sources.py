@@ -11,6 +11,7 @@ import os
 import pathlib
 import re
 import typing
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -70,6 +71,13 @@ def open_source(
 
 
 def _open_named(source, split, image_size, fit):
+    if source in BUILT_IN and pathlib.Path(source).is_dir():
+        warnings.warn(
+            f"{source!r} is the built-in data set, not the folder of that "
+            f"name. Give './{source}' for the folder.",
+            UserWarning,
+            stacklevel=4,
+        )
     if source == "digits":
         return _open_digits(split)
     if source in BUILT_IN:
@@ -111,7 +119,7 @@ def _open_football(source, split, image_size):
 
     is_large = image_size is not None and max(image_size) > 64
     builder = football_builder.Football(config="128" if is_large else "64")
-    return _open_drawn(builder, "kit", source, split)
+    return _open_drawn(builder, "kit", None, source, split)
 
 
 def _open_openmoji(source, split, image_size):
@@ -121,23 +129,27 @@ def _open_openmoji(source, split, image_size):
     builder = openmoji_builder.builder(max(image_size or (64,)))
     if not builder.is_prepared():
         drawings.check_packages()
-    return _open_drawn(builder, "group", source, split)
+    return _open_drawn(builder, "group", "concept", source, split)
 
 
-def _open_drawn(builder, label, source, split):
+def _open_drawn(builder, label, group, source, split):
     """Examples of a data set that is drawn; "name/pair" has a source.
 
     The pair's name is the style. Of "name/pair+pair" there are as many
-    examples as images times pairs.
+    examples as images times pairs. The group is the feature `group`; without
+    one, drawings of pairs are groups.
     """
-    drawn = _prepared(builder, source, split)
+    drawn = _prepared(builder, source, split).enumerate()
     keys = {"image": "image", "label": label, "text": "text"}
 
     def parts(pair):
         names = {**keys, "source": pair} if pair else keys
         style = {"style": pair} if pair else {}
+        if group:
+            names["group"] = group
         return drawn.map(
-            lambda example: {
+            lambda number, example: {
+                **({"group": number} if pair else {}),
                 **{key: example[name] for key, name in names.items()},
                 **style,
             },
@@ -167,14 +179,13 @@ def _open_folder(folder, split, image_size, fit):
     )
     images = image_folder.ImageFolder(folder, split, image_size, shrink)
     spec = {"image": tf.TensorSpec(images.image_shape, tf.uint8)}
-    if images.has_label:
-        spec["label"] = tf.TensorSpec((), tf.int32)
-    if images.has_text:
-        spec["text"] = tf.TensorSpec((), tf.string)
-    if images.has_source:
+    kinds = {"label": tf.int32}
+    for key in sorted(images.has - {"source"}):
+        spec[key] = tf.TensorSpec((), kinds.get(key, tf.string))
+    if "source" in images.has:
         spec["source"] = tf.TensorSpec(images.image_shape, tf.uint8)
-    if images.has_style:
-        spec["style"] = tf.TensorSpec((), tf.string)
+    if images.has_plain:
+        spec["paired"] = tf.TensorSpec((), tf.bool)
     dataset = tf.data.Dataset.from_generator(
         images.examples, output_signature=spec
     )

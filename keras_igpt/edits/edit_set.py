@@ -94,7 +94,10 @@ class EditSet:
         styles = batch.get("style", [None] * count)
         if "restyle" in self.names:
             styles = [None] * count
-        return np.array([self.find("restyle", s)[1] for s in styles], "int32")
+        # Images without another are there to be generated, 0.
+        pairs = zip(styles, batch.get("paired", [True] * count))
+        numbers = [self.find("restyle", s)[1] if p else 0 for s, p in pairs]
+        return np.array(numbers, "int32")
 
     def draw(
         self,

@@ -63,13 +63,7 @@ class ImageGenerator:
         **sampling: Any,
     ) -> Array:
         """As `ImageGPT.generate`."""
-        check_positive("num_images", num_images)
-        if num_images > MAX_IMAGES:
-            raise ValueError(
-                f"`num_images` must be at most {MAX_IMAGES}. Received: "
-                f"num_images={num_images}. Call it again for more, with "
-                "other seeds."
-            )
+        check_positive("num_images", num_images, MAX_IMAGES)
         asked = self._conditions(labels, text, truncate=truncate)
         conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
         count = len(next(iter(conditions.values()), range(num_images)))

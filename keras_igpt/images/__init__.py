@@ -1,4 +1,4 @@
-"""Arrays of pixels; knows no model. `read_parameters` reads PNG files."""
+"""Arrays of pixels; knows no model. `read_mask` reads a mask's file."""
 
 import lazy_loader
 

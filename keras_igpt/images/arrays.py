@@ -11,6 +11,19 @@ import numpy as np
 from keras_igpt.annotations import Array, ArrayLike, Tensor
 from keras_igpt.argument_checks import checked_image_size, is_whole
 
+# By EXIF's orientations: whether to swap the two axes, and whether to flip the
+# rows and the columns then.
+TURNS = {
+    1: (False, False, False),
+    2: (False, False, True),
+    3: (False, True, True),
+    4: (False, True, False),
+    5: (True, False, False),
+    6: (True, False, True),
+    7: (True, True, True),
+    8: (True, True, False),
+}
+
 
 def resize(images: Tensor, image_size: int | tuple[int, int]) -> Tensor:
     """Crops the middle to the wanted aspect ratio, then resizes it.
@@ -123,20 +136,42 @@ def check_images(images: Tensor, image_shape: tuple[int, int, int]) -> None:
         raise ValueError(
             f"`images` must have shape `(batch, {expected})` to match the "
             f"tokenizer. Received: images.shape={shape}. "
-            "Resize them with `keras_igpt.data.resize`."
+            f"{_how_to_fit(shape, image_shape)}"
         )
     dtype = keras.backend.standardize_dtype(images.dtype)
     if dtype != "uint8":
         raise ValueError(
             "`images` must be uint8 with values from 0 to 255. "
             f"Received: images.dtype={dtype}. "
-            "Convert them, for example `(255 * images).astype('uint8')`."
+            "Scale the values to 0..255 if they are not so, round them and "
+            'call `.astype("uint8")`.'
         )
+
+
+def _how_to_fit(shape, image_shape):
+    """What makes images of one shape fit another."""
+    channels = image_shape[-1]
+    if len(shape) < 4 and channels == 1 and 1 not in shape[-1:]:
+        return "Grey images have a last axis of 1: `images[..., None]`."
+    if len(shape) == 4 and shape[-1] in (1, 3) and shape[-1] != channels:
+        return (
+            f"Load them with `keras_igpt.data.load(…, channels={channels})`, "
+            f"or make a tokenizer with `channels={shape[-1]}`."
+        )
+    return "Resize them with `keras_igpt.data.resize`."
 
 
 def as_batch(images: ArrayLike) -> Array:
     """One image becomes a batch of one; a batch of images stays as it is."""
     images = np.asarray(images)
+    is_image = images.ndim == 3 and images.shape[-1] in (1, 3)
+    if images.ndim != 4 and not is_image:
+        raise ValueError(
+            "`images` must have shape `(height, width, channels)`, or "
+            "`(batch, height, width, channels)`, with 1 or 3 channels. "
+            f"Received: images.shape={images.shape}. Grey images have a last "
+            "axis of 1: `images[..., None]`."
+        )
     return images[None] if images.ndim == 3 else images
 
 
@@ -175,6 +210,36 @@ def luma(pixels: Tensor) -> Tensor:
     """
     red, green, blue = pixels[..., :1], pixels[..., 1:2], pixels[..., 2:]
     return (299 * red + 587 * green + 114 * blue + 500) // 1000
+
+
+def on_white(pixels: Tensor) -> Tensor:
+    """Puts RGBA pixels `(…, 4)`, int32 from 0 to 255, on white: `(…, 3)`."""
+    color, alpha = pixels[..., :3], pixels[..., 3:]
+    return (color * alpha + 255 * (255 - alpha) + 127) // 255
+
+
+def to_8_bits(values: Tensor) -> Tensor:
+    """int32 from 0 to 65535, to the nearest of 0 to 255."""
+    return (values + 128) // 257
+
+
+def masked(pixels: Tensor, any_of: Callable = np.any) -> Tensor:
+    """Where a mask says that something is to be generated.
+
+    Where it is white and opaque. On a layer with transparent parts and
+    nothing white, strokes of any colour count.
+
+    Args:
+        pixels: int32 of shape `(height, width, 4)`, RGBA from 0 to 255.
+        any_of: function of a bool array or tensor, as a graph's own.
+
+    Returns:
+        bool of shape `(height, width)`.
+    """
+    opaque = pixels[..., 3] > 127
+    white = opaque & (luma(pixels[..., :3])[..., 0] > 127)
+    is_layer = any_of(~opaque) & ~any_of(white)
+    return white | (opaque & is_layer)
 
 
 def middle_box(

@@ -13,6 +13,9 @@ from keras_igpt.images import arrays
 # Pixels of an image with its border: 192 MiB of RGB.
 MAX_CANVAS = 2**26
 
+# Pixels that an image may be enlarged to, to be placed.
+MAX_PLACED = 2**24
+
 
 def crop_box(
     size: tuple[int, int], wanted: tuple[int, int], mask: Array | None = None
@@ -207,24 +210,40 @@ def place(
         `(height, width)`, True where nothing is.
 
     Raises:
-        ValueError: if no pixel comes to lie on the canvas.
+        ValueError: if no pixel comes to lie on the canvas, or `scale` makes
+            the image huge.
     """
-    rows, columns = (max(1, round(scale * s)) for s in image.shape[:2])
-    image = arrays.resize(image, (rows, columns))
-    canvas = np.zeros((*size, image.shape[-1]), "uint8")
-    mask = np.ones(size, bool)
-    begin = np.clip([top, left], 0, size)
-    end = np.clip([top + rows, left + columns], 0, size)
-    here = (slice(begin[0], end[0]), slice(begin[1], end[1]))
-    there = tuple(
-        slice(b - corner, e - corner)
-        for b, e, corner in zip(begin, end, (top, left))
-    )
-    canvas[here], mask[here] = image[there], False
-    if mask.all():
+    rows, columns = _scaled(image.shape[:2], scale)
+    corner = (top, left)
+    # Python's own ints: nothing that a user can write overflows them.
+    begin = [max(c, 0) for c in corner]
+    end = [min(c + n, s) for c, n, s in zip(corner, (rows, columns), size)]
+    if any(b >= e for b, e in zip(begin, end)):
         raise ValueError(
             f"The image must lie on the canvas of {size[0]} x {size[1]}. "
             f"Received: top={top}, left={left}, scale={scale}, an image of "
             f"{rows} x {columns} then."
         )
+    image = arrays.resize(image, (rows, columns))
+    canvas = np.zeros((*size, image.shape[-1]), "uint8")
+    mask = np.ones(size, bool)
+    here = tuple(slice(b, e) for b, e in zip(begin, end))
+    there = tuple(slice(b - c, e - c) for b, e, c in zip(begin, end, corner))
+    canvas[here], mask[here] = image[there], False
     return canvas, mask
+
+
+def _scaled(size, scale):
+    if not 0 < scale < float("inf"):
+        raise ValueError(
+            f"`scale` must be above 0 and finite. Received: scale={scale}."
+        )
+    rows, columns = (max(1, round(scale * side)) for side in size)
+    if rows * columns > max(MAX_PLACED, size[0] * size[1]):
+        raise ValueError(
+            f"`scale` must make an image of at most {MAX_PLACED // 2**20} * "
+            f"2**20 pixels. Received: scale={scale}, which makes {size[0]} x "
+            f"{size[1]} into {rows} x {columns} (rows x columns). Enlarge it "
+            "by less."
+        )
+    return rows, columns

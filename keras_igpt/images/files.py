@@ -1,53 +1,41 @@
 """Image files: decodes them, and reports those that cannot be."""
 
+import contextlib
 import json
 import math
 import os
 import pathlib
-import stat
+import threading
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.atomic_files import replacing
+from keras_igpt.images import arrays
+from keras_igpt.images.opening import check_not_a_bomb, open_image
 
 OVERSAMPLING = 4
 
+# Pixels of an image that is decoded alone, not beside others.
 LARGE = 2**22
 
-# No PostScript among them: Pillow would run Ghostscript.
-FORMATS = ("PNG", "JPEG", "MPO", "GIF", "BMP", "DIB", "WEBP", "TIFF", "PPM")
-FORMATS += ("ICO", "TGA", "PCX", "SGI", "JPEG2000", "AVIF")
+# Pixels that are converted at once.
+STRIP = 2**20
 
+# Text that Pillow, but no browser, looks through for an orientation.
+_LESSER_EXIF = ("xmp", "XML:com.adobe.xmp", "Raw profile type exif")
 
-def open_image(file: Any) -> Any:
-    """Opens an image of one of `FORMATS`; its pixels are not read yet.
-
-    Args:
-        file: path, or a binary file that is open.
-
-    Returns:
-        PIL.Image.Image, to be closed.
-
-    Raises:
-        OSError: if it is no regular file, so that no pipe is waited for, or
-            no image of these formats.
-    """
-    from PIL import Image
-
-    if isinstance(file, (str, os.PathLike)):
-        if not stat.S_ISREG(os.stat(file).st_mode):
-            raise OSError("not a regular file")
-    Image.init()
-    return Image.open(file, formats=[x for x in FORMATS if x in Image.OPEN])
+_one_large = threading.Lock()
 
 
 def decode(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
     """Decodes an image file as it is meant to be seen.
 
     EXIF rotation is applied, transparent parts become white, 16-bit grey is
-    scaled to 8 bits, and of an animation the first frame is taken.
+    scaled to 8 bits, and of an animation the first frame is taken. Images of
+    over 4 million pixels are decoded one at a time in this process.
 
     Args:
         path: str or pathlib.Path.
@@ -58,36 +46,19 @@ def decode(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
     Returns:
         uint8 array of shape `(height, width, 3)`.
     """
-    from PIL import ImageOps
-
-    with open_image(path) as image:
-        _check_not_a_bomb(image)
-        if image_size is not None:
-            # Square, because EXIF may swap the sides.
-            side = OVERSAMPLING * max(image_size)
-            image.draft(None, (side, side))
-        ImageOps.exif_transpose(image, in_place=True)
-        image = _to_rgb(image)
-        if image_size is not None and _num_pixels(image) > LARGE:
-            rows, columns = image_size
-            times = min(image.height // rows, image.width // columns)
-            image = image.reduce(max(1, times // OVERSAMPLING))
-        return np.array(image)
+    return _decoded(path, image_size, _rgb)
 
 
-def read(path: PathLike, image_size: tuple[int, int] | None = None) -> Array:
-    """As `decode`, with an error that says what is wrong with the file.
+def decode_mask(path: PathLike) -> Array:
+    """Where a mask's file says that something is to be generated.
 
-    Raises:
-        ValueError: if it is no image.
+    Args:
+        path: str or pathlib.Path.
+
+    Returns:
+        bool array of shape `(height, width)`, as `arrays.masked` tells.
     """
-    try:
-        return decode(path, image_size)
-    except Exception as error:  # Pillow raises all kinds for broken files
-        raise ValueError(
-            "The file must be an image, such as PNG or JPEG. "
-            f"Received: {path}: {reason(path, error)}."
-        ) from error
+    return arrays.masked(_decoded(path, None, _rgba).astype("int32"))
 
 
 def transparency(path: PathLike) -> Array | None:
@@ -99,49 +70,154 @@ def transparency(path: PathLike) -> Array | None:
     Returns:
         bool array of shape `(height, width)`, or None if nothing is.
     """
-    from PIL import ImageOps
-
-    with open_image(path) as image:
-        _check_not_a_bomb(image)
-        ImageOps.exif_transpose(image, in_place=True)
-        alpha = np.array(image.convert("RGBA"))[..., 3]
+    alpha = _decoded(path, None, _rgba)[..., 3]
     return alpha < 128 if (alpha < 128).any() else None
+
+
+def read(
+    path: PathLike,
+    image_size: tuple[int, int] | None = None,
+    decode: Callable[..., Array] = decode,
+) -> Array:
+    """As `decode`, with an error that says what is wrong with the file.
+
+    Raises:
+        ValueError: if it is no image.
+    """
+    more = () if image_size is None else (image_size,)
+    try:
+        return decode(path, *more)
+    except Exception as error:  # Pillow raises all kinds for broken files
+        raise ValueError(
+            "The file must be an image, such as PNG or JPEG. "
+            f"Received: {path}: {reason(path, error)}."
+        ) from error
+
+
+def read_mask(path: PathLike) -> Array:
+    """Reads a mask for `ImageGPT.edit`, as the commands and a server do.
+
+    Args:
+        path: str or pathlib.Path of an image that is white where to
+            generate. Transparent parts are kept. What is drawn on a
+            transparent layer counts in any colour, if nothing there is white.
+
+    Returns:
+        bool array of shape `(height, width)`.
+
+    Raises:
+        ValueError: if it is no image.
+    """
+    return read(path, decode=decode_mask)
+
+
+def upright_size(image: Any) -> tuple[int, int]:
+    """Width and height of an open image once it is turned as EXIF says."""
+    # Pillow decodes a whole PNG file to look for late EXIF, and turns the
+    # size of a TIFF file itself.
+    is_quick = image.format != "PNG" or "exif" in image.info
+    turned = is_quick and image.format != "TIFF" and _orientation(image) >= 5
+    return image.size[::-1] if turned else image.size
+
+
+def _orientation(image):
+    """From 1 to 8; 1 if the EXIF block is rubbish."""
+    for name in _LESSER_EXIF:
+        image.info.pop(name, None)
+    try:
+        orientation = image.getexif().get(0x0112, 1)
+    except Exception:  # whatever a parser of rubbish raises
+        return 1
+    return orientation if orientation in arrays.TURNS else 1
+
+
+def _decoded(path, image_size, convert):
+    with open_image(path) as image:
+        is_large = _num_pixels(image) > LARGE
+        with _one_large if is_large else contextlib.nullcontext():
+            if image_size is not None:
+                # Square, because EXIF may swap the sides.
+                side = OVERSAMPLING * max(image_size)
+                image.draft(None, (side, side))
+            _load(image)
+            orientation, factor = _orientation(image), 1
+            if image_size is not None and _num_pixels(image) > LARGE:
+                wide, tall = upright_size(image)
+                times = min(tall // image_size[0], wide // image_size[1])
+                factor = max(1, times // OVERSAMPLING)
+            pixels = _converted(image, factor, convert)
+    swap, *flips = arrays.TURNS[orientation]
+    rows, columns = (slice(None, None, -1 if flip else 1) for flip in flips)
+    pixels = pixels.swapaxes(0, 1) if swap else pixels
+    return np.ascontiguousarray(pixels[rows, columns])
+
+
+def _load(image):
+    # An icon says here only how large the image in it is.
+    depth = image.tile[0].args if image.tile else None
+    image.load()
+    check_not_a_bomb(image)
+    _scale_transparent_colour(image, depth)
+
+
+def _scale_transparent_colour(image, raw_mode):
+    """Pillow keeps the number of PNG files, whatever their pixels have."""
+    raw_mode = raw_mode if isinstance(raw_mode, str) else ""
+    clear = image.info.get("transparency")
+    if image.format != "PNG" or isinstance(clear, (bytes, type(None))):
+        return
+    if raw_mode == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    times = {"L;2": 85, "L;4": 17}.get(raw_mode, 1)
+    if times > 1:
+        image.info["transparency"] = times * clear
+
+
+def _converted(image, factor, convert):
+    """Strip by strip: a copy of the whole in every step would be too much."""
+    from PIL import Image
+
+    # Multiples of the factor, so that no cell is cut.
+    rows = factor * max(1, STRIP // (image.width * factor))
+    strips = []
+    for top in range(0, image.height, rows):
+        bottom = min(top + rows, image.height)
+        strip = convert(image.crop((0, top, image.width, bottom)))
+        if factor > 1:
+            strip = np.asarray(Image.fromarray(strip).reduce(factor))
+        strips.append(strip)
+    return np.concatenate(strips)
 
 
 def _num_pixels(image):
     return image.width * image.height
 
 
-def _to_rgb(image):
-    from PIL import Image
-
-    if image.mode.startswith("I") or image.mode == "F":
-        image = _scale_deep_grey(image)
+def _rgb(image):
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        image = Image.alpha_composite(white, image)
-    return image if image.mode == "RGB" else image.convert("RGB")
+        return arrays.on_white(_rgba(image).astype("int32")).astype("uint8")
+    if _is_deep(image):
+        return _deep_grey(image)[..., None].repeat(3, axis=-1)
+    return np.array(image if image.mode == "RGB" else image.convert("RGB"))
 
 
-def _check_not_a_bomb(image):
-    # Pillow only warns between once and twice the limit.
-    from PIL import Image
+def _rgba(image):
+    if not _is_deep(image):
+        return np.array(image.convert("RGBA"))
+    grey, clear = _deep_grey(image), image.info.get("transparency")
+    alpha = np.where(np.array(image) == clear, 0, 255).astype("uint8")
+    return np.stack([grey, grey, grey, alpha], axis=-1)
 
-    limit = Image.MAX_IMAGE_PIXELS
-    if limit is not None and _num_pixels(image) > limit:
-        raise Image.DecompressionBombError
+
+def _is_deep(image):
+    return image.mode.startswith("I") or image.mode == "F"
 
 
-def _scale_deep_grey(image):
-    from PIL import Image
-
+def _deep_grey(image):
     values = np.array(image)
     if values.dtype.kind == "f" or values.min() < 0 or values.max() > 65535:
         raise OSError(f"pixels of unknown range (mode {image.mode})")
-    # 65535 = 257 * 255, so this rounds exactly.
-    grey = (values.astype("int64") + 128) // 257
-    return Image.fromarray(grey.astype("uint8"))
+    return arrays.to_8_bits(values.astype("int32")).astype("uint8")
 
 
 def reason(path: PathLike, error: Exception) -> str:
@@ -218,7 +294,8 @@ def save_png(
     image = np.asarray(image)
     if image.shape[-1] == 1:
         image = image[..., 0]
-    with replacing(path) as temporary:
+    # One of many, perhaps: to look through their folder for each is too much.
+    with replacing(path, clear=False) as temporary:
         Image.fromarray(image).save(temporary, "PNG", pnginfo=chunks)
 
 

@@ -163,6 +163,7 @@ class ImageGPTClassifier(TokenModel):
         """
         check_positive("batch_size", batch_size)
         columns = data.arrays(dataset, self._columns)
+        groups = columns.pop("group", None)
         return TokenBatches(
             columns,
             batch_size,
@@ -170,6 +171,7 @@ class ImageGPTClassifier(TokenModel):
             seed,
             self.backbone.draw_masked,
             "label" if "label" in columns else None,
+            groups=groups,
         )
 
     def fit_head(self, dataset: Any, seed: int = 0) -> float:
@@ -211,6 +213,8 @@ class ImageGPTClassifier(TokenModel):
         columns = {"tokens": tokens}
         if "label" in batch:
             columns["label"] = encode_labels(batch["label"], self.num_classes)
+        if "group" in batch:  # never given to the model
+            columns["group"] = batch["group"]
         return columns
 
     def compile(

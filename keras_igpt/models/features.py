@@ -60,7 +60,8 @@ class FeatureExtractor:
             nulls = self.model.null_conditions(len(part))
             described = describe({"tokens": part, **nulls})
             found.append(ops.convert_to_numpy(described))
-        found = np.concatenate(found).astype("float32")
+        none = np.zeros((0, len(layers), self.model.config["hidden_dim"]))
+        found = np.concatenate([none, *found]).astype("float32")
         return found if isinstance(layer, list | tuple) else found[:, 0]
 
     def _pooled(self, inputs, layers):

@@ -10,6 +10,9 @@ import numpy as np
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
 from keras_igpt.training.schedule import build_optimizer
 
+# What Keras's own takes, whatever another library puts in its place.
+_FIT = inspect.signature(keras.Model.fit)
+
 
 class TokenModel(keras.Model):
     """A model that asks for tokens when it is given images."""
@@ -46,8 +49,7 @@ class TokenModel(keras.Model):
         build_optimizer(self)
         if not isinstance(x, TokenBatches):
             return super().fit(x, *args, **kwargs)
-        signature = inspect.signature(keras.Model.fit)
-        asked = dict(signature.bind(self, x, *args, **kwargs).arguments)
+        asked = dict(_FIT.bind(self, x, *args, **kwargs).arguments)
         asked.pop("self")
         with warnings.catch_warnings():
             if x.done:  # Keras counts on as many batches as in other epochs.

@@ -61,6 +61,7 @@ class ImageGPTTrainer(ImageGPTNetwork):
                 return self._columns(batch, truncate, edits)
 
             inputs = data.arrays(dataset, columns)
+        groups = inputs.pop("group", None)
         draw = self._draw(edit_share) if edits else self.draw_masked
         return TokenBatches(
             inputs,
@@ -69,21 +70,29 @@ class ImageGPTTrainer(ImageGPTNetwork):
             seed,
             draw,
             cell_order=self.decode_order if self.any_order else None,
+            groups=groups,
         )
 
     def _columns(self, batch, truncate, edits):
         """What training needs of a batch of data, as small as it can be."""
         columns = {"tokens": self.tokenizer.encode_all(batch["image"])}
         if self.num_classes:
-            columns["label"] = encode_labels(
-                batch.get("label"), self.num_classes
+            # A model that begins with a class has one for images of none.
+            labels = encode_labels(
+                batch.get("label"),
+                self.num_classes,
+                optional=self.config["start"] == "class",
             )
+            count = len(batch["image"])
+            columns["label"] = labels.repeat(1 if "label" in batch else count)
         if self.text_length:
             text = batch.get("text")
             text = encode_captions(text, self.text_length, truncate)
             columns["text"] = text.astype("uint8")
         for name in self.edit_set.columns if edits else ():
             columns[name] = self.edit_set.column(name, batch)
+        if "group" in batch:  # never given to the model
+            columns["group"] = batch["group"]
         return columns
 
     def _draw(self, edit_share):

@@ -41,12 +41,39 @@ def from_model(model: ImageGPT, **changes: Any) -> ImageGPT:
     for name in ("name", "quantization"):
         config.pop(name, None)
     new = type(model)(**config)
+    for weight, learned in _learned(new, model):
+        weight.assign(keras.ops.convert_to_numpy(learned))
+    return new
+
+
+def add_lora(model: ImageGPT, start: ImageGPT, rank: int) -> None:
+    """Leaves what a model has from another one as it is, and adds to it.
+
+    What learns is what `start` had no weights for, and two small matrices
+    beside each projection of the blocks, whose product begins as zero (Hu et
+    al. 2021, https://arxiv.org/abs/2106.09685). They are added to the weights
+    when the model is saved.
+
+    Args:
+        model: as `from_model` returns it, of `start`.
+        start: the other model.
+        rank: int. The matrices' smaller side.
+    """
+    for weight, _ in _learned(model, start):
+        weight.trainable = False
+    for block in model.blocks:
+        for layer in block._flatten_layers():
+            if isinstance(layer, keras.layers.Dense):
+                layer.enable_lora(rank)
+
+
+def _learned(new, model):
+    """Weights of a new model, each beside that of the model it comes from."""
     known = {place_of(weight): weight for weight in _weights(model)}
     for weight in _weights(new):
         learned = known.get(place_of(weight))
         if learned is not None and learned.shape == weight.shape:
-            weight.assign(keras.ops.convert_to_numpy(learned))
-    return new
+            yield weight, learned
 
 
 def _weights(model):

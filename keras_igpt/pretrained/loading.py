@@ -13,6 +13,7 @@ from keras_igpt.pretrained.model_files import check_model_file, damaged
 # Keras finds the classes of a saved file where they are registered, which
 # their modules do when they are imported: models, losses, tokenizers.
 from keras_igpt.tokenizers import conv_vq, palette, vq  # noqa: F401
+from keras_igpt.training.run_options import class_names
 
 # Where `load` looks inside a run's folder, best first.
 MODEL_NAMES = ("best.keras", "last.keras", "model.keras")
@@ -27,7 +28,9 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     """Loads a trained model.
 
     The file may come from anybody: nothing in it is run, and it is refused
-    before anything is built if it says to be larger than it is.
+    before anything is built if it says to be larger than it is. Names of
+    classes that a model of an earlier version lacks are read from the
+    `config.json` beside it, if it has them.
 
     Args:
         path: a `.keras` file; a run's folder: its best model; the name of
@@ -48,10 +51,16 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
     path = find(path)
     check_model_file(path)
     try:
-        return keras.saving.load_model(path)
+        model = keras.saving.load_model(path)
     # What Keras raises depends on where in the file something is wrong.
     except Exception as error:
         raise damaged(path, error) from error
+    if isinstance(model, ImageGPT) and not model.class_names:
+        # Models of earlier runs do not know them, their folders do.
+        names = class_names(path.parent)
+        if len(set(names)) == len(names) == model.num_classes:
+            model.config["class_names"] = names
+    return model
 
 
 def find(path: PathLike) -> pathlib.Path:

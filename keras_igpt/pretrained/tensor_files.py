@@ -112,7 +112,7 @@ def read_safetensors(path: PathLike) -> dict[str, Tensor]:
     return {
         name: Tensor(
             tuple(shape),
-            lambda name=name: _read(path, name),
+            lambda *rows, name=name: _read(path, name, *rows),
             NUMPY_TYPES[types[name]],
         )
         for name, shape in shapes.items()
@@ -126,11 +126,17 @@ def _opened(path):
     return safetensors.safe_open(path, framework="np", backend="pread")
 
 
-def _read(path, name):
+def _read(path, name, start=0, stop=None):
     import ml_dtypes  # noqa: F401, which gives NumPy its bfloat16
 
-    with _opened(path) as file:
-        return file.get_tensor(name)
+    if stop is None:
+        with _opened(path) as file:
+            return file.get_tensor(name)
+    import safetensors
+
+    # Mapped for so long: else all of it would be read for some rows.
+    with safetensors.safe_open(path, framework="np") as file:
+        return file.get_slice(name)[start:stop]
 
 
 def write_safetensors(path: PathLike, tensors: Mapping[str, Tensor]) -> None:

@@ -8,10 +8,14 @@ from keras_igpt.annotations import Array
 
 
 class Tensor(NamedTuple):
-    """A tensor in a file: its shape, a function that reads it, its type."""
+    """A tensor in a file: its shape, a function that reads it, its type.
+
+    `read()` gives all of it. Those of `open_tensors` also read some rows,
+    `read(start, stop)`, along the first axis.
+    """
 
     shape: tuple[int, ...]
-    read: Callable[[], Array]
+    read: Callable[..., Array]
     dtype: str = "float32"
 
 

@@ -163,7 +163,7 @@ class TorchFile(TensorFile):
         return {
             str(name): Tensor(
                 view.size,
-                lambda view=view: self._read(view),
+                lambda *rows, view=view: self._read(view.rows(*rows)),
                 view.storage.dtype,
             )
             for name, view in views.items()
@@ -214,6 +214,15 @@ class _View(NamedTuple):
         """Bytes that it needs when read; of an empty one, its other axes'."""
         count = math.prod(max(1, length) for length in self.size)
         return count * _dtype(self.storage.dtype).itemsize
+
+    def rows(self, start: int = 0, stop: int | None = None) -> "_View":
+        """The part from `start` to before `stop` along the first axis."""
+        if stop is None:
+            return self
+        return self._replace(
+            offset=self.offset + start * self.strides[0],
+            size=(stop - start, *self.size[1:]),
+        )
 
     def last(self) -> int:
         """The place of the last number, if there is any."""

@@ -30,7 +30,10 @@ def rule_of_labels(num_classes: int, class_names: Sequence[str] = ()) -> str:
         shown = shown.replace("; ", ", ")
     more = len(class_names) - SHOWN
     more = f" and {more} more" if more > 0 else ""
-    return f"{rule}, or names: {shown}{more}"
+    words = "or names"
+    if have_other_numbers(class_names):
+        words += ", as which all strings are read"
+    return f"{rule}, {words}: {shown}{more}"
 
 
 def numbers_of_names(class_names: Sequence[str]) -> dict[str, int]:
@@ -51,6 +54,17 @@ def numbers_of_names(class_names: Sequence[str]) -> dict[str, int]:
     single = {part: number for part, number in parts if uses[part] == 1}
     whole = {name: number for number, name in enumerate(class_names)}
     return {**single, **whole}
+
+
+def have_other_numbers(class_names: Sequence[str]) -> bool:
+    """Whether a class is called by a number that is not its own.
+
+    What somebody types is a name then, and never the number of a class.
+    """
+    return any(
+        name.isdecimal() and name != str(number)
+        for name, number in numbers_of_names(class_names).items()
+    )
 
 
 def rule_of_rows(name: str) -> str:

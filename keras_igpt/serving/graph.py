@@ -21,10 +21,12 @@ from keras_igpt.generation.sampling import uniforms
 from keras_igpt.generation.settings import SETTINGS, kept_tokens
 from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
 from keras_igpt.prompts.conditions import (
+    have_other_numbers,
     numbers_of_names,
     rule_of_labels,
     rule_of_rows,
 )
+from keras_igpt.serving.image_bytes import decoded, decoded_masks, encoded
 from keras_igpt.training.losses import token_nats
 
 # How to sample, unless a request says: one value, used for all rows.
@@ -32,8 +34,6 @@ DEFAULTS = {name: [setting.default] for name, setting in SETTINGS.items()}
 
 # Those that `tokens`, numbers alone, goes without.
 CELL_SETTINGS = ("guidance_first", "guidance_last")
-
-PNG, JPEG = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff"
 
 
 class ServingGraph:
@@ -169,7 +169,7 @@ class ServingGraph:
             images = decoded(image, shape)
             masks = None
             if mask is not None:
-                masks = decoded(mask, (*self.image_shape[:2], 1))[..., 0] > 127
+                masks = decoded_masks(mask, self.image_shape[:2])
             conditions, _ = self._conditions(text, label, image)
             tokenizer = self.model.tokenizer
             request = edit_request(job, number, images, masks, tokenizer)
@@ -264,6 +264,7 @@ class ServingGraph:
         )
         named = tf.where(label == "", count, named)
         digits = tf.strings.regex_full_match(label, "[0-9]{1,9}")
+        digits = tf.logical_and(digits, not have_other_numbers(names))
         number = tf.where(digits, label, "0")
         number = tf.strings.to_number(number, tf.int32)
         known = tf.logical_or(
@@ -296,61 +297,6 @@ class ServingGraph:
             return sample(False)()
         guided = tf.reduce_any(settings["guidance_scale"] != 1)
         return tf.cond(guided, sample(True), sample(False))
-
-
-# === Images ===
-
-
-def decoded(files: tf.Tensor, shape: tuple[int, int, int]) -> tf.Tensor:
-    """Reads PNG and JPEG files of one known size.
-
-    Args:
-        files: string tensor of shape `(B,)`.
-        shape: tuple of three ints, height, width and channels.
-
-    Returns:
-        uint8 tensor of shape `(B, *shape)`.
-    """
-
-    def read(file):
-        with tf.control_dependencies(_size_checks(file, shape[:2])):
-            # This op reads JPEG files too.
-            image = tf.io.decode_png(tf.identity(file), channels=shape[2])
-        return tf.ensure_shape(image, shape)
-
-    spec = tf.TensorSpec(shape, tf.uint8)
-    return tf.map_fn(read, files, fn_output_signature=spec)
-
-
-def _size_checks(file, size):
-    """Assertions on a file's header: its pixels are not decoded before."""
-    is_png = tf.strings.substr(file, 0, len(PNG)) == PNG
-    is_jpeg = tf.strings.substr(file, 0, len(JPEG)) == JPEG
-    kind = tf.debugging.Assert(
-        tf.logical_or(is_png, is_jpeg), ["An image must be PNG or JPEG"]
-    )
-
-    def png_size():
-        header = tf.strings.substr(file, 16, 8)
-        parts = tf.io.decode_raw(header, tf.int32, little_endian=False)
-        return parts[::-1]  # the width comes first
-
-    with tf.control_dependencies([kind]):
-        found = tf.cond(
-            is_png, png_size, lambda: tf.image.extract_jpeg_shape(file)[:2]
-        )
-    right = tf.reduce_all(found == tf.constant(size))
-    rule = f"An image must be {size[0]} x {size[1]}. Received: height, width"
-    return [kind, tf.debugging.Assert(right, [rule, found])]
-
-
-def encoded(images: tf.Tensor) -> tf.Tensor:
-    """PNG files, string `(B,)`, of uint8 images."""
-    return tf.map_fn(
-        tf.io.encode_png,
-        tf.convert_to_tensor(images),
-        fn_output_signature=tf.TensorSpec((), tf.string),
-    )
 
 
 # === Rows ===

@@ -38,6 +38,9 @@ WITHOUT_CODES = 0.2
 # Images whose cells the first codes are found among.
 START_IMAGES = 256
 
+# Share of the time that measuring may take while it learns.
+MEASURING = 0.05
+
 # Encoded or decoded at a time.
 BATCH = 256
 
@@ -94,7 +97,8 @@ class CodebookTokenizer(ImageTokenizer):
                 20,000 are used.
             epochs: float. How often to see each image; 5 if neither this
                 nor `minutes` is given.
-            minutes: float. How long to learn, instead of `epochs`.
+            minutes: float. How long to learn, instead of `epochs`; the time
+                to compile comes on top.
             batch_size: int.
             learning_rate: float. The highest; it rises, then falls.
             seed: int. Order of the images.
@@ -118,8 +122,8 @@ class CodebookTokenizer(ImageTokenizer):
             if not self.adapted:
                 if hasattr(self.quantizer, "codebook"):
                     self._check_codebook(rest)
-                self._start(batches, _share(budget, WITHOUT_CODES), verbose)
-                budget = _share(budget, 1 - WITHOUT_CODES)
+                self._start(batches, share(budget, WITHOUT_CODES), verbose)
+                budget = share(budget, 1 - WITHOUT_CODES)
             self._learn(batches, budget, verbose, aside)
         finally:
             self._set_trainable(False)
@@ -133,7 +137,7 @@ class CodebookTokenizer(ImageTokenizer):
         self.quantizer.start(self._vectors(batches.images))
 
     def _learn(self, batches, budget, verbose, shown=None, quantized=True):
-        budget = TrainingBudget(**budget)
+        budget = TrainingBudget(**budget, after_first=True)
         trainer = self._trainer(quantized)
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
@@ -235,7 +239,8 @@ class CodebookTokenizer(ImageTokenizer):
 
 
 class _Figures(BudgetBar):
-    """A bar with how good the tokenizer is by now, anew every 15 seconds.
+    """A bar with how good the tokenizer is by now, anew every 15 seconds;
+    less often where that takes long.
 
     Args:
         tokenizer: the `VQTokenizer`.
@@ -251,10 +256,12 @@ class _Figures(BudgetBar):
         self.tokenizer = tokenizer
         self.images = images
         self.last = time.monotonic()
+        self.cost = 0.0
         self.figures = ""
 
     def words(self, logs):
-        if time.monotonic() - self.last > self.pause:
+        pause = max(self.pause, self.cost / MEASURING)
+        if time.monotonic() - self.last > pause:
             self._measure()
         return self.figures
 
@@ -265,10 +272,12 @@ class _Figures(BudgetBar):
             print(f"tokenizer: {self.figures}", flush=True)
 
     def _measure(self):
-        self.last = time.monotonic()
         if self.images is None:
             return
+        begin = time.monotonic()
         figures = self.tokenizer.figures(self.images)
+        self.last = time.monotonic()
+        self.cost = self.last - begin
         self.figures = (
             f"PSNR {figures['psnr']:.2f} dB, "
             f"{figures['codes_used']:.1%} of the codes in use, "
@@ -276,7 +285,12 @@ class _Figures(BudgetBar):
         )
 
 
-def _share(budget, share):
-    """A part of a budget of epochs or minutes."""
+def share(budget: dict[str, Any], part: float) -> dict[str, Any]:
+    """A part of a budget of epochs or minutes.
+
+    Args:
+        budget: dict of the arguments of a `TrainingBudget`.
+        part: float from 0 to 1.
+    """
     spans = {key: budget[key] for key in ("epochs", "minutes")}
-    return {**budget, **{k: v and v * share for k, v in spans.items()}}
+    return {**budget, **{k: v and v * part for k, v in spans.items()}}

@@ -2,7 +2,9 @@
 
 The architecture is that of LlamaGen's image tokenizers (Sun et al. 2024,
 https://arxiv.org/abs/2406.06525), after Esser et al. 2020,
-https://arxiv.org/abs/2012.09841.
+https://arxiv.org/abs/2012.09841. What is added to a residual path begins as
+zero (Zhang et al. 2019, https://arxiv.org/abs/1901.09321): a network that is
+short at first learns several times as fast.
 
 Axes: B batch, h and w rows and columns, C channels, N = h w.
 """
@@ -79,7 +81,8 @@ def decoder(
             parts.append(Upsample(filters, dtype="float32", name=name))
     parts += [
         GroupNorm(swish=True, dtype="float32", name="norm_out"),
-        _conv(channels, name="conv_out"),
+        # Grey at first, as near to all images as can be.
+        _conv(channels, name="conv_out", kernel_initializer="zeros"),
     ]
     return keras.Sequential(parts, name="decoder")
 
@@ -103,7 +106,12 @@ def _block(name, filters):
 
 def _conv(filters, kernel_size=3, **options):
     return keras.layers.Conv2D(
-        filters, kernel_size, padding="same", dtype="float32", **options
+        filters,
+        kernel_size,
+        padding="same",
+        data_format="channels_last",
+        dtype="float32",
+        **options,
     )
 
 
@@ -175,7 +183,7 @@ class ConvResidualBlock(keras.layers.Layer):
         self.norm_1 = GroupNorm(swish=True, dtype="float32", name="norm_1")
         self.conv_1 = _conv(filters, name="conv_1")
         self.norm_2 = GroupNorm(swish=True, dtype="float32", name="norm_2")
-        self.conv_2 = _conv(filters, name="conv_2")
+        self.conv_2 = _conv(filters, name="conv_2", kernel_initializer="zeros")
         self.shortcut = None
 
     def build(self, input_shape: tuple) -> None:
@@ -216,7 +224,10 @@ class CellAttention(keras.layers.Layer):
             3 * channels, dtype="float32", name="query_key_value"
         )
         self.output_projection = keras.layers.Dense(
-            channels, dtype="float32", name="output_projection"
+            channels,
+            kernel_initializer="zeros",
+            dtype="float32",
+            name="output_projection",
         )
         for part in (self.norm, self.query_key_value, self.output_projection):
             part.build(input_shape)

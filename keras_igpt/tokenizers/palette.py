@@ -131,6 +131,8 @@ class PaletteTokenizer(ImageTokenizer):
         """The number of every pixel's nearest colour."""
         pixels = ops.reshape(images, (-1, self.channels))
         count = ops.shape(pixels)[0]
+        if isinstance(count, int) and count == 0:  # nothing to map over
+            return ops.zeros((0, math.prod(self.grid_size)), "int32")
         # map runs over equal blocks: fill the last one up, cut it off again.
         pixels = ops.concatenate(
             [pixels, ops.zeros((-count % BLOCK, self.channels), pixels.dtype)]

@@ -40,6 +40,8 @@ class TokenBatches(keras.utils.PyDataset):
         cell_order: int array `(N,)`, the order in which a model of any order
             writes cells: it learns from random orders that turn into this
             one (`draw_orders`). None for row by row.
+        groups: array of ints or str: images of one group stay together where
+            some are set aside. None: each image is one of its own.
     """
 
     # Batches of the first epoch of `fit` that are done already.
@@ -60,6 +62,7 @@ class TokenBatches(keras.utils.PyDataset):
         target: str | None = "tokens",
         weights: Array | None = None,
         cell_order: Array | None = None,
+        groups: Array | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -72,12 +75,20 @@ class TokenBatches(keras.utils.PyDataset):
         self.seed = seed
         self.weights = weights
         self.cell_order = cell_order
+        self.groups = groups
         self.begin_epoch(0)
 
     @property
     def num_images(self) -> int:
         """How many images there are."""
         return len(self.inputs["tokens"])
+
+    @property
+    def num_groups(self) -> int:
+        """How many groups of images there are, which `split` keeps whole."""
+        if self.groups is None:
+            return self.num_images
+        return len(np.unique(self.groups))
 
     def __len__(self):
         if self.shuffle and self.num_images >= self.batch_size:
@@ -117,10 +128,15 @@ class TokenBatches(keras.utils.PyDataset):
     def _weights(self, chosen, inputs):
         """How much images or their cells count; None if all alike."""
         weights = None if self.weights is None else self.weights[chosen]
-        if self.target != "tokens" or "masked" not in inputs:
+        if self.target != "tokens":
             return weights
-        masked = masked_weights(inputs["masked"])
-        return masked if weights is None else masked * weights[:, None]
+        if "masked" in inputs:
+            masked = masked_weights(inputs["masked"])
+            return masked if weights is None else masked * weights[:, None]
+        if weights is not None:  # Keras wants a weight for each token.
+            cells = inputs["tokens"].shape[1]
+            weights = np.repeat(weights[:, None], cells, axis=1)
+        return weights
 
     def _draws(self, index):
         """Random numbers for a batch; the same ones if nothing is shuffled."""
@@ -180,22 +196,55 @@ class TokenBatches(keras.utils.PyDataset):
             self.target,
             None if weights is None else weights[chosen],
             self.cell_order,
+            None if self.groups is None else self.groups[chosen],
         )
 
     def split(self, count: int) -> "tuple[TokenBatches, TokenBatches]":
         """Sets `count` images, chosen at random, aside.
 
+        Groups stay whole, so that it may be fewer images; or more, if the
+        smallest group is larger.
+
         Returns:
             Tuple of two `TokenBatches`: the rest, and those set aside, which
             are not shuffled.
+
+        Raises:
+            ValueError: if all images are of one group.
         """
         chosen = np.random.default_rng(0).permutation(self.num_images)
-        rest = self.part(chosen[count:], self.shuffle)
-        return rest, self.part(chosen[:count])
+        groups = chosen if self.groups is None else self.groups[chosen]
+        aside = _whole_groups(groups, count)
+        rest = self.part(chosen[~aside], self.shuffle)
+        return rest, self.part(chosen[aside])
 
     def on_epoch_end(self) -> None:
         """Goes on to the next epoch, if `fit` does not say which it is."""
         self.begin_epoch(self.epoch + 1)
+
+
+def _whole_groups(groups, count):
+    """Which of the images to set aside, a bool array: first groups first."""
+    _, first, number, sizes = np.unique(
+        groups, return_index=True, return_inverse=True, return_counts=True
+    )
+    if len(sizes) < 2:
+        raise ValueError(
+            "The images must be of two groups at least, so that one can be "
+            f"set aside. Received: {len(groups)} images of one group. Add "
+            "images of other groups, or leave `group` out."
+        )
+    order = np.argsort(first)
+    taken, total = [], 0
+    for group in order:
+        if total + sizes[group] <= count:
+            taken.append(group)
+            total += sizes[group]
+        if total == count:
+            break
+    if not taken:
+        taken = [order[np.argmin(sizes[order])]]
+    return np.isin(number, taken)
 
 
 class ExactEpochs(keras.callbacks.Callback):
@@ -216,8 +265,14 @@ class ExactEpochs(keras.callbacks.Callback):
         self.done = batches.done
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Notes how long it goes on."""
+        """Notes how long it goes on, and what dropout draws from."""
         self.batches.epochs = self.params["epochs"]
+        # What dropout draws from, looked for once: a model is large.
+        self.states = [
+            variable
+            for variable in self.model.non_trainable_variables
+            if variable.name == "seed_generator_state"
+        ]
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
@@ -231,15 +286,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Seeds dropout."""
-        batches = self.batches
-        states = [
-            variable
-            for variable in self.model.non_trainable_variables
-            if variable.name == "seed_generator_state"
-        ]
-        key = (*batches.key, batches.first + batch)
-        seeds = np.random.SeedSequence(key).generate_state(len(states))
-        for state, seed in zip(states, seeds):
+        key = (*self.batches.key, self.batches.first + batch)
+        seeds = np.random.SeedSequence(key).generate_state(len(self.states))
+        for state, seed in zip(self.states, seeds):
             state.assign([int(seed) >> 1, 0])
 
 

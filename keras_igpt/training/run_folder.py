@@ -6,6 +6,7 @@ last.keras      the model as of the last checkpoint, to resume from; run.json
 best.keras      the model with the best validation figure; run.json has it
 state.json      the same as last.keras's run.json, for people
 log.csv         a row per checkpoint
+run.lock        keeps other processes out
 samples/        a sheet of generated images per checkpoint
 
 If the optimizer averages weights, `best.keras`, its figure and the samples
@@ -48,7 +49,7 @@ from keras_igpt.training.run_options import (
 STATE = "run.json"
 MOST_BYTES = 2**16
 
-LOCK = ".lock"
+LOCK = "run.lock"
 
 
 def read_state(folder: PathLike) -> dict[str, Any]:
@@ -211,6 +212,7 @@ def check_free(folder: PathLike) -> None:
             "Give another."
         )
     found = {path.name for path in folder.glob("*") if path.name[0] != "."}
+    found.discard(LOCK)
     if "last.keras" in found and "config.json" in found:
         raise FileExistsError(
             "`--out` must be a new folder. "

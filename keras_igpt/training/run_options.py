@@ -49,6 +49,8 @@ class TrainingOptions:
         ema: momentum of averaged weights; None for none.
         precision: name of a Keras dtype policy.
         seed: of all that is random.
+        lora: rank of what is learned beside weights of `init_from`, which
+            stay; None to train all.
     """
 
     data: str | None
@@ -73,25 +75,25 @@ class TrainingOptions:
     ema: float | None
     precision: str
     seed: int
+    lora: int | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:
-    """What `config.json` of a run with a saved model says.
+    """What `config.json` of a run says.
 
     Returns:
         dict with, at least, `"options"`: a dict of values of the kinds that
         `TrainingOptions` names.
 
     Raises:
-        FileNotFoundError: if there is no run, or none with a model.
+        FileNotFoundError: if there is no run.
         ValueError: if the file is damaged or not a run's.
     """
     path = pathlib.Path(folder) / "config.json"
-    if not path.exists() or not path.with_name("last.keras").exists():
+    if not path.exists():
         raise FileNotFoundError(
-            "`--resume` must find a run with a saved model. "
-            f"Received: --out {folder}, which has none. "
-            "Leave --resume out to begin one."
+            f"`--resume` must find a run. Received: --out {folder}, which "
+            "holds none. Leave --resume out to begin one."
         )
     try:
         config = json.loads(path.read_text("utf-8"))

@@ -59,6 +59,8 @@ class TrainingBudget(keras.callbacks.Callback):
         start: float. Share of a budget in minutes that an earlier run spent.
         first: int. Batches of the first epoch of `fit` that an earlier run
             has done.
+        after_first: bool. Whether minutes count from the end of the first
+            batch, most of whose time goes into compiling.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class TrainingBudget(keras.callbacks.Callback):
         warmup: float = 0.03,
         start: float = 0.0,
         first: int = 0,
+        after_first: bool = False,
     ):
         super().__init__()
         if (epochs is None) == (minutes is None):
@@ -87,12 +90,14 @@ class TrainingBudget(keras.callbacks.Callback):
         self.warmup = warmup
         self.start = start
         self.first = first
+        self.after_first = after_first
         self.first_epoch = None
         self.epoch = 0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts the clock."""
         self.begin = time.monotonic()
+        self.compiled = not self.after_first
         self.first_epoch = None
 
     def on_epoch_begin(
@@ -113,6 +118,8 @@ class TrainingBudget(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Stops `fit` when the minutes are over."""
+        if not self.compiled:
+            self.begin, self.compiled = time.monotonic(), True
         if self.minutes and self.spent(batch) >= 1:
             self.model.stop_training = True
 

@@ -20,7 +20,7 @@ def test_a_file_is_a_mask(tmp_path):
     pixels[1, 2] = 255
     Image.fromarray(pixels).save(tmp_path / "m.png")
     mask = edit_inputs.read_mask(tmp_path / "m.png", "a.png", (4, 5))
-    np.testing.assert_array_equal(mask, pixels)
+    np.testing.assert_array_equal(mask, pixels > 0)
 
 
 def test_transparent_parts_are_a_mask(tmp_path):

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from small_models import make_model
+from small_models import invoke, make_model
 
 from keras_igpt.cli.options import (
     load_image_gpt,
@@ -44,6 +44,19 @@ def test_labels_are_names_or_numbers():
     assert read_labels(None, model) is None
 
 
+@pytest.mark.parametrize(
+    ("names", "typed"),
+    [(["3", "7", "9"], "1"), (["1", "2", "3"], "0"), (["0", "2", "4"], "1")],
+)
+def test_numbers_that_are_no_name_among_numbers_stay(names, typed):
+    assert read_labels([typed], make_model(class_names=names)) == [typed]
+
+
+@pytest.mark.parametrize("typed", ["9" * 5000, "٣" * 20])
+def test_labels_of_many_digits_are_names(typed):
+    assert read_labels([typed], make_model()) == [typed]
+
+
 def test_classes_of_an_earlier_run_have_the_names_of_its_folder(
     tiny_model, tmp_path
 ):
@@ -52,6 +65,20 @@ def test_classes_of_an_earlier_run_have_the_names_of_its_folder(
     config = {"options": {}, "class_names": names}
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert load_image_gpt(tmp_path).class_names == tuple(names)
+
+
+def test_names_beside_a_model_are_packed(tiny_model, tmp_path):
+    tiny_model.save(tmp_path / "best.keras")
+    (tmp_path / "config.json").write_text('{"class_names": ["a", "b", "c"]}')
+    packed = tmp_path / "new" / "model.keras"
+    invoke("pack", "--model", tmp_path, "--out", packed)
+    assert load_image_gpt(packed).class_names == ("a", "b", "c")
+
+
+def test_names_that_are_not_all_different_are_left(tiny_model, tmp_path):
+    tiny_model.save(tmp_path / "best.keras")
+    (tmp_path / "config.json").write_text('{"class_names": ["a", "b", "a"]}')
+    assert load_image_gpt(tmp_path).class_names == ()
 
 
 def test_config_of_another_model_names_no_classes(tiny_model, tmp_path):

@@ -32,13 +32,14 @@ def captioned(tmp_path_factory):
     """20 images of 8x8 pixels with a class and a caption."""
     root = tmp_path_factory.mktemp("captioned")
     generator = np.random.default_rng(1)
-    rows = [("file_name", "text")]
+    rows = [("file_name", "text", "label")]
     for i in range(20):
-        name = f"{('day', 'night')[i % 2]}/{i}.png"
+        label = ("day", "night")[i % 2]
+        name = f"{label}/{i}.png"
         (root / name).parent.mkdir(exist_ok=True)
         pixels = generator.integers(0, 256, (8, 8, 3), dtype="uint8")
         Image.fromarray(pixels).save(root / name)
-        rows.append((name, f"sky {i % 3}"))
+        rows.append((name, f"sky {i % 3}", label))
     with open(root / "metadata.csv", "w", newline="") as file:
         csv.writer(file).writerows(rows)
     return root
@@ -174,6 +175,17 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(
     assert end.value.number == signal.SIGTERM and end.value.step == 6
     train(tmp_path / "run", resume=True)
     assert_same_run(tmp_path / "run", folder)
+
+
+def test_a_run_without_a_model_begins(class_folder, tmp_path):
+    """The process was killed when it had just said what was asked."""
+    run = tmp_path / "run"
+    train(run, data=str(class_folder), size=4)
+    config = (run / "config.json").read_text()
+    shutil.rmtree(run)
+    run.mkdir()
+    (run / "config.json").write_text(config)
+    assert train(run, resume=True)["epoch"] == 1
 
 
 def test_classes_must_be_the_runs(captioned, tmp_path):

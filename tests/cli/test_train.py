@@ -5,6 +5,7 @@ import json
 import keras
 import numpy as np
 import pytest
+import small_models
 from small_models import invoke, train
 
 from keras_igpt import VQTokenizer, load
@@ -198,3 +199,90 @@ def test_classify_saves_a_classifier(
     assert shown.startswith("A linear probe") is not scratch
     loaded = keras.saving.load_model(tmp_path / "new.keras")
     assert loaded.num_classes == 2
+
+
+# === From released models ===
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory):
+    """A small model as released ones are: it begins with a class."""
+    model = small_models.make_model((4, 4), start="class", cell_embedding=False)
+    path = tmp_path_factory.mktemp("released") / "released.keras"
+    model.save(path)
+    return path
+
+
+def kernels(path):
+    """A projection of the first block, and the head's."""
+    model = load(path)
+    layer = model.blocks[0].attention.query_key_value
+    return np.asarray(layer.kernel), np.asarray(model.head.kernel)
+
+
+def test_released_model_learns_other_classes(released, class_folder, tmp_path):
+    train(tmp_path / "run", data=str(class_folder), init_from=str(released))
+    model = load(tmp_path / "run")
+    assert model.config["start"] == "class"
+    assert model.class_names == ("ball", "goal")
+
+
+def test_images_of_no_class_leave_a_released_model_its_classes(
+    released, class_folder, tmp_path
+):
+    train(
+        tmp_path / "run",
+        data=str(class_folder),
+        init_from=str(released),
+        labels=False,
+    )
+    assert load(tmp_path / "run").num_classes == 3
+
+
+def test_lora_changes_projections_alone(released, class_folder, tmp_path):
+    train(
+        tmp_path / "run",
+        data=str(class_folder),
+        init_from=str(released),
+        edits=["inpaint"],
+        lora=2,
+    )
+    (before, head), (after, same) = kernels(released), kernels(tmp_path / "run")
+    assert np.linalg.matrix_rank(after - before, tol=1e-6) == 2
+    np.testing.assert_array_equal(head, same)
+
+
+def test_lora_teaches_edits(released, class_folder, tmp_path):
+    train(
+        tmp_path / "run",
+        data=str(class_folder),
+        init_from=str(released),
+        edits=["inpaint"],
+        lora=2,
+    )
+    encoder = load(tmp_path / "run").source_encoder
+    assert np.any(encoder.output_projection.kernel)
+
+
+def test_lora_needs_a_model_to_begin_with(class_folder, tmp_path):
+    with pytest.raises(ValueError, match="--init-from.*--lora 2"):
+        train(tmp_path / "run", data=str(class_folder), lora=2)
+    assert not (tmp_path / "run").exists()
+
+
+def test_lora_does_not_go_on(released, class_folder, tmp_path):
+    options = {"data": str(class_folder), "init_from": str(released)}
+    train(tmp_path / "run", **options, lora=2)
+    with pytest.raises(ValueError, match="--resume.*--lora 2"):
+        train(tmp_path / "run", resume=True, epochs=2)
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_rank_must_be_positive(released, class_folder, tmp_path, rank):
+    with pytest.raises(ValueError, match="`lora` must be"):
+        train(
+            tmp_path / "run",
+            data=str(class_folder),
+            init_from=str(released),
+            lora=rank,
+        )

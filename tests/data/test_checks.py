@@ -71,3 +71,29 @@ def test_dataset_of_unknown_rank_is_named():
     dataset = tf.data.Dataset.from_generator(list, output_signature=spec)
     with pytest.raises(ValueError, match="must have shape"):
         data.load(dataset)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (6, 8, 3)])
+def test_one_image_is_named(shape):
+    with pytest.raises(ValueError, match=r"one image has. Pass `images\[None"):
+        data.load(np.zeros(shape, "uint8"))
+
+
+@pytest.mark.parametrize("group", [[0.5, 1.5], [[1], [2]], "ab", [None, 1]])
+def test_groups_of_no_use_are_named(group):
+    images = {"image": np.zeros((2, 4, 4), "uint8"), "group": group}
+    with pytest.raises(ValueError, match="'group'"):
+        data.arrays(images)
+
+
+def test_groups_of_a_dataset_are_checked():
+    images = {"image": np.zeros((2, 4, 4, 1), "uint8"), "group": [0.5, 1.5]}
+    with pytest.raises(ValueError, match=r"\['group'\]` must be integers"):
+        data.load(tf.data.Dataset.from_tensor_slices(images))
+
+
+@pytest.mark.parametrize("group", [[7, 8], ["a", "b"]])
+def test_groups_are_carried(group):
+    images = {"image": np.zeros((2, 4, 4), "uint8"), "group": group}
+    assert data.arrays(images)["group"].tolist() == group
+    assert data.arrays(data.load(images))["group"].tolist() == group

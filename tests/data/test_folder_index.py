@@ -57,8 +57,8 @@ def test_folder_uses_split_subfolders(tmp_path):
 
 
 def test_folder_of_splits_loads_all(tmp_path):
-    for split in ("train", "validation", "test"):
-        save_picture(tmp_path / split / "a.png")
+    for row, split in enumerate(("train", "validation", "test")):
+        save_picture(tmp_path / split / "a.png", (row, 0, 0))
     assert len(read_all(data.load(tmp_path, "all"))) == 3
 
 
@@ -147,8 +147,8 @@ def test_metadata_jsonl_gives_captions_and_labels(tmp_path):
 
 
 def test_metadata_labels_may_be_names(tmp_path):
-    for name in "ab":
-        save_picture(tmp_path / f"{name}.png")
+    for row, name in enumerate("ab"):
+        save_picture(tmp_path / f"{name}.png", (row, 0, 0))
     write_csv(tmp_path, "file_name,label\na.png,dog\nb.png,cat\n")
     dataset = data.load(tmp_path, "all")
     assert dataset.class_names == ["cat", "dog"]
@@ -191,8 +191,8 @@ def test_pair_of_two_sizes_is_skipped_unless_resized(tmp_path):
 
 
 def test_metadata_is_read_inside_split_folders(tmp_path):
-    for split in ("train", "test"):
-        save_picture(tmp_path / split / "a.png")
+    for row, split in enumerate(("train", "test")):
+        save_picture(tmp_path / split / "a.png", (row, 0, 0))
         write_csv(tmp_path / split, f"file_name,text\na.png,{split}\n")
     (example,) = read_all(data.load(tmp_path, "test"))
     assert example["text"] == b"test"

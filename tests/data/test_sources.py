@@ -6,6 +6,7 @@ import tensorflow as tf
 from small_models import random_images, read_all, save_picture
 
 from keras_igpt import data
+from keras_igpt.data import sources
 
 
 def test_digits_have_promised_spec():
@@ -188,3 +189,19 @@ def test_dataset_passes_through():
 
 def test_dataset_of_batches_is_unbatched():
     assert data.load(data.load("digits").batch(5)).image_shape == (8, 8, 1)
+
+
+@pytest.mark.parametrize("name", ["digits", "football/layout"])
+def test_folder_of_a_built_in_name_is_warned_of(tmp_path, monkeypatch, name):
+    save_picture(tmp_path / name / "a.png")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sources, "_open_football", lambda *args: "football")
+    with pytest.warns(UserWarning, match=f"Give './{name}' for the folder"):
+        sources.open_source(name, "all", None, None)
+
+
+def test_folder_of_a_built_in_name_loads_by_its_path(tmp_path, monkeypatch):
+    save_picture(tmp_path / "digits" / "a.png")
+    monkeypatch.chdir(tmp_path)
+    assert data.load("./digits", "all").image_shape == (6, 8, 3)
+    assert data.load(tmp_path / "digits", "all").image_shape == (6, 8, 3)

@@ -7,6 +7,7 @@ from small_models import random_images
 
 from keras_igpt.edits import consistency
 from keras_igpt.images import arrays as images_arrays
+from keras_igpt.images.arrays import check_images
 
 
 def test_resize_averages_areas():
@@ -137,3 +138,26 @@ def test_middle_box_is_the_part_that_resize_keeps(size):
     np.testing.assert_array_equal(
         images_arrays.resize(image, (2, 1)), images_arrays.resize(part, (2, 1))
     )
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "hint"),
+    [
+        ((4, 4), 1, r"images\[..., None\]"),
+        ((2, 4, 4), 1, r"images\[..., None\]"),
+        ((2, 4, 4, 3), 1, "with `channels=3`"),
+        ((2, 4, 4, 1), 3, "channels=3"),
+        ((2, 8, 4, 3), 3, "Resize them"),
+    ],
+    ids=str,
+)
+def test_shapes_that_do_not_fit_are_told_how_to(shape, channels, hint):
+    images = np.zeros(shape, "uint8")
+    with pytest.raises(ValueError, match=hint):
+        check_images(images, (4, 4, channels))
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (2, 8, 8), (8, 8, 4), (0,)])
+def test_what_is_no_image_and_no_batch_is_named(shape):
+    with pytest.raises(ValueError, match=r"`images\[..., None\]`"):
+        images_arrays.as_batch(np.zeros(shape, "uint8"))

@@ -122,3 +122,14 @@ def test_expand_refuses_a_border_that_fills_memory():
     image = np.zeros((8, 8, 3), "uint8")
     with pytest.raises(ValueError, match="Expand it by less"):
         crop.expand(image, (50_000_000, 0, 0, 0))
+
+
+@pytest.mark.parametrize(
+    ("corner", "scale"),
+    [((0, 0), 1e9), ((0, 0), float("inf")), ((0, 0), -1.0), ((10**30, 0), 1.0)],
+    ids=str,
+)
+def test_absurd_places_are_refused_before_any_memory(corner, scale):
+    image = np.zeros((4, 4, 3), "uint8")
+    with pytest.raises(ValueError, match="`scale` must|must lie on the canvas"):
+        crop.place(image, (8, 8), *corner, scale=scale)

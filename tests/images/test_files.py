@@ -1,6 +1,9 @@
 """Tests of image files, as a new user might have them."""
 
 import os
+import time
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -132,3 +135,76 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "a.png")
     with pytest.raises(ValueError, match="not a regular file"):
         files.read(tmp_path / "a.png")
+
+
+# === Masks ===
+
+
+def save_mask(path, *strokes):
+    """Transparent but for strokes: `(rows, color)`."""
+    layer = np.zeros((6, 6, 4), "uint8")
+    for rows, color in strokes:
+        layer[rows] = (*color, 255)
+    Image.fromarray(layer).save(path)
+
+
+def test_white_strokes_of_a_layer_are_the_mask(tmp_path):
+    save_mask(
+        tmp_path / "a.png", (slice(2), (255,) * 3), (slice(4, 6), (0,) * 3)
+    )
+    mask = files.read_mask(tmp_path / "a.png")
+    assert mask.any(axis=1).tolist() == [True, True] + 4 * [False]
+
+
+def test_strokes_of_any_colour_count_on_a_layer_without_white(tmp_path):
+    save_mask(tmp_path / "a.png", (slice(1, 3), (90, 0, 0)))
+    mask = files.read_mask(tmp_path / "a.png")
+    assert mask.all(axis=1).tolist() == [False, True, True] + 3 * [False]
+
+
+def test_black_image_without_transparency_is_an_empty_mask(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    assert not files.read_mask(tmp_path / "a.png").any()
+
+
+# === Large files ===
+
+
+def test_strips_are_of_the_image(tmp_path, monkeypatch):
+    generator = np.random.default_rng(0)
+    pixels = generator.integers(0, 256, (37, 20, 4), dtype="uint8")
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    whole = files.decode(tmp_path / "a.png")
+    monkeypatch.setattr(files, "STRIP", 50)
+    np.testing.assert_array_equal(files.decode(tmp_path / "a.png"), whole)
+
+
+def test_large_images_are_decoded_one_at_a_time(tmp_path, monkeypatch):
+    Image.new("RGB", (64, 64)).save(tmp_path / "a.png")
+    monkeypatch.setattr(files, "LARGE", 100)
+    at_once, most = [], []
+    load = files._load
+
+    def slow(image):
+        at_once.append(1)
+        most.append(len(at_once))
+        time.sleep(0.02)
+        load(image)
+        at_once.pop()
+
+    monkeypatch.setattr(files, "_load", slow)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(files.decode, [tmp_path / "a.png"] * 4))
+    assert max(most) == 1
+
+
+def test_memory_of_a_large_image_is_bounded(tmp_path):
+    """Beside Pillow's own: the result, and what a strip takes."""
+    Image.new("RGBA", (2000, 2000), "red").save(tmp_path / "a.png")
+    tracemalloc.start()
+    try:
+        files.decode(tmp_path / "a.png", (64, 64))
+        most = 3 * 2000**2 + 64 * files.STRIP
+        assert tracemalloc.get_traced_memory()[1] < most
+    finally:
+        tracemalloc.stop()

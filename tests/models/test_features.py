@@ -18,6 +18,11 @@ def test_features_have_a_row_per_image(tiny_unconditional, tiny_images):
     assert found.shape == (8, 16) and found.dtype == np.float32
 
 
+def test_features_of_nothing_have_no_rows(tiny_unconditional, tiny_images):
+    found = tiny_unconditional.features(tiny_images[:0], [0, 1])
+    assert found.shape == (0, 2, 16) and found.dtype == np.float32
+
+
 def test_features_are_what_a_block_reads(tiny_unconditional, tiny_images):
     model = tiny_unconditional
     tokens = model.tokenizer.encode(tiny_images)

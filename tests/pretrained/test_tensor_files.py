@@ -44,6 +44,11 @@ def path(arrays, tmp_path):
 # === safetensors ===
 
 
+def test_rows_of_safetensors_are_read_alone(path, arrays):
+    found = tensor_files.read_safetensors(path)["table"].read(1, 3)
+    np.testing.assert_array_equal(found, arrays["table"][1:3])
+
+
 def test_what_is_written_is_read(path, arrays):
     found = tensor_files.read_safetensors(path)
     assert set(found) == set(arrays)

@@ -43,6 +43,12 @@ def test_types_are_kept(golden):
     assert all(golden.read(k).dtype.name == golden.dtype(k) for k in golden)
 
 
+def test_rows_are_read_alone(golden):
+    key = next(k for k in golden if len(golden[k].shape) == 2)
+    whole = golden.read(key)
+    np.testing.assert_array_equal(golden[key].read(1, 2), whole[1:2])
+
+
 @pytest.mark.parametrize("wrapped", ["model", "module", "state_dict", None])
 def test_weights_are_found_where_they_are(path, wrapped):
     array = np.arange(6, dtype="float32").reshape(2, 3)

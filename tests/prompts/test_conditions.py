@@ -8,6 +8,7 @@ from keras_igpt.prompts.conditions import (
     encode_captions,
     encode_conditions,
     encode_labels,
+    have_other_numbers,
     numbers_of_names,
     rule_of_labels,
 )
@@ -125,3 +126,22 @@ def test_error_shows_some_of_many_names():
     names = [f"name {i}" for i in range(1000)]
     rule = rule_of_labels(1000, names)
     assert "name 19 and 980 more" in rule and "name 20" not in rule
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["cat", "2"], True),
+        (["3", "7"], True),
+        (["0", "1"], False),
+        (["cat", "1"], False),
+        (["cat", "dog"], False),
+    ],
+)
+def test_numbers_as_names_are_found(names, expected):
+    assert have_other_numbers(names) == expected
+
+
+def test_rule_for_numbers_as_names_says_that_strings_are_names():
+    with pytest.raises(ValueError, match="all strings are read: 3, 7"):
+        encode_labels(["1"], 2, class_names=["3", "7"])

@@ -17,6 +17,7 @@ from small_models import make_model
 import keras_igpt
 from keras_igpt.generation.sampling import uniforms
 from keras_igpt.serving import export
+from keras_igpt.serving.graph import ServingGraph
 
 HERE = Path(__file__).parent
 EDITS = ("inpaint", "upscale", "denoise", "restyle/map")
@@ -280,13 +281,21 @@ def test_mistakes_are_named(served, wrong, message):
         served("generate", {**GOOD, **wrong})
 
 
+def test_numbers_that_are_no_name_among_numbers_are_named():
+    graph = ServingGraph(make_model(class_names=["3", "7", "9"]))
+    assert graph._label(tf.constant(["7", ""])).numpy().tolist() == [1, 3]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="strings are"):
+        graph._label(tf.constant(["1"]))
+
+
 @pytest.mark.parametrize(
     ("file", "message"),
     [
         (b"", "must be PNG or JPEG"),
         (b"GIF89a", "must be PNG or JPEG"),
         (png(np.zeros((1, 9, 8, 1), "uint8"))[0], "must be 8 x 8"),
-        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:30], "Invalid PNG"),
+        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:30], "must be PNG or JPEG"),
+        (png(np.zeros((1, 8, 8, 1), "uint8"))[0][:50], "Invalid PNG"),
         (b"\xff\xd8\xff\xe0junk", "JPEG"),
     ],
 )

@@ -5,8 +5,14 @@ import numpy as np
 import pytest
 
 import keras_igpt
+from keras_igpt.tokenizers import codebook
 from keras_igpt.tokenizers.conv_vq import ConvVQTokenizer
-from keras_igpt.tokenizers.convolutional_parts import GroupNorm, Upsample
+from keras_igpt.tokenizers.convolutional_parts import (
+    CellAttention,
+    ConvResidualBlock,
+    GroupNorm,
+    Upsample,
+)
 
 SMALL = {
     "codebook_size": 8,
@@ -113,6 +119,44 @@ def test_discriminator_leaves_no_weights_behind(images, smallest):
     made.adapt(images, epochs=1, verbose=False, discriminator=True)
     assert len(made.weights) == count
     assert np.isfinite(made.figures(images)["psnr"])
+
+
+def test_untaught_decoder_gives_grey():
+    made = ConvVQTokenizer((16, 24), **SMALL)
+    decoded = np.asarray(made.decoder(np.ones((1, 2, 3, 4), "float32")))
+    assert not decoded.any()
+
+
+def test_residual_paths_begin_as_they_are():
+    x = np.random.default_rng(0).normal(size=(1, 4, 4, 8)).astype("float32")
+    for layer in (ConvResidualBlock(8), CellAttention()):
+        np.testing.assert_array_equal(layer(x), x)
+
+
+def test_channels_are_last_whatever_keras_is_set_to():
+    usual = keras.config.image_data_format()
+    keras.config.set_image_data_format("channels_first")
+    try:
+        made = ConvVQTokenizer((16, 24), **SMALL)
+    finally:
+        keras.config.set_image_data_format(usual)
+    assert made.encoder.layers[0].data_format == "channels_last"
+
+
+@pytest.mark.parametrize("discriminator", [True, False])
+def test_discriminator_begins_late(images, monkeypatch, discriminator):
+    seen = []
+
+    def note(trainer, batches, budget, **_):
+        seen.append((type(trainer).__name__, budget.epochs, budget.peak))
+
+    monkeypatch.setattr(codebook, "fit_within", note)
+    made = ConvVQTokenizer((16, 24), **SMALL)
+    made.adapt(images, epochs=5, verbose=False, discriminator=discriminator)
+    names = ["Autoencoder", "Autoencoder", "AdversarialAutoencoder"]
+    parts = [1, 2, 2] if discriminator else [1, 4]
+    rate = 0.05 / SMALL["hidden_dim"]
+    assert seen == [(n, p, rate) for n, p in zip(names, parts)]
 
 
 @pytest.mark.parametrize(

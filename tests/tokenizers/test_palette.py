@@ -173,3 +173,8 @@ def test_wrong_images_are_named(images, message):
     tokenizer = keras_igpt.PaletteTokenizer((4, 4), 5, channels=1)
     with pytest.raises(ValueError, match=message):
         tokenizer.encode(images)
+
+
+def test_no_images_have_no_tokens():
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 4, channels=1)
+    assert tokenizer.encode(np.zeros((0, 8, 8, 1), "uint8")).shape == (0, 64)

@@ -62,6 +62,56 @@ def test_split_shares_no_image():
     assert sorted(order(rest) + order(aside)) == list(range(10))
 
 
+def parts_of_groups(groups, count):
+    """The groups of the rest and of what is set aside."""
+    groups = np.array(groups)
+    parts = batches(len(groups), groups=groups).split(count)
+    return [set(groups[part.inputs["tokens"].ravel()]) for part in parts]
+
+
+@pytest.mark.parametrize(
+    "groups", [[0, 1, 2, 3, 4] * 2, list("aabbbcdddd"), [7] * 9 + [8]]
+)
+@pytest.mark.parametrize("count", [1, 3, 9])
+def test_split_keeps_groups_whole(groups, count):
+    rest, aside = parts_of_groups(groups, count)
+    assert rest and aside and not rest & aside
+
+
+def test_split_sets_no_more_groups_aside_than_asked():
+    _, aside = batches(12, groups=np.repeat(np.arange(4), 3)).split(7)
+    assert aside.num_images == 6
+
+
+def test_split_without_groups_is_as_with_single_ones():
+    chosen = [
+        part.inputs["tokens"].tolist()
+        for groups in (None, np.arange(10))
+        for part in batches(groups=groups).split(4)
+    ]
+    assert chosen[:2] == chosen[2:]
+
+
+def test_split_of_a_part_keeps_groups_whole():
+    groups = np.repeat(np.arange(5), 2)
+    some = batches(10, groups=groups).part(np.arange(9, -1, -1))
+    rest, aside = some.split(4)
+    assert not set(rest.groups) & set(aside.groups)
+
+
+@pytest.mark.parametrize(
+    ("groups", "expected"), [(None, 6), ([1, 1, 2, 2, 2, 9], 3)]
+)
+def test_groups_are_counted(groups, expected):
+    groups = None if groups is None else np.array(groups)
+    assert batches(6, groups=groups).num_groups == expected
+
+
+def test_split_of_one_group_is_named():
+    with pytest.raises(ValueError, match="two groups at least"):
+        batches(6, groups=np.zeros(6, int)).split(2)
+
+
 def test_about_a_sixth_of_the_cells_is_hidden():
     inputs = {"tokens": np.zeros((50, 400), "int32")}
     drawn = draw_masked(inputs, np.random.default_rng(0))
@@ -101,4 +151,4 @@ def test_an_epoch_can_begin_at_a_later_batch():
 def test_weights_go_with_their_images():
     some = batches(batch_size=5).part(shuffle=True, weights=np.arange(10.0))
     _, tokens, weights = some[1]
-    np.testing.assert_array_equal(tokens.ravel(), weights)
+    np.testing.assert_array_equal(tokens, weights)

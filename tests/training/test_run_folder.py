@@ -116,7 +116,7 @@ def test_new_and_empty_folders_are_free(tmp_path):
 
 def test_folder_of_a_run_without_a_model_is_free(tmp_path):
     (tmp_path / "config.json").touch()
-    (tmp_path / ".lock").touch()
+    (tmp_path / "run.lock").touch()
     run_folder.check_free(tmp_path)
 
 

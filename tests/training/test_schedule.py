@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 
 from keras_igpt.progress import Bar
+from keras_igpt.training import schedule
 from keras_igpt.training.callbacks import BudgetBar
 from keras_igpt.training.schedule import (
     TrainingBudget,
@@ -184,3 +185,18 @@ def test_one_bar_is_shown_in_every_fit(line):
     for _ in range(2):
         line.fit(Points(), verbose=0, callbacks=[bar])
     assert screen.getvalue().count("100%") >= 2
+
+
+def test_minutes_can_count_from_the_end_of_the_first_batch(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: now[0])
+    budget = schedule.TrainingBudget(minutes=1, after_first=True)
+    budget.set_model(keras.Sequential())
+    budget.model.stop_training = False
+    budget.on_train_begin()
+    now[0] = 100.0
+    budget.on_train_batch_end(0)
+    assert not budget.model.stop_training
+    now[0] = 161.0
+    budget.on_train_batch_end(1)
+    assert budget.model.stop_training

@@ -113,10 +113,10 @@ def generate(
 
 
 def edit_choices(model: "ImageGPT") -> dict[str, str]:
-    """Edits that a model knows, as a page names them.
+    """Edits that a model can make, as a page names them.
 
     Args:
-        model: may know none.
+        model: may have learned none; all can keep cells, and so inpaint.
 
     Returns:
         dict of what it does to what `edit` calls it: a name, and behind a
@@ -124,7 +124,8 @@ def edit_choices(model: "ImageGPT") -> dict[str, str]:
     """
     height, width = model.tokenizer.image_size
     choices = {}
-    for name in model.edit_set.names:
+    names = model.edit_set.names
+    for name in names if "inpaint" in names else (*names, "inpaint"):
         kind, _, style = name.partition("/")
         if kind == "inpaint":
             choices["Generate anew what I draw over"] = "inpaint"
@@ -153,7 +154,7 @@ def edit(
     """Edits an image several times.
 
     Args:
-        model: with edits.
+        model: whatever edits it has learned.
         image: uint8 array of shape `(H, W, C)`, of any size; None for
             "nothing was chosen".
         edit: one of `edit_choices`.
@@ -238,7 +239,7 @@ def compose(
     """Generates around an image that was placed on an empty canvas.
 
     Args:
-        model: with the edit "inpaint".
+        model: best one that has learned "inpaint".
         image, left, top, size, glyphs: as in `place`.
         count, asked: as in `generate`.
 

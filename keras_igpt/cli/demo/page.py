@@ -53,12 +53,10 @@ def page(model: "ImageGPT", name: str = "keras_igpt") -> "gradio.Blocks":
         gr.Markdown(f"# keras_igpt\n{_described(model, name)}")
         with gr.Tab("Generate"):
             tabs.generate()
-        if len(model.edit_set):
-            with gr.Tab("Edit"):
-                tabs.edit()
-        if "inpaint" in model.edit_set.names:
-            with gr.Tab("Compose"):
-                tabs.compose()
+        with gr.Tab("Edit"):
+            tabs.edit()
+        with gr.Tab("Compose"):
+            tabs.compose()
         with gr.Tab("Tokens"):
             tabs.tokens()
     blocks.queue(max_size=MAX_WAITING, default_concurrency_limit=fields.AT_ONCE)

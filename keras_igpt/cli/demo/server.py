@@ -64,6 +64,9 @@ def launch(
 ) -> "gradio.Blocks":
     """Serves the page until it is interrupted.
 
+    From then on Pillow opens, in this process, no other formats than those
+    that keras_igpt reads.
+
     Args:
         model: as `keras_igpt.load` takes it.
         host: the address to listen at; "0.0.0.0" lets all other machines in.
@@ -90,6 +93,10 @@ def launch(
     page.check_gradio()
     from starlette.middleware import Middleware
 
+    from keras_igpt.images.opening import forget_other_formats
+
+    # Gradio opens what the browser sends for the drawing canvas.
+    forget_other_formats()
     shown = page.page(load_image_gpt(model), str(model))
     guarded = Middleware(guard.Guard, host, names, shown._queue)
     try:

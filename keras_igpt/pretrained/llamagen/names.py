@@ -7,7 +7,7 @@ inner width.
 import math
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,9 @@ BUFFER = "freqs_cis"
 # Pixels that a cell of the released ones is high and wide.
 RELEASED_CELL = 16
 
+# Rows that are read at once: 3 MiB in float32 where they are 768 wide.
+ROWS = 1024
+
 CLASSES = "cls_embedding.embedding_table.weight"
 
 
@@ -61,13 +64,29 @@ class Row(NamedTuple):
     shape: tuple[int, ...]
     turned: bool = False
 
-    def ours(self, tensors: Mapping[str, Tensor], sizes: Sizes) -> Array:
-        """The weight as ours is shaped, of the type that the file has."""
-        parts = [tensors[name].read() for name in self.names]
-        array = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        if self.turned:
-            array = array[split_pairs(sizes)]
-        return array.T if self.place.endswith("kernel") else array
+    @property
+    def is_kernel(self) -> bool:
+        """Whether the axes of ours are theirs changed."""
+        return self.place.endswith("kernel")
+
+    def parts(
+        self, tensors: Mapping[str, Tensor], sizes: Sizes
+    ) -> Iterator[tuple[int, Array]]:
+        """The weight as ours is shaped, of the type that the file has.
+
+        In parts of `ROWS` rows of theirs, each beside the number of its
+        first; but queries, keys and values are turned as one.
+        """
+        first = 0
+        for name in self.names:
+            read, length = tensors[name].read, self.shape[0]
+            step = length if self.turned else ROWS
+            for start in range(0, length, step):
+                part = read(start, min(start + step, length))
+                if self.turned:
+                    part = part[split_pairs(sizes)]
+                yield first + start, part.T if self.is_kernel else part
+            first += length
 
 
 def split_pairs(sizes: Sizes) -> Array:

@@ -169,7 +169,11 @@ def test_choices_are_what_the_model_knows(model):
         *("inpaint", "outpaint", "upscale/2", "upscale/4"),
         *("colorize", "restyle/map"),
     ]
-    assert actions.edit_choices(make_model()) == {}
+
+
+def test_masks_are_offered_to_every_model():
+    choices = actions.edit_choices(make_model())
+    assert list(choices.values()) == ["inpaint", "outpaint"]
 
 
 def test_edit_without_an_image_is_a_sentence(model):

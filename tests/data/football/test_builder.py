@@ -38,6 +38,15 @@ def test_load_of_pairs_has_source(prepared, key, image_size):
     assert dataset.element_spec["source"].shape == (side, side, 3)
 
 
+def test_rows_of_one_scene_are_a_group(prepared):
+    rows = data.arrays(data.load("football/layout+twin", "train"))
+    scenes_of = {}
+    for group, image in zip(rows["group"], rows["image"], strict=True):
+        scenes_of.setdefault(int(group), []).append(image.tobytes())
+    assert len(scenes_of) == 6
+    assert all(len(x) == 2 and x[0] == x[1] for x in scenes_of.values())
+
+
 def test_load_draws_large_images(prepared):
     dataset = data.load("football", "validation", image_size=128)
     shown = {example["image"].numpy().tobytes() for example in dataset}

@@ -33,7 +33,7 @@ def prepared(tfds_folder, few):
 
 def test_load_has_promised_spec(prepared):
     dataset = data.load("openmoji", "train", image_size=64)
-    assert set(dataset.element_spec) == {"image", "label", "text"}
+    assert set(dataset.element_spec) == {"image", "label", "text", "group"}
     assert dataset.image_shape == (64, 64, 3)
     assert dataset.class_names == list(openmoji_drawings.GROUPS)
 

@@ -51,7 +51,7 @@ def test_sizes_are_read_off_the_checkpoint(tmp_path):
 
 def test_more_blocks_than_tensors_are_refused_at_once():
     with pytest.raises(ValueError, match="`n_layer` in config.json"):
-        folders._sizes({**folders.DEFAULTS, "n_layer": 2**50}, 9, "folder")
+        folders._sizes({**folders.DEFAULTS, "n_layer": 2**20}, 9, "folder")
 
 
 @pytest.mark.parametrize("name", ["n_layer", "n_head", "n_embd", "vocab_size"])
