@@ -179,8 +179,8 @@ def ask(model: Any, cells: Tensor, caches: dict) -> Tensor:
 def _content(model, conditions, tokens, cells, training=None):
     """What is told to all, the positions' vectors, and which are seen."""
     batch = ops.shape(tokens)[0]
-    conditions = model._with_edit(conditions, batch)
-    told, prompt, visible = model._read_prompt(conditions, training)
+    conditions = model.with_edit(conditions, batch)
+    told, prompt, visible = model.read_prompt(conditions, training)
     first = ops.full((batch, 1), model.start_token, dtype="int32")
     ids = ops.concatenate([first, tokens], axis=1)
     padding = [(0, 0)] * (len(cells.shape) - 1) + [(1, 0)]

@@ -11,14 +11,12 @@ import keras
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.argument_checks import check_one_of
-from keras_igpt.generation.image_generator import ImageGenerator
 from keras_igpt.models.config import SIZES, checked_config
-from keras_igpt.models.features import FeatureExtractor
-from keras_igpt.models.trainer import ImageGPTTrainer
+from keras_igpt.models.figures import ImageGPTFigures
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(ImageGPTTrainer):
+class ImageGPT(ImageGPTFigures):
     """A decoder-only Transformer that generates images token by token.
 
     The input at a cell is the token before it and the cell's place; the
@@ -131,8 +129,6 @@ class ImageGPT(ImageGPTTrainer):
         }
         config = checked_config(tokenizer, config)
         super().__init__(tokenizer, config, **kwargs)
-        self.image_generator = ImageGenerator(self)
-        self.feature_extractor = FeatureExtractor(self)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -292,85 +288,6 @@ class ImageGPT(ImageGPTTrainer):
             truncate,
             **sampling,
         )
-
-    # === Figures ===
-
-    def score(
-        self,
-        images: ArrayLike,
-        labels: ArrayLike | None = None,
-        text: str | Sequence[str] | None = None,
-        batch_size: int = 64,
-        truncate: bool = False,
-        per_cell: bool = False,
-    ) -> Array:
-        """Says how likely images are, under their labels or captions.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
-            labels: as in `generate`, one per image; None: of any class.
-            text: list of str, captions, or None.
-            batch_size: int.
-            truncate: bool. Cut captions longer than `text_length` bytes.
-            per_cell: bool. Say it of every token, rather than of images.
-
-        Returns:
-            float64 array of shape `(batch,)`: negative log-likelihood of
-            each image's tokens, in nats. Lower is likelier. With `per_cell`,
-            float32 `(batch, rows, columns)`, which adds up to it: the nats of
-            each token, given those before it.
-        """
-        return self.image_generator.score(
-            images, labels, text, batch_size, truncate, per_cell
-        )
-
-    def score_tokens(
-        self, inputs: dict, batch_size: int = 64, per_cell: bool = False
-    ) -> Array:
-        """As `score`, for tokens as `prepare` makes them.
-
-        Args:
-            inputs: dict of int arrays, `"tokens"`, and `"label"` and
-                `"text"` if the model has them. Others are not looked at.
-            batch_size: int.
-            per_cell: bool, as in `score`.
-        """
-        return self.image_generator.score_tokens(inputs, batch_size, per_cell)
-
-    def features(
-        self,
-        images: ArrayLike,
-        layer: int | Sequence[int] | None = None,
-        batch_size: int = 16,
-    ) -> Array:
-        """Describes images by vectors, for classifiers and searches.
-
-        The vector is the mean over cells of what a block reads, behind its
-        first norm (Chen et al. 2020, section 2.3). Prompts are empty.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
-            layer: int from 0 to L: the block; L is what the head reads. None
-                for the middle. Or a list of those.
-            batch_size: int.
-
-        Returns:
-            float32 array of shape `(batch, d)`; for a list
-            `(batch, layers, d)`.
-
-        Raises:
-            ValueError: if there is no such layer, or images do not fit.
-        """
-        return self.feature_extractor.features(images, layer, batch_size)
-
-    def token_features(
-        self,
-        tokens: Array,
-        layer: int | Sequence[int] | None = None,
-        batch_size: int = 16,
-    ) -> Array:
-        """As `features`, for int tokens of shape `(batch, N)`."""
-        return self.feature_extractor.token_features(tokens, layer, batch_size)
 
     # === Saving ===
 

@@ -13,13 +13,12 @@ from keras import ops
 from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.generation.plans import halton_order
-from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import norm, zero_dense
-from keras_igpt.models import any_order
+from keras_igpt.models import any_order, raster
 from keras_igpt.models.parts import (
     new_angles,
-    new_block,
+    new_blocks,
     new_memory,
     new_prompt,
     new_source_encoder,
@@ -82,15 +81,9 @@ class ImageGPTNetwork(TokenModel):
         self.embedding_dropout = keras.layers.Dropout(
             config["dropout"], dtype=dtype, name="embedding_dropout"
         )
-        # All may look at the prompt, and with "bert" at all cells too; in
-        # any order, the mask alone says at what.
-        open_length = self.prompt_length
-        if self.objective == "bert" or self.any_order:
-            open_length += self.num_cells + self.any_order
-        self.blocks = [
-            new_block(config, number, open_length, dtype)
-            for number in range(config["num_layers"])
-        ]
+        self.blocks = new_blocks(
+            config, self.prompt_length, self.num_cells, dtype
+        )
         self.memory = new_memory(config, dtype)
         self.final_norm = norm(dtype, "final_norm")
         self.head = zero_dense(self.vocabulary_size, dtype, "head")
@@ -190,10 +183,10 @@ class ImageGPTNetwork(TokenModel):
         Returns:
             float tensor of shape `(B, N, d)`.
         """
-        tokens = inputs["tokens"]
         if self.any_order:
             return any_order.read(self, inputs, training, states)
-        return self._read(inputs, tokens, training, start, states)[0]
+        tokens = inputs["tokens"]
+        return raster.read(self, inputs, tokens, training, start, states)[0]
 
     def hidden_states(
         self, inputs: dict[str, Tensor], start: bool = True
@@ -235,20 +228,11 @@ class ImageGPTNetwork(TokenModel):
             `"start"`, the class's, if it is START; with a source
             `"source"`, its vectors, float `(B, N, d)`.
         """
-        return self._read(conditions, prefix)[1]
+        return raster.read(self, conditions, prefix)[1]
 
     def empty_caches(self, batch: int | Tensor) -> dict:
         """What `prefill` would return, had it nothing to read."""
-        width = self.config["hidden_dim"] // self.config["num_heads"]
-        rows = batch * self.config["num_heads"]
-
-        def zeros(*shape):
-            return ops.zeros(shape, dtype=self.compute_dtype)
-
-        blocks = tuple(
-            (zeros(rows, width, 0), zeros(rows, 0, width)) for _ in self.blocks
-        )
-        return {"blocks": blocks, "visible": _all_visible()}
+        return raster.empty_caches(self, batch)
 
     def step(
         self, previous: Tensor, cell: Tensor, caches: dict
@@ -264,18 +248,7 @@ class ImageGPTNetwork(TokenModel):
         Returns:
             Tuple of float32 logits `(B, T, V)` and the caches with the cells.
         """
-        cells = cell + ops.arange(previous.shape[1], dtype="int32")
-        x = self.embedding(previous, cells, start=caches.get("start"))
-        if "summary" in caches:
-            x = x + caches["summary"]
-        if "source" in caches:
-            x = x + ops.take(caches["source"], cells, axis=1)
-        places = self.prompt_length + cells
-        length = ops.shape(caches["blocks"][0][0])[2]
-        hidden, blocks = self._transform(
-            x, places, length, caches["visible"], caches["blocks"]
-        )
-        return self.logits(hidden), {**caches, "blocks": blocks}
+        return raster.step(self, previous, cell, caches)
 
     def prefill_known(
         self,
@@ -302,50 +275,22 @@ class ImageGPTNetwork(TokenModel):
         """As `any_order.read_group`: the caches with some cells more."""
         return any_order.read_group(self, tokens, cells, valid, index, caches)
 
-    def _read(self, conditions, tokens, training=None, start=True, states=None):
-        """Hidden states of cells `(B, T, d)`, and the caches of all."""
-        batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
-        given = ops.cast(tokens, "int32")
-        if start and self.objective == "autoregressive":
-            first = ops.full((batch, 1), self.start_token, dtype="int32")
-            given = ops.concatenate([first, given], axis=1)[:, :length]
-        masked = conditions.get("masked")
-        if masked is not None:
-            masked = ops.cast(masked, "bool")
-        conditions = self._with_edit(conditions, batch)
-        caches, prompt, visible = self._read_prompt(conditions, training)
-        cells = ops.arange(length, dtype="int32")
-        x = self.embedding(given, cells, masked, caches.get("start"))
-        x = self.embedding_dropout(x, training=training)
-        if self.source_encoder and "source" in conditions:
-            caches["source"] = self.source_encoder(
-                conditions["source"], training=training
-            )
-            x = x + caches["source"][:, :length]
-        if "summary" in caches:
-            x = x + caches["summary"]
-        if prompt is not None:
-            x = ops.concatenate([prompt, x], axis=1)
-        if self.objective == "bert":
-            visible = ops.pad(
-                visible, [(0, 0), (0, length)], constant_values=True
-            )
-        length = length + self.prompt_length
-        x, blocks = self._transform(
-            x,
-            ops.arange(length, dtype="int32"),
-            length,
-            visible,
-            training=training,
-            states=states,
-        )
-        caches = {**caches, "blocks": blocks, "visible": visible}
-        return x[:, self.prompt_length :], caches
+    def read_prompt(
+        self, conditions: dict[str, Tensor], training: bool | None = None
+    ) -> tuple[dict[str, Tensor], Tensor | None, Tensor]:
+        """What a prompt tells the cells, its positions, and which are seen.
 
-    def _read_prompt(self, conditions, training):
-        """What a prompt tells the cells, its positions, and which are seen."""
+        Args:
+            conditions: dict of tensors with B rows, as `prefill` takes them.
+            training: bool. Apply dropout.
+
+        Returns:
+            Tuple of a dict, with `"summary"` and `"start"` where the model
+            has them; float `(B, P, d)`, or None if nothing stands in front;
+            and bool `(B or 1, P)`.
+        """
         if not self.prompt:
-            return {}, None, _all_visible()
+            return {}, None, raster.all_visible()
         prompt, visible = self.prompt(conditions, training=training)
         told = {}
         if self.has_summary:
@@ -353,53 +298,17 @@ class ImageGPTNetwork(TokenModel):
         if not self.class_start:
             return told, prompt, visible
         told["start"] = self.prompt.class_vector(prompt)
-        return told, None, _all_visible()
+        return told, None, raster.all_visible()
 
-    def _with_edit(self, conditions, batch):
-        """Conditions that name an edit: to generate, if they name none."""
+    def with_edit(
+        self, conditions: dict[str, Tensor], batch: int | Tensor
+    ) -> dict[str, Tensor]:
+        """Conditions that name an edit: to generate, if they name none.
+
+        Args:
+            conditions: dict of tensors with `batch` rows.
+            batch: int, or scalar tensor.
+        """
         if not self.source_encoder or "edit" in conditions:
             return conditions
         return {**conditions, "edit": ops.zeros((batch,), "int32")}
-
-    def _transform(
-        self,
-        x,
-        places,
-        length,
-        visible,
-        caches=None,
-        training=None,
-        states=None,
-    ):
-        """Through all blocks, looking at `length` positions."""
-        mask = prefix_causal_mask(
-            places, ops.arange(length, dtype="int32"), visible
-        )
-        bias = attention_bias(mask, self.compute_dtype)
-        angles = None
-        if self.angles is not None:
-            angles = ops.take(self.angles, places, axis=0)
-        factor = None
-        if self.factor is not None:
-            factor = ops.take(self.factor, places, axis=0)
-        index = None if caches is None else places[0]
-        written = []
-        for i, block in enumerate(self.blocks):
-            if states is not None:
-                states.append(x[:, self.prompt_length :])
-            x, cache = block(
-                x,
-                bias,
-                angles,
-                cache=None if caches is None else caches[i],
-                index=index,
-                training=training,
-                factor=factor,
-            )
-            written.append(cache)
-        return x, tuple(written)
-
-
-def _all_visible():
-    """For a prompt without positions."""
-    return ops.ones((1, 0), dtype="bool")

@@ -47,9 +47,22 @@ def new_source_encoder(
     )
 
 
-def new_block(
-    config: dict, number: int, open_length: int, dtype: Any
-) -> TransformerBlock:
+def new_blocks(
+    config: dict, prompt_length: int, num_cells: int, dtype: Any
+) -> list[TransformerBlock]:
+    """All blocks, in the order in which they are computed."""
+    # All may look at the prompt, and with "bert" at all cells too; in any
+    # order, the mask alone says at what.
+    open_length = prompt_length
+    if config["objective"] == "bert" or config["order"] == "any":
+        open_length += num_cells + (config["order"] == "any")
+    return [
+        _new_block(config, number, open_length, dtype)
+        for number in range(config["num_layers"])
+    ]
+
+
+def _new_block(config, number, open_length, dtype):
     """Block `number`, whose first `open_length` positions are seen by all."""
     return TransformerBlock(
         config["hidden_dim"],
