@@ -12,7 +12,7 @@ from typing import Any
 import keras
 
 from keras_igpt.annotations import PathLike
-from keras_igpt.compiling import assign_in_parts
+from keras_igpt.compiling import assign_part
 from keras_igpt.layers.primitives import empty_weights
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import place_of
@@ -95,5 +95,8 @@ def load(
             )
         weights = {place_of(weight): weight for weight in model.weights}
         for row in table:
-            assign_in_parts(weights[row.place], row.ours(file, sizes))
+            for start, part in row.parts(file, sizes):
+                # Kernels have the axes of theirs changed.
+                axis = part.ndim - 1 if row.is_kernel else 0
+                assign_part(weights[row.place], part, start, axis)
     return model

@@ -3,18 +3,21 @@
 Axes: V codes, C classes, H heads, D width of a head, d width, f inner width.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.argument_checks import check_positive
+from keras_igpt.pretrained.llamagen.names import ROWS
 from keras_igpt.pretrained.tensors import Tensor
 
-# Numbers of a head in all released sizes, 16, 20 and 24 heads of them.
-HEAD_WIDTH = 64
-RELEASED_WIDTHS = (1024, 1280, 1536)
+# Heads of the released sizes, by layers and width; no file tells them.
+HEADS = {(24, 1024): 16, (36, 1280): 20, (48, 1536): 24}
+
+# Cells of the images that all of them were trained on.
+RELEASED_GRID = (16, 16)
 
 # Codes, the question, classes, the null class, and a row without use.
 TABLE = "embeddings.weight"
@@ -46,16 +49,30 @@ class Row(NamedTuple):
     turned: tuple[str, ...] = ()
     part: slice = slice(None)
 
-    def ours(self, tensors: Mapping[str, Tensor], sizes: Sizes) -> Array:
-        """The weight as ours is shaped, of the type that the file has."""
-        parts = []
+    @property
+    def is_kernel(self) -> bool:
+        """Whether the axes of ours are theirs changed."""
+        return self.place.endswith("kernel")
+
+    def parts(
+        self, tensors: Mapping[str, Tensor], sizes: Sizes
+    ) -> Iterator[tuple[int, Array]]:
+        """The weight as ours is shaped, of the type that the file has.
+
+        In parts of `ROWS` rows of theirs, each beside the number of its
+        first; but queries and keys are turned as one.
+        """
+        ours = 0
         for name in self.names:
-            array = tensors[name].read()[self.part]
-            if name in self.turned:
-                array = array[split_pairs(sizes)]
-            parts.append(array)
-        array = np.concatenate(parts) if len(parts) > 1 else parts[0]
-        return array.T if self.place.endswith("kernel") else array
+            first, last, _ = self.part.indices(self.shape[0])
+            turned = name in self.turned
+            step = last - first if turned else ROWS
+            for start in range(first, last, step):
+                part = tensors[name].read(start, min(start + step, last))
+                if turned:
+                    part = part[split_pairs(sizes)]
+                yield ours, part.T if self.is_kernel else part
+                ours += min(start + step, last) - start
 
 
 def split_pairs(sizes: Sizes) -> Array:
@@ -102,13 +119,14 @@ def sizes_of(
             "Nothing was loaded."
         )
     if num_heads is None:
-        if width not in RELEASED_WIDTHS:
+        num_heads = HEADS.get((2 * reading, width))
+        if num_heads is None:
             raise ValueError(
                 "`num_heads` must be given for sizes of which nothing was "
-                f"released. Received: num_heads=None and {path}, {width} "
-                "wide. Look it up where it was trained."
+                f"released. Received: num_heads=None and {path} of "
+                f"{2 * reading} layers, {width} wide. Look it up where it was "
+                "trained."
             )
-        num_heads = width // HEAD_WIDTH
     check_positive("num_heads", num_heads)
     return Sizes(2 * reading, num_heads, width, inner, codes, rows - codes - 3)
 
@@ -166,9 +184,10 @@ def _block_rows(ours, theirs, sizes, asks):
 
 
 def check_fits(path: PathLike, sizes: Sizes, tokenizer: Any) -> None:
-    """Refuses a tokenizer of another vocabulary.
+    """Refuses a tokenizer of another vocabulary or grid.
 
-    Files do not tell the grid: nothing in them depends on it.
+    Files do not tell the grid: nothing in them depends on it. The released
+    sizes have one.
 
     Args:
         path: the file's name.
@@ -182,4 +201,11 @@ def check_fits(path: PathLike, sizes: Sizes, tokenizer: Any) -> None:
             f"{getattr(tokenizer, 'vocabulary_size', tokenizer)!r}. Load the "
             "one that it was trained with: `keras_igpt.llamagen."
             "load_tokenizer`."
+        )
+    grid = tuple(tokenizer.grid_size)
+    if (sizes.num_layers, sizes.hidden_dim) in HEADS and grid != RELEASED_GRID:
+        raise ValueError(
+            f"`tokenizer` must have a grid of {RELEASED_GRID}, as {path} was "
+            f"trained with. Received: a grid of {grid}. Load the tokenizer "
+            "with image_size=256."
         )
