@@ -155,9 +155,8 @@ class ImageGenerator:
         self.check_generates()
 
         def nats_of(inputs):
-            if self.model.any_order:
-                inputs = {**inputs, "order": self._order_of(inputs["tokens"])}
-            return token_nats(inputs["tokens"], self.model(inputs))
+            logits = self.model(self.model.in_decode_order(inputs))
+            return token_nats(inputs["tokens"], logits)
 
         nats_of = self._function("score", nats_of)
         parts = []
@@ -171,11 +170,6 @@ class ImageGenerator:
         if per_cell:
             return nats.reshape(-1, *self.model.tokenizer.grid_size)
         return nats.astype("float64").sum(axis=1)
-
-    def _order_of(self, tokens):
-        """The order of writing, int32 `(B, N)`."""
-        order = ops.convert_to_tensor([self.model.decode_order], "int32")
-        return ops.repeat(order, ops.shape(tokens)[0], axis=0)
 
     def check_generates(self) -> None:
         """Refuses to write cells in order, if every cell has seen all."""

@@ -38,7 +38,9 @@ class ParallelDecoder:
     def __init__(self, model: Any, guided: bool, jit_compile: bool) -> None:
         self.model = model
         self.guided = guided
-        self.prefill = CompiledFunction(model, self._prefill)
+        self.prefill = CompiledFunction(
+            model, functools.partial(prefill, model, guided=guided)
+        )
         self.uniforms = CompiledFunction(
             model, functools.partial(uniforms, count=model.num_cells)
         )
@@ -50,7 +52,7 @@ class ParallelDecoder:
 
         @functools.cache
         def compiled(size, last):
-            steps = GroupSteps(model, guided, size, last)
+            steps = GroupSteps(model, guided, last, size)
             return CompiledFunction(model, steps, jit_compile)
 
         self.steps = compiled
@@ -98,17 +100,6 @@ class ParallelDecoder:
             index, tokens, caches = run(part, index, tokens, caches)
         return tokens
 
-    def _prefill(self, conditions, tokens, cells, count):
-        if self.guided:
-            conditions = with_nulls(self.model, conditions, tokens)
-            tokens, cells, count = (
-                ops.concatenate([x, x]) for x in (tokens, cells, count)
-            )
-        known = ops.arange(ops.shape(cells)[1], dtype="int32")[None]
-        known = known < count[:, None]
-        tokens = ops.take_along_axis(tokens, cells, axis=1)
-        return self.model.prefill_known(conditions, tokens, cells, known)
-
     def _compile_all(self, run_nothing, parts, shapes):
         """Compiles what is new side by side, rather than on the way."""
         new = {}
@@ -120,6 +111,68 @@ class ParallelDecoder:
             with ThreadPoolExecutor() as pool:
                 list(pool.map(run_nothing, new.values()))
         self.compiled.update(new)
+
+
+def decode(
+    model: Any,
+    conditions: dict[str, Tensor],
+    tokens: Tensor,
+    plan: Plan,
+    draws: Tensor,
+    settings: dict[str, Tensor],
+    guided: bool,
+) -> Tensor:
+    """As `ParallelDecoder`, in one piece: to be part of a larger graph.
+
+    Groups are as large as they are: nothing is filled up.
+
+    Args:
+        model, guided: as `ParallelDecoder` takes them.
+        conditions, tokens, settings: tensors as its call takes them.
+        plan: of tensors; its `sizes` are not looked at.
+        draws: float32 tensor of shape `(B, N)`, uniform in [0, 1).
+
+    Returns:
+        int32 tensor of shape `(B, N)`.
+    """
+    caches = prefill(model, conditions, tokens, plan.known, plan.count, guided)
+    begin = ops.shape(caches["visible"])[1]
+    widths = ops.max(plan.starts[:, 1:] - plan.starts[:, :-1], axis=0)
+    caches = grow(caches, begin + ops.sum(widths))
+    steps = ops.sum(ops.cast(widths > 0, "int32"))
+    most = ops.maximum(steps - 1, 0)
+    shared = plan.queue, plan.starts, draws, plan.count, settings
+    index, tokens, caches = GroupSteps(model, guided, False)(
+        ops.zeros((), "int32"), most, begin, tokens, caches, *shared
+    )
+    end = GroupSteps(model, guided, True)
+    return end(most, steps, index, tokens, caches, *shared)[1]
+
+
+def prefill(
+    model: Any,
+    conditions: dict[str, Tensor],
+    tokens: Tensor,
+    cells: Tensor,
+    count: Tensor,
+    guided: bool,
+) -> dict:
+    """Caches of the prompt and known cells; of the null prompt when guided.
+
+    Args:
+        model, guided: as `ParallelDecoder` takes them.
+        conditions, tokens: as its call takes them.
+        cells, count: the plan's `known` and `count`.
+    """
+    if guided:
+        conditions = with_nulls(model, conditions, tokens)
+        tokens, cells, count = (
+            ops.concatenate([x, x]) for x in (tokens, cells, count)
+        )
+    known = ops.arange(ops.shape(cells)[1], dtype="int32")[None]
+    known = known < count[:, None]
+    tokens = ops.take_along_axis(tokens, cells, axis=1)
+    return model.prefill_known(conditions, tokens, cells, known)
 
 
 def _parts(sizes):
@@ -147,7 +200,7 @@ def _room(plan, begin, model):
     return usual + -(-(most - usual) // ROOM) * ROOM
 
 
-def grow(caches: dict, length: int) -> dict:
+def grow(caches: dict, length: int | Tensor) -> dict:
     """Appends zeros to caches of S positions until S is `length`."""
     more = length - ops.shape(caches["visible"])[1]
 
@@ -171,11 +224,13 @@ class GroupSteps:
 
     Args:
         model, guided: as `ParallelDecoder` takes them.
-        size: int, G.
         last: bool. Read nothing: no step comes after.
+        size: int, G. None for each group's own, in graphs that allow it.
     """
 
-    def __init__(self, model: Any, guided: bool, size: int, last: bool) -> None:
+    def __init__(
+        self, model: Any, guided: bool, last: bool, size: int | None = None
+    ) -> None:
         self.model = model
         self.guided = guided
         self.size = size
@@ -228,13 +283,15 @@ class GroupSteps:
 
     def _group(self, queue, begin, end):
         """Cells `(B, G)` of a step, and which of them are asked."""
-        places = begin[:, None] + ops.arange(self.size, dtype="int32")
+        size = ops.max(end - begin) if self.size is None else self.size
+        places = begin[:, None] + ops.arange(size, dtype="int32")
         most = self.model.num_cells - 1
         cells = ops.take_along_axis(queue, ops.minimum(places, most), axis=1)
         return cells, places < end[:, None]
 
     def _draw(self, cells, before, after, caches, draws, settings):
         """Tokens `(B, G)` for cells, as many being known before and after."""
+        size = ops.shape(cells)[1]
         asked = ops.concatenate([cells, cells]) if self.guided else cells
         logits = self.model.ask(asked, caches)
         logits = ops.reshape(logits, (-1, self.model.vocabulary_size))
@@ -242,16 +299,16 @@ class GroupSteps:
             done = ops.cast(after, "float32") / self.model.num_cells
             scale = guidance_at(before, settings, done)
             plain = self.model.config["plain_guidance"]
-            logits = guide(logits, ops.repeat(scale, self.size), plain)
+            logits = guide(logits, ops.repeat(scale, size), plain)
         token = sample(
             logits,
             ops.reshape(ops.take_along_axis(draws, cells, axis=1), (-1,)),
             *(
-                ops.repeat(settings[name], self.size)
+                ops.repeat(settings[name], size)
                 for name in ("temperature", "top_k", "top_p")
             ),
         )
-        return ops.reshape(token, (-1, self.size))
+        return ops.reshape(token, (-1, size))
 
     def _read(self, tokens, cells, valid, index, caches):
         if self.guided:
@@ -264,6 +321,9 @@ class GroupSteps:
 def _written(tokens, cells, valid, found):
     """Tokens `(B, N)` with those of a group in their cells."""
     places = ops.arange(ops.shape(tokens)[1], dtype="int32")
-    here = ops.logical_and(cells[..., None] == places, valid[..., None])
-    written = ops.sum(ops.where(here, found[..., None], 0), axis=1)
+    cells, valid, found = (
+        ops.expand_dims(x, -1) for x in (cells, valid, found)
+    )
+    here = ops.logical_and(cells == places, valid)
+    written = ops.sum(ops.where(here, found, 0), axis=1)
     return ops.where(ops.any(here, axis=1), written, tokens)

@@ -140,6 +140,21 @@ def make_plan(
     )
 
 
+def plan_numbers(plan: Plan) -> Array:
+    """Which step asks each cell, int32 `(B, N)`; -1 for those that are known.
+
+    Args:
+        plan: as `make_plan` makes it.
+    """
+    places = np.arange(plan.queue.shape[1])
+    ends = plan.starts[:, 1:, None]
+    steps = (ends <= places).sum(axis=1)  # those that end before
+    steps = np.where(places < plan.starts[:, -1:], steps, -1)
+    numbers = np.empty_like(plan.queue)
+    np.put_along_axis(numbers, plan.queue, steps.astype("int32"), axis=1)
+    return numbers
+
+
 def filled_up(count: int) -> int:
     """The smallest of `SIZES` that a group fits into."""
     return next(size for size in SIZES if size >= count)

@@ -102,7 +102,7 @@ class CellEmbedding(keras.layers.Layer):
         places = self.position_embedding(cells)
         if self.asks:
             has_place = previous != self.vocabulary_size
-            places = ops.where(has_place[..., None], places, 0)
+            places = ops.where(ops.expand_dims(has_place, -1), places, 0)
         return x + places
 
     def ask(self, cells: Tensor) -> Tensor:

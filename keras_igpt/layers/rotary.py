@@ -70,7 +70,7 @@ def rotate(x: Tensor, angles: Tensor, factor: Tensor | None = None) -> Tensor:
     if factor is not None:
         x = x * ops.cast(factor, x.dtype)[:, None, None]
     # Repeated for each head: what repeats along the batch alone is fast.
-    angles = ops.repeat(angles[..., None, :], x.shape[2], axis=-2)
+    angles = ops.repeat(ops.expand_dims(angles, -2), x.shape[2], axis=-2)
     cos = ops.cast(ops.cos(angles), x.dtype)
     sin = ops.cast(ops.sin(angles), x.dtype)
     first, second = ops.split(x, 2, axis=-1)

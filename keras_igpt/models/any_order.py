@@ -256,7 +256,7 @@ def _at_cells(vectors, cells):
     """Vectors `(B, N, d)` of cells `(T,)` or `(B, T)`."""
     if len(cells.shape) == 1:
         return ops.take(vectors, cells, axis=1)
-    return ops.take_along_axis(vectors, cells[..., None], axis=1)
+    return ops.take_along_axis(vectors, ops.expand_dims(cells, -1), axis=1)
 
 
 def _places(model, cells):

@@ -275,6 +275,19 @@ class ImageGPTNetwork(TokenModel):
         """As `any_order.read_group`: the caches with some cells more."""
         return any_order.read_group(self, tokens, cells, valid, index, caches)
 
+    def in_decode_order(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Inputs with the order of writing, if the model has one.
+
+        Args:
+            inputs: dict as the model is called with; `"order"` and `"plan"`
+                stay.
+        """
+        if not self.any_order or {"order", "plan"} & set(inputs):
+            return inputs
+        order = ops.convert_to_tensor([self.decode_order], "int32")
+        rows = ops.shape(inputs["tokens"])[0]
+        return {**inputs, "order": ops.repeat(order, rows, axis=0)}
+
     def read_prompt(
         self, conditions: dict[str, Tensor], training: bool | None = None
     ) -> tuple[dict[str, Tensor], Tensor | None, Tensor]:
