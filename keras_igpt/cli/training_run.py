@@ -226,6 +226,7 @@ def _new_model(options, images, start=None):
             add_lora(model, start, options.lora)
     else:
         tokenizer = _new_tokenizer(options, images.image_shape)
+        wanted["order"] = options.order
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
     model.compile(default_optimizer(options.ema))
     # What data or options lack is found before the tokenizer's minutes.

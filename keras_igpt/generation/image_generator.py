@@ -22,7 +22,11 @@ from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.loop import Decoder, SamplerDecoder
 from keras_igpt.generation.parallel import ParallelDecoder
-from keras_igpt.generation.plans import checked_request, make_plan
+from keras_igpt.generation.plans import (
+    checked_request,
+    make_plan,
+    scored_orders,
+)
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
 from keras_igpt.images import crop
 from keras_igpt.images.arrays import as_batch, check_images, slices
@@ -137,34 +141,42 @@ class ImageGenerator:
         batch_size: int = 64,
         truncate: bool = False,
         per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """As `ImageGPT.score`."""
         images = self._checked_images(images)
         conditions = self._conditions(labels, text, len(images), truncate)
         tokens = self.model.tokenizer.encode_all(images)
         inputs = {"tokens": tokens, **conditions}
-        return self.score_tokens(inputs, batch_size, per_cell)
+        return self.score_tokens(inputs, batch_size, per_cell, orders, seed)
 
     def score_tokens(
         self,
         inputs: dict[str, Array],
         batch_size: int = 64,
         per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """As `ImageGPT.score_tokens`."""
         self.check_generates()
-
-        def nats_of(inputs):
-            logits = self.model(self.model.in_decode_order(inputs))
-            return token_nats(inputs["tokens"], logits)
-
-        nats_of = self._function("score", nats_of)
+        model = self.model
+        asked = scored_orders(model, orders, seed)
+        nats_of = self._function(
+            "score", lambda inputs: token_nats(inputs["tokens"], model(inputs))
+        )
         parts = []
         names = {"tokens", "label", "text"} & set(inputs)
         chunks = slices(inputs["tokens"], batch_size)
         for chunk in progress.steps("scoring", chunks):
             part = {k: inputs[k][chunk].astype("int32") for k in names}
-            parts.append(ops.convert_to_numpy(nats_of(part)))
+            count = len(part["tokens"])
+            rows = [
+                {k: np.repeat(v, count, 0) for k, v in a.items()} for a in asked
+            ]
+            found = [ops.convert_to_numpy(nats_of({**part, **r})) for r in rows]
+            parts.append(np.mean(found, axis=0))
         none = np.zeros((0, self.model.num_cells), "float32")
         nats = np.concatenate([none, *parts])  # (B, N)
         if per_cell:

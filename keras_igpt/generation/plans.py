@@ -11,10 +11,18 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from keras_igpt.annotations import Array
-from keras_igpt.argument_checks import check_one_of, is_whole
+from keras_igpt.argument_checks import (
+    check_one_of,
+    check_positive,
+    check_seed,
+    is_whole,
+)
 
 # Sizes of groups that programs are made for; a group is filled up to one.
 SIZES = (1, 4, *(2**i for i in range(3, 21)))
+
+# Orders in which an image is scored, at most.
+MOST_ORDERS = 2**12
 
 # Share of the cells that is left when a share of the steps is done (Chang et
 # al. 2022, https://arxiv.org/abs/2202.04200; ARPG, Li et al. 2025).
@@ -184,11 +192,7 @@ def checked_request(
     if not model.any_order:
         given = [name for name, value in asked.items() if value is not None]
         if given:
-            raise ValueError(
-                f"`{given[0]}` must be None for a model that writes row by "
-                f"row, of the order 'raster'. Received: {given[0]}="
-                f"{asked[given[0]]!r}. Make one with `order='any'`."
-            )
+            raise _row_by_row(given[0], asked[given[0]])
         return {}
     if sampler is not None:
         raise ValueError(
@@ -210,6 +214,41 @@ def checked_request(
     }
 
 
+def scored_orders(
+    model: Any, orders: int | None, seed: int
+) -> list[dict[str, Array]]:
+    """Orders in which images are scored: inputs of the model, one row each.
+
+    Args:
+        model: an `ImageGPT`.
+        orders: int, how many random ones; None for that of writing.
+        seed: int. Draws them.
+
+    Returns:
+        list of dicts with `"order"`, int32 `(1, N)`; one empty dict for a
+        model that writes row by row.
+    """
+    if not model.any_order:
+        if orders is not None:
+            raise _row_by_row("orders", orders)
+        return [{}]
+    if orders is None:
+        return [{"order": np.array([model.decode_order], "int32")}]
+    check_positive("orders", orders, MOST_ORDERS)
+    check_seed(seed)
+    cells = np.tile(np.arange(model.num_cells, dtype="int32"), (orders, 1))
+    drawn = np.random.default_rng(seed).permuted(cells, axis=1)
+    return [{"order": order[None]} for order in drawn]
+
+
+def _row_by_row(name, value):
+    return ValueError(
+        f"`{name}` must be None for a model that writes row by row, of the "
+        f"order 'raster'. Received: {name}={value!r}. Make one with "
+        "`order='any'`."
+    )
+
+
 def checked_order(order: Any, count: int, cells: int) -> Array:
     """int32 array `(N,)` or `(B, N)`, each row all cells once.
 
@@ -218,7 +257,10 @@ def checked_order(order: Any, count: int, cells: int) -> Array:
         count: int. Number of images, B.
         cells: int, N.
     """
-    array = np.asarray(order)
+    try:
+        array = np.asarray(order)
+    except ValueError:  # rows of unequal length
+        array = np.asarray(order, "object")
     shapes = ((cells,), (count, cells))
     whole = array.dtype.kind in "iu" and array.shape in shapes
     if not whole or np.any(np.sort(array, axis=-1) != np.arange(cells)):

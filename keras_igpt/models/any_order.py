@@ -51,7 +51,9 @@ def read(
             that asks each cell, or `"order"`, int32 `(B, N)`, the cells in
             their order. Neither: row by row.
         training: bool. Apply dropout.
-        states: list. The input of every block is appended, `(B, N, d)`.
+        states: list. The input of every block is appended, `(B, N, d)`; for
+            the first that asks, who knows only its question, what the memory
+            is made of.
 
     Returns:
         float tensor of shape `(B, N, d)`, by cell, row by row.
@@ -226,6 +228,8 @@ def _read_all(
             factor=factor,
         )
         written.append(cache)
+    if states is not None:
+        states.append(x[:, model.prompt_length + 1 :])
     memory = cache_layout(*model.memory(x, angles, factor))
     return tuple(written), memory
 
@@ -238,8 +242,8 @@ def _ask(model, cells, told, memory, bias, training=None, states=None):
         x = ops.broadcast_to(x[None], (rows, *x.shape))
     x = _with_told(x, cells, told)
     angles, _ = _turns(model, model.prompt_length + 1 + cells)
-    for block in model.asking_blocks:
-        if states is not None:
+    for i, block in enumerate(model.asking_blocks):
+        if states is not None and i > 0:
             states.append(x)
         x, _ = block(x, bias, angles, cache=memory, training=training)
     return x

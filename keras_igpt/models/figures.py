@@ -36,8 +36,13 @@ class ImageGPTFigures(ImageGPTTrainer):
         batch_size: int = 64,
         truncate: bool = False,
         per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """Says how likely images are, under their labels or captions.
+
+        A model of any order reads the cells in the order in which it writes
+        them, one a step.
 
         Args:
             images: uint8 array of shape `(batch, height, width, channels)`.
@@ -46,19 +51,31 @@ class ImageGPTFigures(ImageGPTTrainer):
             batch_size: int.
             truncate: bool. Cut captions longer than `text_length` bytes.
             per_cell: bool. Say it of every token, rather than of images.
+            orders: int. For a model of any order: the mean over so many
+                random orders, the same for all images, in place of its own.
+            seed: int. Draws these orders.
 
         Returns:
             float64 array of shape `(batch,)`: negative log-likelihood of
             each image's tokens, in nats. Lower is likelier. With `per_cell`,
             float32 `(batch, rows, columns)`, which adds up to it: the nats of
             each token, given those before it.
+
+        Raises:
+            ValueError: if images do not fit, or `orders` is given to a model
+                that writes row by row.
         """
         return self.image_generator.score(
-            images, labels, text, batch_size, truncate, per_cell
+            images, labels, text, batch_size, truncate, per_cell, orders, seed
         )
 
     def score_tokens(
-        self, inputs: dict, batch_size: int = 64, per_cell: bool = False
+        self,
+        inputs: dict,
+        batch_size: int = 64,
+        per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """As `score`, for tokens as `prepare` makes them.
 
@@ -66,9 +83,11 @@ class ImageGPTFigures(ImageGPTTrainer):
             inputs: dict of int arrays, `"tokens"`, and `"label"` and
                 `"text"` if the model has them. Others are not looked at.
             batch_size: int.
-            per_cell: bool, as in `score`.
+            per_cell, orders, seed: as in `score`.
         """
-        return self.image_generator.score_tokens(inputs, batch_size, per_cell)
+        return self.image_generator.score_tokens(
+            inputs, batch_size, per_cell, orders, seed
+        )
 
     def features(
         self,
@@ -79,7 +98,10 @@ class ImageGPTFigures(ImageGPTTrainer):
         """Describes images by vectors, for classifiers and searches.
 
         The vector is the mean over cells of what a block reads, behind its
-        first norm (Chen et al. 2020, section 2.3). Prompts are empty.
+        first norm (Chen et al. 2020, section 2.3). Prompts are empty. A model
+        of any order reads the cells in the order in which it writes them; its
+        first half sees their tokens, its middle is what that half has made of
+        them, and its second half only asks.
 
         Args:
             images: uint8 array of shape `(batch, height, width, channels)`.

@@ -167,6 +167,14 @@ class ImageGPTNetwork(TokenModel):
         """
         return self.logits(self.read(inputs, training, start))
 
+    def _check_order(self, order: str) -> None:
+        """Refuses what only models of the other order do."""
+        if self.config["order"] != order:
+            raise ValueError(
+                f"`order` must be {order!r} for this. Received: a model with "
+                f"order={self.config['order']!r}."
+            )
+
     def read(
         self,
         inputs: dict[str, Tensor],
@@ -184,7 +192,11 @@ class ImageGPTNetwork(TokenModel):
             float tensor of shape `(B, N, d)`.
         """
         if self.any_order:
+            if not start:
+                self._check_order("raster")
             return any_order.read(self, inputs, training, states)
+        if {"order", "plan"} & set(inputs):
+            self._check_order("any")
         tokens = inputs["tokens"]
         return raster.read(self, inputs, tokens, training, start, states)[0]
 
@@ -228,10 +240,12 @@ class ImageGPTNetwork(TokenModel):
             `"start"`, the class's, if it is START; with a source
             `"source"`, its vectors, float `(B, N, d)`.
         """
+        self._check_order("raster")
         return raster.read(self, conditions, prefix)[1]
 
     def empty_caches(self, batch: int | Tensor) -> dict:
         """What `prefill` would return, had it nothing to read."""
+        self._check_order("raster")
         return raster.empty_caches(self, batch)
 
     def step(
@@ -248,6 +262,7 @@ class ImageGPTNetwork(TokenModel):
         Returns:
             Tuple of float32 logits `(B, T, V)` and the caches with the cells.
         """
+        self._check_order("raster")
         return raster.step(self, previous, cell, caches)
 
     def prefill_known(
@@ -258,10 +273,12 @@ class ImageGPTNetwork(TokenModel):
         known: Tensor,
     ) -> dict:
         """As `any_order.prefill`: the prompt and known cells in any order."""
+        self._check_order("any")
         return any_order.prefill(self, conditions, tokens, cells, known)
 
     def ask(self, cells: Tensor, caches: dict) -> Tensor:
         """As `any_order.ask`: logits of cells, given what was read."""
+        self._check_order("any")
         return any_order.ask(self, cells, caches)
 
     def read_group(
@@ -273,6 +290,7 @@ class ImageGPTNetwork(TokenModel):
         caches: dict,
     ) -> dict:
         """As `any_order.read_group`: the caches with some cells more."""
+        self._check_order("any")
         return any_order.read_group(self, tokens, cells, valid, index, caches)
 
     def in_decode_order(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -33,7 +33,10 @@ from keras_igpt.serving.plans import plan_of_cells, plan_of_steps
 from keras_igpt.training.losses import token_nats
 
 # What `tokens`, numbers alone, goes without.
-WORDED = ("seed", "guidance_first", "guidance_last", "steps")
+WORDED = (
+    *("seed", "steps"),
+    *("guidance_linear", "guidance_first", "guidance_last"),
+)
 
 
 class ServingGraph:

@@ -29,7 +29,7 @@ def test_train_passes_its_options_on(asked, tmp_path):
     result = invoke(
         *f"train --data digits --out {tmp_path} --minutes 2 --model small "
         "--colors 17 --precision mixed_bfloat16 --tokenizer vq --codes 64 "
-        "--no-labels --resume".split()
+        "--no-labels --resume --order any".split()
     )
     assert "2.000 bits/pixel" in result.output
     options = asked["options"]
@@ -38,6 +38,7 @@ def test_train_passes_its_options_on(asked, tmp_path):
     assert options.precision == "mixed_bfloat16" and asked["resume"]
     assert options.tokenizer == "vq" and options.codes == 64
     assert options.captions and not options.labels
+    assert options.order == "any"
     assert asked["folder"] == tmp_path
     assert asked["given"] >= {"model", "colors", "labels", "minutes"}
     assert "batch_size" not in asked["given"]
