@@ -5,6 +5,7 @@ Tokens are read through a palette of as many greys, a pixel a cell.
 
 import json
 import pathlib
+import sys
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import torch_archive
 from safetensors.numpy import save_file
 
 import keras_igpt
-from keras_igpt.generation.plans import group_sizes
+from keras_igpt.generation.plans import group_sizes, make_plan, plan_numbers
 from keras_igpt.pretrained.arpg import names
 from keras_igpt.pretrained.torch_files import TorchFile
 
@@ -137,6 +138,32 @@ def test_saved_and_loaded_its_logits_are_the_same(golden, again):
 
 def test_saved_and_loaded_it_writes_the_same(golden, again):
     check_greedy(golden, again, "cfg1to4", "arccos", 6)
+
+
+@pytest.mark.slow
+def test_exported_it_gives_the_same_tokens(golden, model, tmp_path):
+    sys.path.insert(0, str(TESTS / "serving"))
+    from run_served import Served
+
+    served = Served(model.export(tmp_path / "1", names=["tokens"]))
+    count = len(golden["labels"])
+    known = np.zeros((count, 36), bool)
+    for schedule, steps in SCHEDULES:
+        plan = make_plan(known, golden["shared_order"], steps, schedule)
+        for scale in (1, 4):
+            asked = {
+                "label": golden["labels"].astype("int32"),
+                "plan": plan_numbers(plan),
+                "uniforms": np.zeros((count, 36), "float32"),
+                "temperature": np.zeros(count, "float32"),
+                "top_k": np.zeros(count, "int32"),
+                "top_p": np.ones(count, "float32"),
+                "guidance_scale": np.full(count, scale, "float32"),
+            }
+            np.testing.assert_array_equal(
+                served("tokens", asked)["tokens"],
+                golden[f"greedy_cfg{scale}_{schedule}{steps}"],
+            )
 
 
 # === Files ===
