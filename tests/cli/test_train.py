@@ -8,7 +8,7 @@ import pytest
 import small_models
 from small_models import invoke, train
 
-from keras_igpt import VQTokenizer, load
+from keras_igpt import ImageGPT, VQTokenizer, load
 from keras_igpt.cli import training_run
 
 
@@ -74,6 +74,25 @@ def test_train_remembers_what_was_asked(class_run, class_folder):
 
 def test_model_knows_the_names_of_its_classes(class_run):
     assert load(class_run).class_names == ("ball", "goal")
+
+
+def test_model_of_any_order_is_trained_and_goes_on(
+    class_folder, tmp_path, smallest, monkeypatch
+):
+    size = {"num_layers": 2, "num_heads": 1, "hidden_dim": 16}
+    monkeypatch.setitem(ImageGPT.SIZES, "tiny", size)
+    asked = {"data": str(class_folder), "size": 4, "order": "any"}
+    train(tmp_path / "a", **asked)
+    model = load(tmp_path / "a")
+    assert model.config["order"] == "any"
+    assert model.generate(labels="goal", steps=2).shape == (1, 4, 4, 3)
+    row = train(tmp_path / "a", resume=True, epochs=2)
+    assert np.isfinite(row["val_bits_per_pixel"])
+
+
+def test_order_is_the_runs_own(class_run):
+    with pytest.raises(ValueError, match="`order` must be the run's own"):
+        train(class_run, resume=True, given=["order"], order="any")
 
 
 def test_train_refuses_a_used_folder(class_run, class_folder):
