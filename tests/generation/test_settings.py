@@ -93,6 +93,19 @@ def test_guidance_interval_leaves_its_last_cell_out():
     np.testing.assert_array_equal(scales, [1, 3, 3, 1])
 
 
+def test_linear_guidance_grows_with_what_is_written():
+    found = check_settings(
+        2, 9, guidance_scale=[5.0, 1.0], guidance_schedule="linear", seed=0
+    )
+    scales = [guidance_at(np.int32(0), found, x) for x in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(scales, [[1, 1], [3, 1], [5, 1]])
+
+
+def test_constant_guidance_does_not_grow():
+    found = check_settings(1, 9, guidance_scale=5.0, seed=0)
+    assert np.asarray(guidance_at(np.int32(0), found, 0.1)).tolist() == [5]
+
+
 @pytest.mark.parametrize(
     "interval", [3, (3,), (3, 3), (4, 2), (-1, 2), (0.0, 2), "ab", (0, 2**40)]
 )
