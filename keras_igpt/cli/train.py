@@ -90,12 +90,12 @@ def train(
     ] = None,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
     order: Annotated[
-        CellOrder,
+        CellOrder | None,
         typer.Option(
-            help="raster: cells are written row by row. any: in any order, "
-            "several at once; see --steps of generate."
+            help="raster, the default: cells are written row by row. any: in "
+            "any order, several at once; see --steps of generate."
         ),
-    ] = CellOrder.raster,
+    ] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
     batch_size: Annotated[int, typer.Option()] = 32,
@@ -149,7 +149,7 @@ def train(
         precision=precision.value,
         seed=seed,
         lora=lora,
-        order=order.value,
+        order=order and order.value,
     )
     console = new_console()
     try:

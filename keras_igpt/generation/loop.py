@@ -384,7 +384,10 @@ class SamplerDecoder:
         caches = prefill(model, conditions, prefix, self.guided)
 
         def next_step(tokens, caches, cell):
-            scale = guidance_at(cell, guidance) if self.guided else None
+            scale = None
+            if self.guided:
+                done = ops.cast(cell + 1, "float32") / model.num_cells
+                scale = guidance_at(cell, guidance, done)
             logits, caches = next_logits(model, tokens, cell, caches, scale)
             return logits, None, caches
 

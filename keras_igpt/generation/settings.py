@@ -59,7 +59,9 @@ SETTINGS = {
         1.0, "float32", "0 or positive; 1 is off", lambda x: x >= 0
     ),
     # 1: it grows from 1 to its scale, as more and more cells are known.
-    "guidance_linear": Setting(0, "int32", "0 or 1", lambda x: x <= 1),
+    "guidance_linear": Setting(
+        0, "int32", "0 or 1", lambda x: (x >= 0) & (x <= 1)
+    ),
     # Guidance is on from this cell up to that one, counted row by row.
     "guidance_first": Setting(
         0, "int32", "0 or a positive int", lambda x: x >= 0

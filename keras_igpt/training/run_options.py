@@ -51,7 +51,8 @@ class TrainingOptions:
         seed: of all that is random.
         lora: rank of what is learned beside weights of `init_from`, which
             stay; None to train all.
-        order: "raster" or "any", as `ImageGPT` takes it.
+        order: "raster" or "any", as `ImageGPT` takes it; None for that of
+            `init_from`, or else "raster".
     """
 
     data: str | None
@@ -77,7 +78,7 @@ class TrainingOptions:
     precision: str
     seed: int
     lora: int | None = None
-    order: str = "raster"
+    order: str | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:

@@ -90,6 +90,18 @@ def test_model_of_any_order_is_trained_and_goes_on(
     assert np.isfinite(row["val_bits_per_pixel"])
 
 
+def test_order_is_that_of_the_model_to_begin_with(
+    class_run, class_folder, tmp_path
+):
+    with pytest.raises(ValueError, match="`--order` must be that of"):
+        train(
+            tmp_path / "a",
+            data=str(class_folder),
+            init_from=str(class_run),
+            order="any",
+        )
+
+
 def test_order_is_the_runs_own(class_run):
     with pytest.raises(ValueError, match="`order` must be the run's own"):
         train(class_run, resume=True, given=["order"], order="any")

@@ -109,6 +109,13 @@ def test_wrong_steps_are_named(served, steps):
         served("generate", {"label": LABELS, "steps": np.int32([steps])})
 
 
+@pytest.mark.parametrize("linear", [-1, 2])
+def test_wrong_schedules_are_named(served, linear):
+    request = {"label": LABELS, "guidance_linear": np.int32([linear])}
+    with pytest.raises(tf.errors.InvalidArgumentError, match="must be 0 or 1"):
+        served("generate", request)
+
+
 def test_model_that_writes_row_by_row_has_no_steps(tiny_model, tmp_path):
     path = tiny_model.export(tmp_path / "m", names=["generate"])
     assert "steps" not in Served(path).signatures["generate"].inputs
