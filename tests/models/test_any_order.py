@@ -3,13 +3,16 @@
 import json
 import zipfile
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 from small_models import make_model, some_inputs
 
+import keras_igpt
 from keras_igpt.generation.parallel import grow
 from keras_igpt.models.config import ORIGINAL
+from keras_igpt.models.transfer import from_model, save_packed
 
 VARIANTS = {
     "default": {},
@@ -163,6 +166,44 @@ def test_groups_are_not_asked_of_a_model_that_writes_row_by_row(tiny_model):
 def test_wrong_arguments_are_named(wrong, message):
     with pytest.raises(ValueError, match=message):
         make_model(**wrong)
+
+
+# === Made of it ===
+
+
+def test_model_made_of_it_begins_with_its_logits(any_model):
+    more = from_model(any_model, dropout=0.1)
+    inputs = some_inputs(any_model)
+    np.testing.assert_allclose(more(inputs), any_model(inputs), atol=1e-6)
+    assert more.config["order"] == "any"
+
+
+def test_packed_it_generates_the_same(any_model, tmp_path):
+    save_packed(any_model, tmp_path / "m.keras")
+    again = keras_igpt.load(tmp_path / "m.keras")
+    asked = {"labels": [0, 1, 2], "temperature": 0, "jit_compile": False}
+    np.testing.assert_array_equal(
+        again.generate(**asked), any_model.generate(**asked)
+    )
+
+
+def test_classifier_reads_it_and_loads_again(any_model, tiny_images, tmp_path):
+    made = keras_igpt.ImageGPTClassifier.from_model(any_model, num_classes=2)
+    made.compile()
+    data = {"image": tiny_images, "label": np.arange(8) % 2}
+    made.fit(made.prepare(data, batch_size=8), verbose=0)
+    made.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    tokens = any_model.tokenizer.encode_all(tiny_images).astype("int32")
+    np.testing.assert_allclose(
+        again({"tokens": tokens}), made({"tokens": tokens}), atol=1e-6
+    )
+
+
+def test_it_is_no_original_igpt(tmp_path):
+    model = make_model(order="any", num_classes=0, **ORIGINAL)
+    with pytest.raises(ValueError, match="'order': 'any'"):
+        keras_igpt.openai.save(model, tmp_path / "a")
 
 
 # === Scores ===
