@@ -46,7 +46,7 @@ def run(options, console):
     results = {"machine": machine.describe(), "quick": options.quick}
     results["cases"] = []
     with open(folder / "workers.log", "w") as log:
-        results["bandwidth"] = measure_bandwidth(options.quick, log)
+        results["bandwidth"] = systems.bandwidth(options.quick, log)
         for case in cases.make(options.what, batches, options.quick):
             console.print(f"{case['title']} …")
             case["results"] = systems.measure(
@@ -61,18 +61,6 @@ def run(options, console):
             (folder / "results.json").write_text(text + "\n")
     report.plot(results, folder / "benchmark.png")
     return results
-
-
-def measure_bandwidth(quick, log):
-    """Bytes per second that one core, and all of them, read."""
-    worker = systems.Worker("memory", {"bytes": 2**26 if quick else 2**30}, log)
-    try:
-        return {
-            name: worker.ask({"threads": threads})["bytes_per_second"]
-            for name, threads in (("one", 1), ("all", machine.num_cores()))
-        }
-    finally:
-        worker.close()
 
 
 def main():

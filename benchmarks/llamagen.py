@@ -1,9 +1,10 @@
 """LlamaGen's weights: `python -m benchmarks.llamagen`.
 
 Prints how far logits and greedy tokens are from the reference's, how much
-memory it takes to load a model of B's size, and how fast it generates beside
-Llama of transformers, on PyTorch, with the same arithmetic: random weights,
-256 tokens, guidance 4.
+memory it takes to load a model of B's size, how fast it generates beside Llama
+of transformers, on PyTorch, with the same arithmetic (random weights, 256
+tokens, guidance 4), and how fast the tokenizer decodes 256x256 pixels beside
+the same layers of PyTorch, run eagerly. Five minutes of a quiet machine.
 """
 
 import argparse
@@ -34,7 +35,23 @@ SIZE = {
 }
 TINY = {"layers": 1, "width": 32, "inner": 64, "heads": 2, "vocabulary": 64}
 
-OURS, THEIRS = "keras_igpt, LlamaGen", "Llama, PyTorch"
+# The decoder of its tokenizer, of 16 pixels a cell.
+PIXELS = {
+    "job": "pixels",
+    "grid": [16, 16],
+    "vocabulary": 16_384,
+    "channels": 128,
+    "multipliers": [1, 1, 2, 2, 4],
+    "latent": 256,
+    "code": 8,
+}
+TINY_PIXELS = {"vocabulary": 64, "channels": 8, "latent": 16}
+
+# What is measured: systems, ours first; units of one image, and their name.
+JOBS = {
+    "decode": (("keras_igpt, LlamaGen", "Llama, PyTorch"), 256, "tokens/s"),
+    "pixels": (("keras_igpt, VQ-16", "VQ-16, PyTorch"), 1, "images/s"),
+}
 
 
 def parity(name: str) -> dict[str, float]:
@@ -116,20 +133,43 @@ def memory(dtype: str) -> tuple[int, int]:
     return int(found[-2]), int(found[-1])
 
 
-def speed(batch: int, repeats: int, quick: bool, log: pathlib.Path) -> dict:
-    """Tokens per second by system, medians."""
-    case = {**SIZE, **(TINY if quick else {}), "batch": batch}
+def speed(case: dict, repeats: int, log: pathlib.Path) -> dict:
+    """What each system reports, and its units per second (the median)."""
+    names, units, _ = JOBS[case["job"]]
+    # Large batches take long, and differ little.
+    repeats = repeats if case["batch"] == 1 else max(1, repeats - 1)
     with open(log, "a", encoding="utf-8") as file:
-        found = systems.measure(
-            case, [OURS, THEIRS], {"run": {}}, repeats, file
-        )
-    tokens = batch * 256
-    return {
-        system: tokens / statistics.median(result["runs"]["run"]["seconds"])
-        if "runs" in result
-        else result["error"]
-        for system, result in found.items()
-    }
+        found = systems.measure(case, names, {"run": {}}, repeats, file)
+    for result in found.values():
+        if "runs" in result:
+            seconds = statistics.median(result["runs"]["run"]["seconds"])
+            result["speed"] = units * case["batch"] / seconds
+    return found
+
+
+def show(case: dict, found: dict, bandwidth: float) -> None:
+    """Prints speeds, ours as a multiple of theirs, and the bandwidth's share.
+
+    Args:
+        case: what was measured.
+        found: as `speed` returns it.
+        bandwidth: bytes per second that all cores read.
+    """
+    names, _, unit = JOBS[case["job"]]
+    batch = f"batch {case['batch']}"
+    for name, result in found.items():
+        if "error" in result:
+            print(f"{batch}  {name}: {result['error']}", file=sys.stderr)
+            return
+        print(f"{batch}  {name:24}{result['speed']:10.3g} {unit}")
+    ours, theirs = (found[name] for name in names)
+    words = f"{ours['speed'] / theirs['speed']:.2f} times as fast"
+    if "bytes_per_token" in ours:
+        # All images of a batch read the weights together.
+        read = ours["bytes_per_token"] * ours["speed"] / case["batch"]
+        words += f"; reads weights at {read / bandwidth:.0%} of {bandwidth:.3g}"
+        words += " bytes/s"
+    print(f"{batch}  {words}")
 
 
 def main():
@@ -137,7 +177,7 @@ def main():
         "python -m benchmarks.llamagen", None, __doc__
     )
     parser.add_argument("--batch", type=int, action="append")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="tiny models")
     parser.add_argument("--parity", action="store_true", help="parity alone")
     parser.add_argument("--log", default="build/llamagen.log")
@@ -155,13 +195,12 @@ def main():
         )
     log = pathlib.Path(options.log)
     log.parent.mkdir(parents=True, exist_ok=True)
-    for batch in options.batch or (1, 8):
-        found = speed(batch, options.repeats, options.quick, log)
-        for system, value in found.items():
-            if isinstance(value, str):
-                print(f"batch {batch}  {system}: {value}", file=sys.stderr)
-            else:
-                print(f"batch {batch}  {system:24}{value:10.1f} tokens/s")
+    with open(log, "a", encoding="utf-8") as file:
+        bandwidth = systems.bandwidth(options.quick, file)["all"]
+    for case, less in ((SIZE, TINY), (PIXELS, TINY_PIXELS)):
+        for batch in options.batch or (1, 8):
+            one = {**case, **(less if options.quick else {}), "batch": batch}
+            show(one, speed(one, options.repeats, log), bandwidth)
 
 
 if __name__ == "__main__":

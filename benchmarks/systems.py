@@ -10,6 +10,8 @@ import sys
 import venv
 from importlib import metadata
 
+from benchmarks.serve import num_cores
+
 ROOT = pathlib.Path(__file__).parent.parent
 FOLDER = ROOT / ".venvs"
 
@@ -28,6 +30,8 @@ SYSTEMS = {
     "KerasHub, jit": ("worker_kerashub", "kerashub", {"jit": True}),
     "keras_igpt, LlamaGen": ("worker_photographs", None, {}),
     "Llama, PyTorch": ("worker_llama", "huggingface", {}),
+    "keras_igpt, VQ-16": ("worker_photographs", None, {}),
+    "VQ-16, PyTorch": ("worker_vq", "huggingface", {}),
     # No system: measures the machine.
     "memory": ("machine", None, {}),
 }
@@ -148,6 +152,18 @@ def measure(case, systems, requests, repeats, log):
     finally:
         for worker in workers.values():
             worker.close()
+
+
+def bandwidth(quick, log):
+    """Bytes per second that one core, and all of them, read."""
+    worker = Worker("memory", {"bytes": 2**26 if quick else 2**30}, log)
+    try:
+        return {
+            name: worker.ask({"threads": threads})["bytes_per_second"]
+            for name, threads in (("one", 1), ("all", num_cores()))
+        }
+    finally:
+        worker.close()
 
 
 def _add(result, name, answer):

@@ -1,6 +1,8 @@
 """Checks of arguments; each error says what was received."""
 
 import numbers
+import os
+import pathlib
 from collections.abc import Container
 from typing import Any
 
@@ -89,6 +91,28 @@ def check_width(hidden_dim: int, num_heads: int, positions: str) -> None:
             f"{' x 4 for rotary positions' if unit != num_heads else ''}). "
             f"Received: hidden_dim={hidden_dim}, num_heads={num_heads}."
         )
+
+
+def checked_path(path: Any) -> pathlib.Path:
+    """A path, of a str or a path; refuses what is neither."""
+    if not isinstance(path, str | os.PathLike):
+        raise ValueError(
+            "`path` must be the name of a file, a str or a path. "
+            f"Received: path={path!r}."
+        )
+    return pathlib.Path(path)
+
+
+def checked_names(name: str, value: Any) -> tuple[str, ...]:
+    """A tuple of str; refuses what is no list or tuple of them."""
+    if not isinstance(value, list | tuple) or not all(
+        isinstance(item, str) for item in value
+    ):
+        raise ValueError(
+            f"`{name}` must be a list or tuple of names. "
+            f"Received: {name}={value!r}."
+        )
+    return tuple(value)
 
 
 def is_whole(value: Any) -> bool:

@@ -23,7 +23,6 @@ PAGES = [README] + [
 NOT_RUN = {
     "keras-igpt quickstart": "trains for two minutes: tests/cli",
     "keras-igpt demo": "never ends: tests/cli/demo",
-    "keras-igpt generate --model llamagen": "downloads: tests/pretrained",
     "keras-igpt train --data openmoji": "draws for a minute; as football's",
     "keras-igpt evaluate --model runs/openmoji": "needs the line above",
     "make": "installs, or does what other tests do; targets are checked",

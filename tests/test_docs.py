@@ -231,6 +231,15 @@ def place(tmp_path_factory, smallest):
     large.set_weights(tokenizer.get_weights())
     large.adapted = True
     football_like(large).save(root / "football64.keras")
+    # In place of released ones, which would be downloaded.
+    keras_igpt.ImageGPT(
+        tokenizer,
+        **SMALLEST,
+        num_classes=2,
+        class_names=["dog", "soccer ball, football"],
+        start="class",
+        cell_embedding=False,
+    ).save(root / "released.keras")
     return root
 
 
@@ -264,6 +273,8 @@ def tiny(words):
             words[i + 1] = "captioned" if captioned else "path/to/images"
         if (word, words[i + 1]) == ("--model", "football"):
             words[i + 1] = f"{football}.keras"
+        if words[i + 1].startswith("llamagen-"):
+            words[i + 1] = "released.keras"
     if words[0] == "train" and "--resume" not in words:
         words += ["--model", "tiny", "--colors", "8", "--codes", "8"]
         words += ["--tokenizer-minutes", "0.02"]

@@ -156,8 +156,13 @@ def train(
         row = run(options, out, resume, console, _given(context))
     except Interrupted as end:
         console.print(f"Interrupted; saved at step {end.step}. Go on with:")
+        folder = shlex.quote(str(out))
+        # What LoRA learned is added to the weights that are saved.
+        again = (
+            f"--init-from {folder} …" if lora else f"--resume --out {folder}"
+        )
         console.print(
-            f"  keras-igpt train --resume --out {shlex.quote(str(out))}",
+            f"  keras-igpt train {again}",
             highlight=False,
             soft_wrap=True,
         )

@@ -3,6 +3,8 @@
 Axes: B images, C channels.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from keras_igpt.annotations import Array
@@ -15,8 +17,8 @@ RADIUS = 3
 # Strengths of non-local means to choose from.
 STRENGTHS = (3, 5, 7, 10, 15, 20)
 
-# Training images compared at once.
-CHUNK = 1000
+# Numbers of training images that are compared at once: 1024 of 64x64 in colour.
+CHUNK = 1024 * 64 * 64 * 3
 
 
 def inpainted(images: Array, masks: Array) -> dict[str, Array]:
@@ -92,7 +94,9 @@ def denoised(images: Array, strength: float) -> Array:
 
 
 def nearest(
-    sources: Array, train_images: Array, train_views: Array | None = None
+    sources: Array,
+    train_images: Array,
+    view: Callable[[Array], Array] = lambda images: images,
 ) -> Array:
     """The training image that fits what is known best, for each source.
 
@@ -100,13 +104,12 @@ def nearest(
         sources: uint8 array of shape `(B, height, width, C + 1)`, as
             `keras_igpt.edits` makes them.
         train_images: uint8 array of shape `(T, height, width, C)`.
-        train_views: uint8 array of that shape. What to compare with the
-            sources. Default: the training images themselves.
+        view: function of some of them to what is compared with the sources,
+            of the same shape. Default: the images themselves.
 
     Returns:
         uint8 array of shape `(B, height, width, C)`.
     """
-    views = train_images if train_views is None else train_views
     known = np.broadcast_to(sources[..., -1:] > 0, sources[..., :-1].shape)
     known = known.reshape(len(sources), -1).astype("float32")
     # Around grey: sums of squares then lose less to rounding.
@@ -114,8 +117,9 @@ def nearest(
     wanted = wanted * known
     best = np.zeros(len(sources), int)
     least = np.full(len(sources), np.inf)
-    for rows in slices(views, CHUNK):
-        chunk = views[rows].reshape(-1, known.shape[1]) - np.float32(127.5)
+    for rows in slices(train_images, max(1, CHUNK // known.shape[1])):
+        chunk = view(train_images[rows]).reshape(-1, known.shape[1])
+        chunk = chunk - np.float32(127.5)
         distance = known @ (chunk**2).T - 2 * wanted @ chunk.T
         places = distance.argmin(axis=1)
         smallest = distance[np.arange(len(places)), places]

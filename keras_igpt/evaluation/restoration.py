@@ -33,6 +33,7 @@ from keras_igpt.evaluation.distances import set_distances
 from keras_igpt.evaluation.image_features import ImageFeatures
 from keras_igpt.evaluation.tokenizer_quality import reconstructed
 from keras_igpt.images import metrics
+from keras_igpt.images.arrays import most_images, slices
 from keras_igpt.images.files import contact_sheet
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.progress import steps
@@ -48,8 +49,12 @@ BORDER = 1 / 6
 
 FACTOR = 4
 
-# Training images to search for the nearest, and to learn features from.
+# Training images to search for the nearest, and to learn features from: at
+# most so many, and as many as memory is given to.
 TRAIN_IMAGES = 20_000
+
+# Images that are compared at once, as floats.
+COMPARED = 32
 
 # Images that the strength of non-local means is chosen with.
 STRENGTH_IMAGES = 100
@@ -126,7 +131,7 @@ def report(
         return data.arrays(loaded, _images_and_labels, limit)
 
     truth = images(split, count)["image"]
-    train = images("train", TRAIN_IMAGES)
+    train = images("train", most_images(TRAIN_IMAGES, truth.shape[1:]))
     if features is None and "label" in train:
         features = ImageFeatures.train(train["image"], train["label"])
     figures = {}
@@ -163,7 +168,7 @@ def _fits(name, model):
 
 def _restored(model, trial, train, seed):
     """What each method makes of what is given."""
-    closest = nearest(trial.source, train, trial.view(train))
+    closest = nearest(trial.source, train, trial.view)
     closest = np.asarray(EDITS["inpaint"].keep(closest, *_kept(trial)))
     restored = {
         f"keras_igpt, temperature {temperature}": model.edit(
@@ -202,10 +207,15 @@ def similarity(generated: Array, real: Array) -> dict[str, float]:
     Returns:
         dict of "psnr" in dB, and "ssim".
     """
-    return {
-        "psnr": float(metrics.psnr(real, generated).mean()),
-        "ssim": float(metrics.ssim(real, generated).mean()),
-    }
+    found = [
+        (
+            metrics.psnr(real[x], generated[x]),
+            metrics.ssim(real[x], generated[x]),
+        )
+        for x in slices(real, COMPARED)
+    ]
+    psnr, ssim = np.concatenate(found, axis=1).mean(axis=1)
+    return {"psnr": float(psnr), "ssim": float(ssim)}
 
 
 # === Trials ===

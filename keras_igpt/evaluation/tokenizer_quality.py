@@ -5,10 +5,12 @@ Axes: B images.
 
 from typing import Any
 
+import numpy as np
+
 from keras_igpt import data
 from keras_igpt.annotations import Array
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import resize
+from keras_igpt.images.arrays import most_images, resize, slices
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.tokenizers.vq import VQTokenizer
@@ -18,6 +20,9 @@ from keras_igpt.tokenizers.vq import VQTokenizer
 PALETTE_COLORS = 512
 
 PALETTE_IMAGES = 5_000
+
+# Images that are compared at once, as floats.
+COMPARED = 256
 
 
 def tokenizer_figures(
@@ -32,7 +37,8 @@ def tokenizer_figures(
         tokenizer: a learned tokenizer.
         train: images to fit the palette to, as `keras_igpt.data.batches`
             takes them.
-        test: images it has not seen.
+        test: images it has not seen; the first ones, if all of them would
+            take more than 1 GiB.
 
     Returns:
         dict of those of `VQTokenizer.figures`, and `palette_psnr` in dB.
@@ -44,12 +50,19 @@ def tokenizer_figures(
     def small(images):
         return resize(images, palette.image_size)
 
-    fitted = data.arrays(train, limit=PALETTE_IMAGES)["image"]
-    palette.adapt(small(fitted))
-    images = data.arrays(test)["image"]
-    kept = resize(reconstructed(palette, small(images)), tokenizer.image_size)
-    psnr = metrics.psnr(images, kept).mean()
-    return {**tokenizer.figures(images), "palette_psnr": float(psnr)}
+    def shrunk(batch):
+        return {"image": small(batch["image"])}
+
+    fitted = data.arrays(train, shrunk, PALETTE_IMAGES)["image"]
+    palette.adapt(fitted)
+    most = most_images(2**63 - 1, tokenizer.image_shape)
+    images = data.arrays(test, limit=most)["image"]
+    psnr = []
+    for rows in slices(images, COMPARED):
+        kept = reconstructed(palette, small(images[rows]))
+        kept = resize(kept, tokenizer.image_size)
+        psnr.extend(metrics.psnr(images[rows], kept))
+    return {**tokenizer.figures(images), "palette_psnr": float(np.mean(psnr))}
 
 
 def reconstructed(tokenizer: ImageTokenizer, images: Array) -> Array:

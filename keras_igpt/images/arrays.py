@@ -3,6 +3,7 @@
 Keras and TensorFlow load when they are used: plain arrays need neither.
 """
 
+import math
 from collections.abc import Callable, Sized
 from typing import Any
 
@@ -10,6 +11,9 @@ import numpy as np
 
 from keras_igpt.annotations import Array, ArrayLike, Tensor
 from keras_igpt.argument_checks import checked_image_size, is_whole
+
+# How much memory images may take that are all kept: 5461 of 256x256 in colour.
+MAX_BYTES = 2**30
 
 # By EXIF's orientations: whether to swap the two axes, and whether to flip the
 # rows and the columns then.
@@ -173,6 +177,16 @@ def as_batch(images: ArrayLike) -> Array:
             "axis of 1: `images[..., None]`."
         )
     return images[None] if images.ndim == 3 else images
+
+
+def most_images(count: int, image_shape: tuple[int, int, int]) -> int:
+    """How many of `count` images fit into `MAX_BYTES`, at least 1.
+
+    Args:
+        count: int.
+        image_shape: height, width and channels of uint8 images.
+    """
+    return min(count, max(1, MAX_BYTES // math.prod(image_shape)))
 
 
 def slices(rows: int | Sized, size: int) -> list[slice]:

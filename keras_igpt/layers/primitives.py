@@ -13,12 +13,16 @@ _EMPTY = contextvars.ContextVar("empty", default=False)
 
 
 @contextlib.contextmanager
-def empty_weights() -> Iterator[None]:
+def empty_weights(empty: bool = True) -> Iterator[None]:
     """Within, weights are made of zeros, for a file's to take their place.
 
     Random ones take time, and twice the memory while they are drawn.
+
+    Args:
+        empty: bool. False for parts inside that no released file has: they
+            begin at random as ever.
     """
-    token = _EMPTY.set(True)
+    token = _EMPTY.set(empty)
     try:
         yield
     finally:

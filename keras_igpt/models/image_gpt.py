@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
-from keras_igpt.argument_checks import check_one_of
+from keras_igpt.argument_checks import check_one_of, checked_names
 from keras_igpt.models.config import SIZES, checked_config
 from keras_igpt.models.figures import ImageGPTFigures
 
@@ -110,7 +110,7 @@ class ImageGPT(ImageGPTFigures):
             "hidden_dim": hidden_dim,
             "num_classes": num_classes,
             "text_length": text_length,
-            "edits": tuple(edits),
+            "edits": checked_names("edits", edits),
             "positions": positions,
             "activation": activation,
             "qk_norm": qk_norm,

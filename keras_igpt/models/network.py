@@ -14,7 +14,7 @@ from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.generation.plans import halton_order
 from keras_igpt.layers.embedding import CellEmbedding
-from keras_igpt.layers.primitives import norm, zero_dense
+from keras_igpt.layers.primitives import empty_weights, norm, zero_dense
 from keras_igpt.models import any_order, raster
 from keras_igpt.models.parts import (
     new_angles,
@@ -62,9 +62,10 @@ class ImageGPTNetwork(TokenModel):
             not self.class_start or self.text_length or edits
         )
         if self.has_summary:
-            self.prompt_summary = PromptSummary(
-                config["hidden_dim"], dtype=dtype, name="prompt_summary"
-            )
+            with empty_weights(False):
+                self.prompt_summary = PromptSummary(
+                    config["hidden_dim"], dtype=dtype, name="prompt_summary"
+                )
         in_front = self.prompt and not self.class_start
         self.prompt_length = self.prompt.length if in_front else 0
         self.embedding = CellEmbedding(

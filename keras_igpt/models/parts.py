@@ -9,6 +9,7 @@ import numpy as np
 from keras_igpt.annotations import Array
 from keras_igpt.layers.block import TransformerBlock
 from keras_igpt.layers.memory import Memory
+from keras_igpt.layers.primitives import empty_weights
 from keras_igpt.layers.rotary import held_angles, rotary_angles
 from keras_igpt.layers.source_encoder import SourceEncoder
 from keras_igpt.prompts.prompt import Prompt
@@ -36,15 +37,16 @@ def new_source_encoder(
         return None
     height, width, channels = tokenizer.image_shape
     rows, columns = tokenizer.grid_size
-    return SourceEncoder(
-        tokenizer.grid_size,
-        (height // rows, width // columns),
-        channels,
-        config["hidden_dim"],
-        config["num_heads"],
-        dtype=dtype,
-        name="source_encoder",
-    )
+    with empty_weights(False):
+        return SourceEncoder(
+            tokenizer.grid_size,
+            (height // rows, width // columns),
+            channels,
+            config["hidden_dim"],
+            config["num_heads"],
+            dtype=dtype,
+            name="source_encoder",
+        )
 
 
 def new_blocks(

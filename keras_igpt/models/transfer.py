@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from keras_igpt.annotations import PathLike
+from keras_igpt.argument_checks import check_positive
 from keras_igpt.atomic_files import replacing
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.token_model import TokenModel
@@ -57,8 +58,9 @@ def add_lora(model: ImageGPT, start: ImageGPT, rank: int) -> None:
     Args:
         model: as `from_model` returns it, of `start`.
         start: the other model.
-        rank: int. The matrices' smaller side.
+        rank: int. The matrices' smaller side; at most the model's width.
     """
+    check_positive("lora", rank, model.config["hidden_dim"])
     for weight, _ in _learned(model, start):
         weight.trainable = False
     for block in model.blocks:

@@ -5,6 +5,7 @@ import pathlib
 import keras
 
 from keras_igpt.annotations import PathLike
+from keras_igpt.argument_checks import checked_path
 from keras_igpt.models.classifier import ImageGPTClassifier
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.pretrained import hub
@@ -46,7 +47,7 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
         ImportError: if one is to be downloaded without `huggingface_hub`.
         ValueError: if the file is damaged, or none of this package's.
     """
-    if str(path) in hub.RELEASED and not pathlib.Path(path).exists():
+    if str(path) in hub.RELEASED and not checked_path(path).exists():
         return hub.load_released(str(path))
     path = find(path)
     check_model_file(path)
@@ -67,7 +68,7 @@ def find(path: PathLike) -> pathlib.Path:
     """The `.keras` file that `load` loads, of the same argument."""
     if str(path).startswith(hub.PREFIX):
         return hub.file_of(str(path))
-    path = pathlib.Path(path)
+    path = checked_path(path)
     if path.is_file():
         return path
     for folder in (path, *(shipped / path for shipped in SHIPPED)):

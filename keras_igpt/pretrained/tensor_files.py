@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from keras_igpt.annotations import PathLike
+from keras_igpt.argument_checks import checked_path
 from keras_igpt.atomic_files import replacing
 from keras_igpt.pretrained.json_objects import json_object
 from keras_igpt.pretrained.tensors import Tensor, TensorFile
@@ -171,9 +172,9 @@ def open_tensors(path: PathLike) -> TensorFile:
     Raises:
         FileNotFoundError: if there is none.
         ValueError: if it is neither, not whole, or holds anything but
-            plain values and tensors.
+            plain values and tensors; or if the name is none.
     """
-    path = pathlib.Path(path)
+    path = checked_path(path)
     if path.suffix == ".safetensors" and path.is_file():
         return TensorFile(read_safetensors(path))
     return TorchFile(path)

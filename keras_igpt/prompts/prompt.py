@@ -14,7 +14,13 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.layers.primitives import dense, norm, table, zero_dense
+from keras_igpt.layers.primitives import (
+    dense,
+    empty_weights,
+    norm,
+    table,
+    zero_dense,
+)
 from keras_igpt.prompts.captions import (
     MAX_SLOT,
     NGRAM_ROWS,
@@ -243,11 +249,14 @@ class Prompt(keras.layers.Layer):
         self.parts = []
         shared = {"hidden_dim": hidden_dim, "dtype": self.dtype_policy}
         if num_edits:
-            self.parts.append(EditPrompt(num_edits, name="edit", **shared))
+            with empty_weights(False):
+                self.parts.append(EditPrompt(num_edits, name="edit", **shared))
         if num_classes:
             self.parts.append(ClassPrompt(num_classes, name="class", **shared))
         if text_length:
-            self.parts.append(TextPrompt(text_length, name="text", **shared))
+            with empty_weights(False):
+                text = TextPrompt(text_length, name="text", **shared)
+            self.parts.append(text)
         self.length = sum(part.length for part in self.parts)
 
     @property

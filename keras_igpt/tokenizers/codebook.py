@@ -15,7 +15,13 @@ from keras_igpt import data
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_positive, check_seed
 from keras_igpt.images import metrics
-from keras_igpt.images.arrays import check_images, slices, to_floats, to_pixels
+from keras_igpt.images.arrays import (
+    check_images,
+    most_images,
+    slices,
+    to_floats,
+    to_pixels,
+)
 from keras_igpt.tokenizers.autoencoder import (
     Autoencoder,
     ImageBatches,
@@ -28,9 +34,6 @@ from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 # Images that `adapt` keeps in memory; more teach the codebook little.
 MAX_IMAGES = 20_000
-
-# And how much memory they may take: 5461 colour images of 256x256.
-MAX_BYTES = 2**30
 
 # Share of the time to learn before there are codes.
 WITHOUT_CODES = 0.2
@@ -228,7 +231,7 @@ class CodebookTokenizer(ImageTokenizer):
             check_images(batch["image"], self.image_shape)
             return {"image": batch["image"]}
 
-        most = min(MAX_IMAGES, max(1, MAX_BYTES // math.prod(self.image_shape)))
+        most = most_images(MAX_IMAGES, self.image_shape)
         images = data.arrays(dataset, checked, most)["image"]
         np.random.default_rng(seed).shuffle(images)
         return images

@@ -309,8 +309,10 @@ def test_lora_does_not_go_on(released, class_folder, tmp_path):
         train(tmp_path / "run", resume=True, epochs=2)
 
 
-@pytest.mark.parametrize("rank", [0, -1])
-def test_rank_must_be_positive(released, class_folder, tmp_path, rank):
+@pytest.mark.parametrize("rank", [0, -1, 17, 10**9])
+def test_rank_must_be_one_that_the_width_allows(
+    released, class_folder, tmp_path, rank
+):
     with pytest.raises(ValueError, match="`lora` must be"):
         train(
             tmp_path / "run",
@@ -318,3 +320,20 @@ def test_rank_must_be_positive(released, class_folder, tmp_path, rank):
             init_from=str(released),
             lora=rank,
         )
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        (["--lora", "2", "--init-from", "football"], "--init-from 'a run' …"),
+        ([], "--resume --out 'a run'"),
+    ],
+)
+def test_interrupted_run_says_how_to_go_on(options, words, monkeypatch):
+    def interrupted(*args):
+        raise training_run.Interrupted(15, 3)
+
+    monkeypatch.setattr(training_run, "run", interrupted)
+    result = invoke("train", "--out", "a run", *options)
+    assert result.exit_code == 143
+    assert f"keras-igpt train {words}" in result.output

@@ -65,8 +65,24 @@ def test_nearest_looks_at_what_is_known_only():
     np.testing.assert_array_equal(found, train[1:])
 
 
+def test_nearest_looks_at_few_large_images_at_once(monkeypatch):
+    seen = []
+
+    def view(images):
+        seen.append(len(images))
+        return images
+
+    monkeypatch.setattr(baselines, "CHUNK", 2 * 4 * 4 * 3)
+    train = np.arange(5, dtype="uint8")[:, None, None, None] * 40
+    train = np.broadcast_to(train, (5, 4, 4, 3))
+    source = np.asarray(known_everywhere(train[3:4]))
+    found = baselines.nearest(source, train, view)
+    assert seen == [2, 2, 1]
+    np.testing.assert_array_equal(found, train[3:4])
+
+
 def test_nearest_compares_views():
     train = np.array([10, 200], "uint8").reshape(2, 1, 1, 1)
     source = np.asarray(known_everywhere(train[:1]))
-    found = baselines.nearest(source, train, train[::-1])
+    found = baselines.nearest(source, train, lambda images: 210 - images)
     assert found.item() == 200

@@ -161,3 +161,9 @@ def test_shapes_that_do_not_fit_are_told_how_to(shape, channels, hint):
 def test_what_is_no_image_and_no_batch_is_named(shape):
     with pytest.raises(ValueError, match=r"`images\[..., None\]`"):
         images_arrays.as_batch(np.zeros(shape, "uint8"))
+
+
+def test_as_many_images_are_kept_as_memory_is_given_to():
+    assert images_arrays.most_images(20_000, (64, 64, 3)) == 20_000
+    assert images_arrays.most_images(20_000, (256, 256, 3)) == 5461
+    assert images_arrays.most_images(20_000, (2**14, 2**14, 3)) == 1

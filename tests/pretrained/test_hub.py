@@ -21,10 +21,15 @@ GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "released"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
 
 
+# Paths that servers were asked for.
+asked = []
+
+
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Answers as the Hub does for files of one revision."""
 
     def send_head(self):
+        asked.append(self.path)
         path = pathlib.Path(self.translate_path(self.path))
         if not path.is_file():
             self.send_response(404)
@@ -44,10 +49,18 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+class Interrupted(Handler):
+    """Sends half of what it announced."""
+
+    def copyfile(self, source, outputfile):
+        content = source.read()
+        outputfile.write(content[: len(content) // 2])
+
+
 @contextlib.contextmanager
-def served(folder):
+def served(folder, kind=Handler):
     """The address of a server of a folder."""
-    handler = functools.partial(Handler, directory=str(folder))
+    handler = functools.partial(kind, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
@@ -113,6 +126,31 @@ def test_missing_file_and_network_are_named(repository, tmp_path):
     assert "other.keras of owner/name must be in the cache" in found.stderr
 
 
+@pytest.mark.slow
+def test_interrupted_download_is_named_and_leaves_nothing_to_load(
+    repository, tmp_path
+):
+    with served(repository, Interrupted) as address:
+        found = python(LOAD, tmp_path, HF_ENDPOINT=address)
+    assert "small.keras of owner/name must be in the cache" in found.stderr
+    found = python(LOAD, tmp_path, HF_HUB_OFFLINE="1")
+    assert "small.keras of owner/name must be in the cache" in found.stderr
+    with served(repository) as address:
+        found = python(LOAD, tmp_path, HF_ENDPOINT=address)
+    assert found.stdout == "3\n", found.stderr
+
+
+@pytest.mark.slow
+def test_nothing_but_the_named_file_is_fetched(repository, tmp_path):
+    folder = repository / "owner" / "name" / "resolve" / "main"
+    (folder / "setup.py").write_text("raise SystemExit(1)")
+    asked.clear()
+    with served(repository) as address:
+        python(LOAD, tmp_path, HF_ENDPOINT=address)
+    files = {path for path in asked if "/resolve/" in path}
+    assert files == {"/owner/name/resolve/main/small.keras"}
+
+
 def test_released_model_is_made_of_its_two_files(monkeypatch, tmp_path):
     asked = []
 
@@ -166,3 +204,17 @@ def test_without_the_extra_it_is_named(monkeypatch):
 def test_unknown_names_are_told_what_there_is():
     with pytest.raises(FileNotFoundError, match="llamagen-b-256"):
         keras_igpt.load("llamagen-b-512")
+
+
+@pytest.mark.parametrize("path", [None, 3, ["football"]])
+def test_what_is_loaded_must_be_a_name(path):
+    with pytest.raises(ValueError, match="`path` must be the name of a file"):
+        keras_igpt.load(path)
+
+
+@pytest.mark.parametrize(
+    "address", ["hf://a b/c/d.keras", "hf://a/b/../c.keras"]
+)
+def test_address_that_no_file_can_have_is_named(address):
+    with pytest.raises(FileNotFoundError, match="must be in the cache"):
+        keras_igpt.load(address)

@@ -5,7 +5,6 @@ Decoding", https://arxiv.org/abs/2503.10568; weights of
 https://github.com/hp-l33/ARPG.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import place_of
 from keras_igpt.pretrained.arpg.names import check_fits, rows, sizes_of
 from keras_igpt.pretrained.llamagen.class_names import class_names
+from keras_igpt.pretrained.llamagen.conversion import checked_dtype
 from keras_igpt.pretrained.tensor_files import check_complete, open_tensors
 
 # What its authors generate with.
@@ -59,6 +59,7 @@ def load(
             the tokenizer; the error names what is missing, extra or of
             another shape.
     """
+    dtype = checked_dtype(dtype)
     with open_tensors(path) as file:
         sizes = sizes_of(file, path, num_heads)
         table = rows(sizes)
@@ -72,8 +73,7 @@ def load(
         check_fits(path, sizes, tokenizer)
         cells = tokenizer.grid_size[0] * tokenizer.grid_size[1]
         # What is added begins at random, but for the zeros that hide it.
-        whole = not (text_length or edits)
-        with empty_weights() if whole else contextlib.nullcontext():
+        with empty_weights():
             model = ImageGPT(
                 tokenizer,
                 num_layers=sizes.num_layers,

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.argument_checks import check_positive
-from keras_igpt.pretrained.llamagen.names import ROWS
+from keras_igpt.pretrained.llamagen.names import ROWS, check_tokens
 from keras_igpt.pretrained.tensors import Tensor
 
 # Heads of the released sizes, by layers and width; no file tells them.
@@ -59,20 +59,22 @@ class Row(NamedTuple):
     ) -> Iterator[tuple[int, Array]]:
         """The weight as ours is shaped, of the type that the file has.
 
-        In parts of `ROWS` rows of theirs, each beside the number of its
-        first; but queries and keys are turned as one.
+        In parts of about `ROWS` rows of theirs, each beside the number of its
+        first. Queries and keys are turned a head at a time.
         """
-        ours = 0
+        ours, order = 0, split_pairs(sizes)
+        head = sizes.hidden_dim // sizes.num_heads
         for name in self.names:
             first, last, _ = self.part.indices(self.shape[0])
             turned = name in self.turned
-            step = last - first if turned else ROWS
+            step = max(1, ROWS // head) * head if turned else ROWS
             for start in range(first, last, step):
-                part = tensors[name].read(start, min(start + step, last))
+                stop = min(start + step, last)
+                part = tensors[name].read(start, stop)
                 if turned:
-                    part = part[split_pairs(sizes)]
+                    part = part[order[start:stop] - start]
                 yield ours, part.T if self.is_kernel else part
-                ours += min(start + step, last) - start
+                ours += stop - start
 
 
 def split_pairs(sizes: Sizes) -> Array:
@@ -194,14 +196,7 @@ def check_fits(path: PathLike, sizes: Sizes, tokenizer: Any) -> None:
         sizes: as `sizes_of` returns them.
         tokenizer: whatever is to make images of the tokens.
     """
-    if getattr(tokenizer, "vocabulary_size", None) != sizes.vocabulary_size:
-        raise ValueError(
-            f"`tokenizer` must have {sizes.vocabulary_size} tokens, as {path} "
-            "has. Received: "
-            f"{getattr(tokenizer, 'vocabulary_size', tokenizer)!r}. Load the "
-            "one that it was trained with: `keras_igpt.llamagen."
-            "load_tokenizer`."
-        )
+    check_tokens(path, sizes.vocabulary_size, tokenizer)
     grid = tuple(tokenizer.grid_size)
     if (sizes.num_layers, sizes.hidden_dim) in HEADS and grid != RELEASED_GRID:
         raise ValueError(

@@ -5,7 +5,6 @@ https://arxiv.org/abs/2406.06525; weights of
 https://github.com/FoundationVision/LlamaGen and files fine-tuned from them.
 """
 
-import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -60,6 +59,7 @@ def load(
             does not fit the tokenizer; the error names what is missing,
             extra or of another shape.
     """
+    dtype = checked_dtype(dtype)
     with open_tensors(path) as file:
         sizes = sizes_of(file, path, num_heads)
         table = rows(sizes)
@@ -72,8 +72,7 @@ def load(
         )
         check_fits(file, path, sizes, tokenizer)
         # What is added begins at random, but for the zeros that hide it.
-        whole = not (text_length or edits)
-        with empty_weights() if whole else contextlib.nullcontext():
+        with empty_weights():
             model = ImageGPT(
                 tokenizer,
                 num_layers=sizes.num_layers,
@@ -98,3 +97,27 @@ def load(
                 axis = part.ndim - 1 if row.is_kernel else 0
                 assign_part(weights[row.place], part, start, axis)
     return model
+
+
+def checked_dtype(dtype: Any) -> keras.DTypePolicy:
+    """A policy of Keras's that weights can be read in.
+
+    Args:
+        dtype: as `load` takes it.
+
+    Raises:
+        ValueError: if it is none, or not of floats.
+    """
+    try:
+        policy = keras.dtype_policies.get(dtype)
+        known = not policy.quantization_mode
+        known = known and keras.backend.is_float_dtype(policy.variable_dtype)
+    except ValueError:
+        known = False
+    if not known:
+        raise ValueError(
+            "`dtype` must be a type of floats, as 'float32' or 'bfloat16', or "
+            f"a policy of Keras's. Received: dtype={dtype!r}. For smaller "
+            "weights, call `quantize` of the model that is loaded."
+        )
+    return policy

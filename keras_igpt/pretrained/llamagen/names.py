@@ -35,8 +35,8 @@ BUFFER = "freqs_cis"
 # Pixels that a cell of the released ones is high and wide.
 RELEASED_CELL = 16
 
-# Rows that are read at once: 3 MiB in float32 where they are 768 wide.
-ROWS = 1024
+# Rows that are read at once: 0.75 MiB in float32 where they are 768 wide.
+ROWS = 256
 
 CLASSES = "cls_embedding.embedding_table.weight"
 
@@ -74,17 +74,22 @@ class Row(NamedTuple):
     ) -> Iterator[tuple[int, Array]]:
         """The weight as ours is shaped, of the type that the file has.
 
-        In parts of `ROWS` rows of theirs, each beside the number of its
-        first; but queries, keys and values are turned as one.
+        In parts of about `ROWS` rows of theirs, each beside the number of its
+        first. Queries, keys and values are turned a head at a time.
         """
         first = 0
+        step = ROWS
+        if self.turned:
+            order = split_pairs(sizes)
+            head = sizes.hidden_dim // sizes.num_heads
+            step = max(1, ROWS // head) * head
         for name in self.names:
             read, length = tensors[name].read, self.shape[0]
-            step = length if self.turned else ROWS
             for start in range(0, length, step):
-                part = read(start, min(start + step, length))
+                stop = min(start + step, length)
+                part = read(start, stop)
                 if self.turned:
-                    part = part[split_pairs(sizes)]
+                    part = part[order[start:stop] - start]
                 yield first + start, part.T if self.is_kernel else part
             first += length
 
@@ -122,7 +127,7 @@ def sizes_of(
         "layers.0.feed_forward.w1.weight",
     )
     shapes = [tensors[n].shape if n in tensors else () for n in names]
-    if not depth or any(len(shape) != 2 or 0 in shape for shape in shapes):
+    if not depth or any(len(x) != 2 or 0 in x for x in shapes):
         missing = [n for n, shape in zip(names, shapes) if not shape]
         raise ValueError(
             "The file must hold a class-conditional Transformer of "
@@ -131,6 +136,11 @@ def sizes_of(
             f"{', '.join(sorted(tensors)[:4])} and so on. Nothing was loaded."
         )
     (codes, width), (classes, _), (inner, _) = shapes
+    if classes < 2:
+        raise ValueError(
+            f"The file must hold a class, and the null, in {CLASSES}. "
+            f"Received: {path} with {classes} row. Nothing was loaded."
+        )
     if num_heads is None:
         num_heads = HEADS.get((depth, width))
         if num_heads is None:
@@ -184,6 +194,27 @@ def _block_rows(ours, theirs, d, inner):
     ]
 
 
+def check_tokens(path: PathLike, codes: int, tokenizer: Any) -> None:
+    """Refuses what is no tokenizer of `codes` tokens.
+
+    Args:
+        path: the file's name.
+        codes: int. What it was trained with.
+        tokenizer: whatever is to make images of the tokens.
+    """
+    if not isinstance(getattr(tokenizer, "grid_size", None), tuple):
+        raise ValueError(
+            "`tokenizer` must be a tokenizer, as `keras_igpt.llamagen."
+            f"load_tokenizer` returns it. Received: {tokenizer!r}."
+        )
+    if tokenizer.vocabulary_size != codes:
+        raise ValueError(
+            f"`tokenizer` must have {codes} tokens, as {path} has. Received: "
+            f"{tokenizer.vocabulary_size}. Load the one that it was trained "
+            "with: `keras_igpt.llamagen.load_tokenizer`."
+        )
+
+
 def check_fits(
     tensors: Mapping[str, Tensor],
     path: PathLike,
@@ -201,17 +232,11 @@ def check_fits(
         sizes: as `sizes_of` returns them.
         tokenizer: whatever is to make images of the tokens.
     """
-    if getattr(tokenizer, "vocabulary_size", None) != sizes.vocabulary_size:
-        raise ValueError(
-            f"`tokenizer` must have {sizes.vocabulary_size} tokens, as {path} "
-            "has. Received: "
-            f"{getattr(tokenizer, 'vocabulary_size', tokenizer)!r}. Load the "
-            "one that it was trained with: `load_tokenizer`."
-        )
+    check_tokens(path, sizes.vocabulary_size, tokenizer)
     cells = math.prod(tokenizer.grid_size)
     wanted = None
     if BUFFER in tensors:
-        wanted = tensors[BUFFER].shape[0] - 1
+        wanted = (tensors[BUFFER].shape or (0,))[0] - 1
     named = re.match(
         r"c2i_[A-Za-z0-9]+_(256|384)(?!\d)", pathlib.Path(path).name
     )

@@ -280,6 +280,18 @@ def test_tokenizer_must_have_as_many_tokens():
         load(PATH, greys((6, 6), 64), HEADS)
 
 
+@pytest.mark.parametrize("wrong", [None, "vq_ds16_c2i.pt", 96])
+def test_what_is_no_tokenizer_is_named(wrong):
+    with pytest.raises(ValueError, match="`tokenizer` must be a tokenizer"):
+        load(PATH, wrong, HEADS)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "float31", "words"])
+def test_wrong_types_are_named(tokenizer, dtype):
+    with pytest.raises(ValueError, match="`dtype` must be a type of floats"):
+        load(PATH, tokenizer, HEADS, dtype=dtype)
+
+
 def test_released_sizes_have_one_grid(tokenizer):
     sizes = names.Sizes(24, 16, 1024, 2816, 96, 1000)
     with pytest.raises(ValueError, match=r"grid of \(16, 16\).*\(6, 6\)"):

@@ -4,8 +4,11 @@ Tokens are read through a palette of as many greys, a pixel a cell.
 """
 
 import json
+import os
 import pathlib
+import pickle
 import sys
+import zipfile
 
 import keras
 import numpy as np
@@ -217,6 +220,15 @@ def test_what_is_added_changes_nothing_at_first(small):
     np.testing.assert_array_equal(model(inputs), small.load()(small.inputs()))
 
 
+def test_what_is_added_begins_at_random(small):
+    model = small.load(text_length=12, edits=("inpaint",))
+    text = model.prompt.parts[-1]
+    assert np.any(text.byte_embedding.embeddings)
+    block = model.source_encoder.blocks[0]
+    assert np.any(block.attention.query_key_value.kernel)
+    assert np.any(model.prompt_summary.hidden.kernel)
+
+
 def photographs(small):
     """Images with labels and captions."""
     count = 8
@@ -334,3 +346,112 @@ def test_released_name_tells_the_grid(small):
     sizes = names.Sizes(12, 12, 768, 2048, 128, 1000)
     with pytest.raises(ValueError, match="576 cells"):
         names.check_fits({}, "c2i_B_384_CCA.pt", sizes, small.tokenizer)
+
+
+@pytest.mark.parametrize("path", [None, 3, ["a.pt"], b"a.pt"])
+def test_path_must_be_one(small, path):
+    with pytest.raises(ValueError, match="`path` must be the name of a file"):
+        load(path, small.tokenizer)
+
+
+@pytest.mark.parametrize(
+    "dtype", ["real", "int8", "int8_from_float32", "bool", 3]
+)
+def test_type_must_be_of_floats(small, dtype):
+    with pytest.raises(ValueError, match="`dtype` must be a type of floats"):
+        small.load(dtype=dtype)
+
+
+@pytest.mark.parametrize("dtype", ["mixed_bfloat16", "float16"])
+def test_policies_are_types_too(small, dtype):
+    assert small.load(dtype=dtype).dtype_policy.name == dtype
+
+
+@pytest.mark.parametrize("edits", ["inpaint", None, 3, [3]])
+def test_edits_must_be_names(small, edits):
+    with pytest.raises(ValueError, match="`edits` must be a list or tuple"):
+        small.load(edits=edits)
+
+
+@pytest.mark.parametrize("length", [-1, 1.5, "64", 10**9, None])
+def test_length_of_captions_must_be_a_number(small, length):
+    with pytest.raises(ValueError, match="`text_length` must be"):
+        small.load(text_length=length)
+
+
+@pytest.mark.parametrize("heads", [0, -1, 2.5, "4", 10**9])
+def test_heads_must_be_a_number(small, heads):
+    with pytest.raises(ValueError, match="`num_heads` must be"):
+        load(small.path, small.tokenizer, heads)
+
+
+def test_model_is_no_tokenizer(small, model):
+    with pytest.raises(ValueError, match="`tokenizer` must be a tokenizer"):
+        load(small.path, model, 4)
+
+
+@pytest.mark.parametrize("other", [None, "vq.pt", 3, keras_igpt.VQTokenizer])
+def test_tokenizer_must_be_one(small, other):
+    with pytest.raises(ValueError, match="`tokenizer` must be a tokenizer"):
+        load(small.path, other, 4)
+
+
+def test_class_must_be_there_beside_the_null(small, arrays, tmp_path):
+    row = arrays[names.CLASSES][:1]
+    save_file({**arrays, names.CLASSES: row}, tmp_path / "c2i.safetensors")
+    with pytest.raises(ValueError, match="with 1 row"):
+        small.load(tmp_path / "c2i.safetensors")
+
+
+@pytest.mark.parametrize("shape", [(), (0, 2)])
+def test_angles_of_no_cells_fit_no_tokenizer(small, arrays, tmp_path, shape):
+    angles = {"freqs_cis": np.zeros(shape, "float32")}
+    path = torch_archive.write(tmp_path / "c2i.pt", {**arrays, **angles})
+    with pytest.raises(ValueError, match="cells"):
+        small.load(path)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK", bytes(4096)])
+def test_what_is_no_file_of_tensors_is_refused(
+    small, tmp_path, suffix, content
+):
+    path = tmp_path / f"c2i.{suffix}"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match="`path` must be a whole"):
+        small.load(path)
+
+
+@pytest.mark.parametrize("suffix", ["pt", "safetensors"])
+def test_what_is_no_file_is_refused(small, tmp_path, suffix):
+    path = tmp_path / f"c2i.{suffix}"
+    os.mkfifo(path)  # reading it would wait for ever
+    with pytest.raises(FileNotFoundError, match="which is no file"):
+        small.load(path)
+
+
+def test_packed_archive_is_refused_before_it_is_unpacked(small, tmp_path):
+    path = tmp_path / "c2i.pt"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("c2i/data.pkl", bytes(10**7))
+    with pytest.raises(ValueError, match="compressed entry"):
+        small.load(path)
+
+
+def test_code_in_a_file_is_not_run(small, tmp_path):
+    content = pickle.dumps({"norm.weight": Program(str(tmp_path / "run"))}, 2)
+    with zipfile.ZipFile(tmp_path / "c2i.pt", "w") as archive:
+        archive.writestr("c2i/data.pkl", content)
+    with pytest.raises(ValueError, match="which holds `.*mkdir`"):
+        small.load(tmp_path / "c2i.pt")
+    assert not (tmp_path / "run").exists()
+
+
+class Program:
+    """Makes a folder where it is unpickled."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (self.path,)
