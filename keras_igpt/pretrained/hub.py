@@ -16,8 +16,9 @@ from keras_igpt.pretrained.llamagen.tokenizer import load_tokenizer
 PREFIX = "hf://"
 
 
-# LlamaGen's tokenizer, whose tokens ARPG's models are trained on too.
-TOKENIZER = ("FoundationVision/LlamaGen", "vq_ds16_c2i.pt")
+# Where the tokenizers of all of them are: ARPG's models read LlamaGen's tokens.
+LLAMAGEN = "FoundationVision/LlamaGen"
+TOKENIZER = "vq_ds16_c2i.pt"
 
 
 class Released(NamedTuple):
@@ -25,21 +26,24 @@ class Released(NamedTuple):
 
     repository: str
     weights: str
+    tokenizer: str
     image_size: int
-    load: Callable[..., ImageGPT]
-    licence: str = "MIT"
+    licence: str
+    load: Callable[..., ImageGPT] = llamagen.load
 
 
 RELEASED = {
     f"llamagen-{size.lower()}-{side}": Released(
-        TOKENIZER[0], f"c2i_{size}_{side}.pt", side, llamagen.load
+        LLAMAGEN, f"c2i_{size}_{side}.pt", TOKENIZER, side, "MIT"
     )
     for size, side in (
         *(("B", 256), ("B", 384), ("L", 256), ("L", 384)),
         *(("XL", 384), ("XXL", 384), ("3B", 384)),
     )
 } | {
-    f"arpg-{size}-256": Released("hp-l33/ARPG", file, 256, arpg.load)
+    f"arpg-{size}-256": Released(
+        "hp-l33/ARPG", file, TOKENIZER, 256, "MIT", arpg.load
+    )
     for size, file in (
         ("l", "arpg_300m.pt"),
         ("xl", "arpg_700m.pt"),
@@ -55,7 +59,7 @@ def load_released(name: str) -> ImageGPT:
         name: a key of `RELEASED`.
     """
     where = RELEASED[name]
-    tokenizer = fetched(*TOKENIZER, where.licence)
+    tokenizer = fetched(LLAMAGEN, where.tokenizer, where.licence)
     weights = fetched(where.repository, where.weights, where.licence)
     return where.load(weights, load_tokenizer(tokenizer, where.image_size))
 
