@@ -35,6 +35,10 @@ MAX_BYTES = 2**30
 # Share of the time to learn before there are codes.
 WITHOUT_CODES = 0.2
 
+# XLA's convolutions are slow on processors, and TensorFlow does without; JAX
+# compiles by nothing else.
+XLA = keras.backend.backend() != "tensorflow"
+
 # Images whose cells the first codes are found among.
 START_IMAGES = 256
 
@@ -142,7 +146,7 @@ class CodebookTokenizer(ImageTokenizer):
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
             self._loss(),
-            jit_compile=False,  # XLA's convolutions are slow on processors
+            jit_compile=XLA,
         )
         bar = None
         if verbose:

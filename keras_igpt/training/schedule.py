@@ -17,6 +17,9 @@ ENDLESS = 1_000_000
 # Ten years.
 MOST_MINUTES = 5_256_000
 
+# Share by which the learning rate changes at least: setting it takes time.
+STEP = 0.005
+
 # Of any optimizer: with more, weights are no numbers within a few steps.
 MOST_RATE = 1000.0
 
@@ -93,6 +96,8 @@ class TrainingBudget(keras.callbacks.Callback):
         self.after_first = after_first
         self.first_epoch = None
         self.epoch = 0
+        self.begin = None
+        self.set_rate = 0.0
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts the clock."""
@@ -111,8 +116,13 @@ class TrainingBudget(keras.callbacks.Callback):
     def on_train_batch_begin(
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
-        """Sets the learning rate."""
-        self.model.optimizer.learning_rate = self.rate(self.spent(batch))
+        """Sets the learning rate, where it differs by 0.5 % or more."""
+        rate = self.rate(self.spent(batch))
+        if batch and abs(rate - self.set_rate) < STEP * rate:
+            return
+        # JAX holds the variables aside during an epoch.
+        getattr(self.model, "jax_state_sync", bool)()
+        self.model.optimizer.learning_rate = self.set_rate = rate
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
@@ -126,7 +136,9 @@ class TrainingBudget(keras.callbacks.Callback):
     def spent(self, batch: int) -> float:
         """Share of the budget that is spent, from 0 to 1 (or beyond)."""
         if self.minutes:
-            elapsed = time.monotonic() - self.begin
+            now = time.monotonic()
+            # Backends look at a batch before they begin.
+            elapsed = 0 if self.begin is None else now - self.begin
             return self.start + elapsed / 60 / self.minutes
         steps = self.params["steps"] or 1
         done = self.first if self.epoch == self.first_epoch else 0
