@@ -31,6 +31,11 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "cosine": lambda done: math.cos(math.pi / 2 * done),
 }
 
+# Share of the images that learn in groups, and how many times fewer steps
+# than cells these take, as powers of 2.
+GROUPED = 0.5
+FEWER_STEPS = (0.5, 5)
+
 
 class Plan(NamedTuple):
     """When each image's cells are asked.
@@ -161,6 +166,55 @@ def plan_numbers(plan: Plan) -> Array:
     numbers = np.empty_like(plan.queue)
     np.put_along_axis(numbers, plan.queue, steps.astype("int32"), axis=1)
     return numbers
+
+
+def draw_plans(
+    cell_order: Array,
+    count: int,
+    spent: float,
+    generator: np.random.Generator,
+    grouped: float = GROUPED,
+) -> Array:
+    """Plans to learn from: random orders, then the one to be used.
+
+    Orders that nobody decodes are paid for, and at the beginning they teach
+    the same: of the images, a share that grows from none to all has the order
+    that is decoded (as RAR anneals to row by row, Yu et al. 2024,
+    https://arxiv.org/abs/2411.00776). Some images ask several cells at once,
+    1.4 to 32 a step, so that a cell is also asked when those right before it
+    are not known.
+
+    Args:
+        cell_order: int array `(N,)`, the order that cells are written in.
+        count: int. Number of images, B.
+        spent: float from 0 to 1. Share of the training that is over; of 1,
+            each image is written cell by cell, as what is evaluated.
+        generator: a `numpy.random.Generator`.
+        grouped: float from 0 to 1. Share of the images with groups.
+
+    Returns:
+        int32 array `(B, N)`, the step that asks each cell.
+    """
+    cells = len(cell_order)
+    orders = np.broadcast_to(np.asarray(cell_order), (count, cells))
+    ordered = generator.random(count) < spent
+    drawn = generator.permuted(orders, axis=1)
+    orders = np.where(ordered[:, None], orders, drawn)
+    fewer = 2 ** generator.uniform(*FEWER_STEPS, count)
+    in_groups = (generator.random(count) < grouped) & (spent < 1)
+    fewer = np.where(in_groups, fewer, 1.0)
+    steps = np.maximum(1, cells / fewer).astype(int)
+    when = np.stack([_steps_in_order(cells, int(number)) for number in steps])
+    plans = np.empty((count, cells), "int32")
+    np.put_along_axis(plans, orders, when, axis=1)
+    return plans
+
+
+@functools.cache
+def _steps_in_order(cells, steps):
+    """The step of each place in the order."""
+    sizes = group_sizes(cells, steps)
+    return np.repeat(np.arange(len(sizes), dtype="int32"), sizes)
 
 
 def filled_up(count: int) -> int:

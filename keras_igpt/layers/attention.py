@@ -280,7 +280,7 @@ def causal_attention(
     size = -(-length // (length // CHUNK))
     starts = range(0, length, size)
     parts = []
-    for start, part in zip(starts, ops.split(query, starts[1:], axis=1)):
+    for start, part in zip(starts, ops.split(query, list(starts[1:]), axis=1)):
         stop = min(start + size, length)
         end = min(max(stop, prompt_length), length)
         parts.append(

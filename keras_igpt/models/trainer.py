@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_igpt import data, progress
 from keras_igpt.argument_checks import check_positive, check_share
+from keras_igpt.generation.plans import draw_plans
 from keras_igpt.models.network import ImageGPTNetwork
 from keras_igpt.prompts.conditions import encode_captions, encode_labels
 from keras_igpt.training.batches import TokenBatches, draw_masked
@@ -69,7 +70,7 @@ class ImageGPTTrainer(ImageGPTNetwork):
             shuffle,
             seed,
             draw,
-            cell_order=self.decode_order if self.any_order else None,
+            draw_plans=self.draw_plans,
             groups=groups,
         )
 
@@ -102,6 +103,13 @@ class ImageGPTTrainer(ImageGPTNetwork):
         return functools.partial(
             self.edit_set.draw, nulls=nulls, share=edit_share
         )
+
+    @property
+    def draw_plans(self) -> Any:
+        """Draws when cells are asked, if the model writes in any order."""
+        if self.any_order:
+            return functools.partial(draw_plans, self.decode_order)
+        return None
 
     @property
     def draw_masked(self) -> Any:

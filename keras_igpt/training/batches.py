@@ -37,9 +37,10 @@ class TokenBatches(keras.utils.PyDataset):
         target: str. What is to be told. If it is another input than
             `"tokens"`, the model is not given it; None for inputs alone.
         weights: float array, how much each image counts; or None.
-        cell_order: int array `(N,)`, the order in which a model of any order
-            writes cells: it learns from random orders that turn into this
-            one (`draw_orders`). None for row by row.
+        draw_plans: function of a number of images B, the share of the
+            training that is over and a `numpy.random.Generator` to an int32
+            array `(B, N)`, the step that asks each cell, for a model of any
+            order. None for row by row.
         groups: array of ints or str: images of one group stay together where
             some are set aside. None: each image is one of its own.
     """
@@ -61,7 +62,7 @@ class TokenBatches(keras.utils.PyDataset):
         draw: Callable | None = None,
         target: str | None = "tokens",
         weights: Array | None = None,
-        cell_order: Array | None = None,
+        draw_plans: Callable | None = None,
         groups: Array | None = None,
         **kwargs: Any,
     ):
@@ -74,7 +75,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.weights = weights
-        self.cell_order = cell_order
+        self.draw_plans = draw_plans
         self.groups = groups
         self.begin_epoch(0)
 
@@ -108,10 +109,9 @@ class TokenBatches(keras.utils.PyDataset):
         generator = self._draws(index)
         if self.draw:
             inputs = self.draw(inputs, generator)
-        if self.cell_order is not None:
-            inputs["order"] = draw_orders(
-                self.cell_order, len(chosen), self.spent(index), generator
-            )
+        if self.draw_plans is not None:
+            spent = self.spent(index)
+            inputs["plan"] = self.draw_plans(len(chosen), spent, generator)
         inputs = {
             name: array if name == "source" else array.astype("int32")
             for name, array in inputs.items()
@@ -195,7 +195,7 @@ class TokenBatches(keras.utils.PyDataset):
             self.draw,
             self.target,
             None if weights is None else weights[chosen],
-            self.cell_order,
+            self.draw_plans,
             None if self.groups is None else self.groups[chosen],
         )
 
@@ -290,33 +290,6 @@ class ExactEpochs(keras.callbacks.Callback):
         seeds = np.random.SeedSequence(key).generate_state(len(self.states))
         for state, seed in zip(self.states, seeds):
             state.assign([int(seed) >> 1, 0])
-
-
-def draw_orders(
-    cell_order: Array, count: int, spent: float, generator: np.random.Generator
-) -> Array:
-    """Orders of cells to learn from: random ones, then the one to be used.
-
-    Orders that nobody decodes are paid for, and at the beginning they teach
-    the same: of the images, a share that grows from none to all has the order
-    that is decoded (as RAR anneals to row by row, Yu et al. 2024,
-    https://arxiv.org/abs/2411.00776).
-
-    Args:
-        cell_order: int array `(N,)`, the order that cells are written in.
-        count: int. Number of images, B.
-        spent: float from 0 to 1. Share of the training that is over.
-        generator: a `numpy.random.Generator`.
-
-    Returns:
-        int32 array `(B, N)`.
-    """
-    cells = np.broadcast_to(
-        np.asarray(cell_order, "int32"), (count, len(cell_order))
-    )
-    drawn = generator.permuted(cells, axis=1)
-    ordered = generator.random(count) < spent
-    return np.where(ordered[:, None], cells, drawn)
 
 
 def draw_masked(

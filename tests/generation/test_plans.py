@@ -7,6 +7,7 @@ from keras_igpt.generation.plans import (
     SCHEDULES,
     SIZES,
     checked_request,
+    draw_plans,
     group_sizes,
     halton_order,
     make_plan,
@@ -102,6 +103,43 @@ def test_groups_have_few_sizes():
             make_plan(np.zeros((1, 64), bool), np.arange(64), steps)[4]
         )
     assert found <= set(SIZES) and len(found) <= 6
+
+
+# === Plans to learn from ===
+
+CELLS = np.random.default_rng(5).permutation(32)
+WRITTEN = np.argsort(CELLS)
+
+
+def drawn(spent, count=60, **kwargs):
+    generator = np.random.default_rng(0)
+    return draw_plans(CELLS, count, spent, generator, **kwargs)
+
+
+@pytest.mark.parametrize("spent", [0.0, 0.3, 1.0])
+def test_plans_to_learn_from_have_every_step_and_every_cell(spent):
+    for plan in drawn(spent):
+        np.testing.assert_array_equal(np.unique(plan), np.arange(max(plan) + 1))
+
+
+def test_orders_turn_into_the_one_that_is_written_in():
+    plans = [drawn(spent, grouped=0.0) for spent in (0.0, 0.5, 1.0)]
+    shares = [(plan == WRITTEN).all(axis=1).mean() for plan in plans]
+    assert shares[0] == 0 and 0.2 < shares[1] < 0.8 and shares[2] == 1
+
+
+def test_share_of_the_images_learns_in_groups():
+    steps = drawn(0.5, grouped=0.5).max(axis=1) + 1
+    assert 0.3 < (steps < 32).mean() < 0.7
+
+
+def test_groups_follow_the_order_that_is_written_in():
+    for plan in drawn(np.nextafter(1.0, 0.0), grouped=1.0):
+        assert (np.diff(plan[CELLS]) >= 0).all()
+
+
+def test_at_the_end_every_image_is_written_cell_by_cell():
+    assert (drawn(1.0, grouped=1.0) == WRITTEN).all()
 
 
 # === What is refused ===

@@ -1,13 +1,12 @@
 """Tests of batches of tokens."""
 
+import functools
+
 import numpy as np
 import pytest
 
-from keras_igpt.training.batches import (
-    TokenBatches,
-    draw_masked,
-    draw_orders,
-)
+from keras_igpt.generation.plans import draw_plans
+from keras_igpt.training.batches import TokenBatches, draw_masked
 
 
 def batches(count=10, **kwargs):
@@ -158,48 +157,35 @@ def test_weights_go_with_their_images():
     np.testing.assert_array_equal(tokens, weights)
 
 
-# === Orders of cells ===
+# === When cells are asked ===
 
 CELLS = np.random.default_rng(5).permutation(12)
+WRITTEN = np.argsort(CELLS)
 
 
-def drawn(spent, count=40):
-    return draw_orders(CELLS, count, spent, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("spent", [0.0, 0.3, 1.0])
-def test_orders_that_are_drawn_have_every_cell_once(spent):
-    cells = np.tile(np.arange(12), (40, 1))
-    np.testing.assert_array_equal(np.sort(drawn(spent), axis=1), cells)
-
-
-def test_orders_turn_into_the_one_that_is_written_in():
-    shares = [(drawn(x) == CELLS).all(axis=1).mean() for x in (0.0, 0.5, 1.0)]
-    assert shares[0] == 0 and 0.2 < shares[1] < 0.8 and shares[2] == 1
-
-
-def orders(count=8, **kwargs):
+def planned(count=8, **kwargs):
     inputs = {"tokens": np.zeros((count, 12), "uint16")}
-    return TokenBatches(inputs, cell_order=CELLS, **kwargs)
+    draw = functools.partial(draw_plans, CELLS)
+    return TokenBatches(inputs, draw_plans=draw, **kwargs)
 
 
-def test_orders_are_drawn_anew_every_epoch_and_repeat_with_their_seed():
-    one, two = (orders(batch_size=8, seed=3) for _ in range(2))
-    first = one[0][0]["order"]
-    np.testing.assert_array_equal(two[0][0]["order"], first)
+def test_plans_are_drawn_anew_every_epoch_and_repeat_with_their_seed():
+    one, two = (planned(batch_size=8, seed=3) for _ in range(2))
+    first = one[0][0]["plan"]
+    np.testing.assert_array_equal(two[0][0]["plan"], first)
     one.on_epoch_end()
-    assert (one[0][0]["order"] != first).any()
+    assert (one[0][0]["plan"] != first).any()
 
 
-def test_what_is_evaluated_has_the_order_of_writing():
-    found = orders(batch_size=4, shuffle=False)[1][0]["order"]
-    np.testing.assert_array_equal(found, np.tile(CELLS, (4, 1)))
+def test_what_is_evaluated_is_written_cell_by_cell():
+    found = planned(batch_size=4, shuffle=False)[1][0]["plan"]
+    np.testing.assert_array_equal(found, np.tile(WRITTEN, (4, 1)))
 
 
-def test_model_that_writes_row_by_row_is_given_no_order():
-    assert "order" not in batches()[0][0]
+def test_model_that_writes_row_by_row_is_given_no_plan():
+    assert "plan" not in batches()[0][0]
 
 
-def test_parts_of_a_split_have_orders_too():
-    for part in orders(count=20, batch_size=4).split(0.5):
-        assert "order" in part[0][0]
+def test_parts_of_a_split_have_plans_too():
+    for part in planned(count=20, batch_size=4).split(0.5):
+        assert "plan" in part[0][0]
