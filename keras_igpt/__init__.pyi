@@ -1,6 +1,7 @@
 from . import data as data
 from .models.classifier import ImageGPTClassifier as ImageGPTClassifier
 from .models.image_gpt import ImageGPT as ImageGPT
+from .pretrained import arpg as arpg
 from .pretrained import llamagen as llamagen
 from .pretrained import openai as openai
 from .pretrained.loading import load as load

@@ -34,8 +34,7 @@ def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
 
     Args:
         tensor: tensor of rank 3.
-        part: tensor of that shape, but for that axis; with plain operations
-            its length there is 1.
+        part: tensor of that shape, but for that axis.
         index: int32 scalar tensor. Where the part begins.
         axis: int.
 
@@ -45,8 +44,13 @@ def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
     if _PLAIN.get():
         shape = [1, 1, 1]
         shape[axis] = -1
-        places = ops.arange(ops.shape(tensor)[axis], dtype="int32")
-        return ops.where(ops.reshape(places == index, shape), part, tensor)
+        places = ops.arange(ops.shape(tensor)[axis], dtype="int32") - index
+        length = ops.shape(part)[axis]
+        inside = ops.logical_and(places >= 0, places < length)
+        if part.shape[axis] != 1:
+            places = ops.clip(places, 0, length - 1)
+            part = ops.take(part, places, axis=axis)
+        return ops.where(ops.reshape(inside, shape), part, tensor)
     # In place under XLA, an operation that TensorFlow has from there.
     start = [0, 0, 0]
     start[axis] = index

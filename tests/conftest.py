@@ -33,6 +33,24 @@ def tiny_model():
     return make_model()
 
 
+@pytest.fixture(scope="session", params=small_models.ORDERS)
+def either_model(request):
+    """As `tiny_model`, of either order of cells."""
+    return make_model(**small_models.ORDERS[request.param])
+
+
+@pytest.fixture(params=small_models.ORDERS)
+def fresh_either(request):
+    """As `either_model`, one that a test may change."""
+    return make_model(**small_models.ORDERS[request.param])
+
+
+@pytest.fixture(scope="session")
+def any_model():
+    """As `tiny_model`, of any order of cells."""
+    return make_model(**small_models.ORDERS["any"])
+
+
 @pytest.fixture(scope="session")
 def tiny_unconditional():
     """A model without classes, not to be changed by a test."""

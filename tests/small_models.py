@@ -91,6 +91,11 @@ def smallest(steps_per_epoch=None):
         yield
 
 
+# What makes a small model write row by row, or in any order, several cells at
+# once.
+ORDERS = {"raster": {}, "any": {"order": "any", "steps": 4}}
+
+
 def make_model(
     image_size=(4, 4), num_colors=5, num_classes=3, trained=True, **kwargs
 ):

@@ -109,12 +109,13 @@ def test_put_writes_one_place(axis):
     assert found.sum() == part.sum()
 
 
+@pytest.mark.parametrize("places", [[2], [2, 0]])
 @pytest.mark.parametrize("axis", [1, 2])
-def test_plain_operations_put_the_same(axis):
+def test_plain_operations_put_the_same(axis, places):
     generator = np.random.default_rng(0)
     tensor = generator.normal(size=(2, 3, 4)).astype("float32")
-    part = np.take(tensor, [2], axis) + 1
-    wanted = np.asarray(compiling.put(tensor, part, 0, axis))
+    part = np.take(tensor, places, axis) + 1
+    wanted = np.asarray(compiling.put(tensor, part, 1, axis))
     with compiling.plain_operations():
-        found = np.asarray(compiling.put(tensor, part, 0, axis))
+        found = np.asarray(compiling.put(tensor, part, 1, axis))
     np.testing.assert_array_equal(found, wanted)

@@ -361,9 +361,10 @@ def write_original():
 
 
 def write_released():
-    """Writes LlamaGen's names and shapes, small and with random weights."""
+    """Writes names and shapes as released, small and with random weights."""
     from safetensors.numpy import save_file
 
+    from keras_igpt.pretrained.arpg import names as any_order
     from keras_igpt.pretrained.llamagen.names import Sizes, rows
 
     random = np.random.default_rng(0)
@@ -374,6 +375,13 @@ def write_released():
         for name in row.names
     }
     save_file(arrays, "c2i_small.safetensors")
+    sizes = any_order.Sizes(2, 1, 16, 32, 96, 1000)
+    arrays = {
+        name: random.normal(size=row.shape).astype("float32")
+        for row in any_order.rows(sizes)
+        for name in row.names
+    }
+    save_file(arrays, "arpg_small.safetensors")
     shutil.copy(ROOT / "tests/golden/released/llamagen_vq_b.pt", ".")
 
 
@@ -396,6 +404,8 @@ LESS = {
         '"llamagen_vq_b.pt", image_size=(16, 16)'
     ),
     '"c2i_B_256.pt", tokenizer': '"c2i_small.safetensors", tokenizer, 1',
+    '"arpg_300m.pt", tokenizer': '"arpg_small.safetensors", tokenizer, 1',
+    "steps=64": "steps=3",
     # of the original, which has 24 layers and 32 rows
     "layer=12": "layer=1",
     "keep_rows=16": "keep_rows=4",

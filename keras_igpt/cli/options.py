@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from keras_igpt.argument_checks import check_positive, check_seed
-from keras_igpt.models.config import SIZES
+from keras_igpt.models.config import ORDERS, SIZES
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -101,6 +101,19 @@ class Precision(enum.StrEnum):
 ModelSize = enum.StrEnum("ModelSize", {name: name for name in SIZES})
 
 
+class StepSchedule(enum.StrEnum):
+    arccos = "arccos"
+    cosine = "cosine"
+
+
+class GuidanceSchedule(enum.StrEnum):
+    constant = "constant"
+    linear = "linear"
+
+
+CellOrder = enum.StrEnum("CellOrder", {name: name for name in ORDERS})
+
+
 def sampling_options(
     guidance: Annotated[
         float, typer.Option(help="Above 1: closer to what is asked.")
@@ -118,14 +131,38 @@ def sampling_options(
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same images.")
     ] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            help="In how many steps a model of any order writes an image. "
+            "Default: the model's own."
+        ),
+    ] = None,
+    step_schedule: Annotated[
+        StepSchedule | None,
+        typer.Option(help="How many cells each step writes. Default: arccos."),
+    ] = None,
+    guidance_schedule: Annotated[
+        GuidanceSchedule | None,
+        typer.Option(
+            help="linear: from 1 up to --guidance, cell by cell. Default: "
+            "constant."
+        ),
+    ] = None,
 ) -> dict[str, Any]:
     """Arguments of `ImageGPT.generate` that say how to sample."""
+    asked = {
+        "steps": steps,
+        "step_schedule": step_schedule and step_schedule.value,
+        "guidance_schedule": guidance_schedule and guidance_schedule.value,
+    }
     return {
         "guidance_scale": guidance,
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
         "seed": seed,
+        **{name: value for name, value in asked.items() if value is not None},
     }
 
 

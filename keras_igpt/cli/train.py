@@ -8,6 +8,7 @@ import typer
 
 import keras_igpt
 from keras_igpt.cli.options import (
+    CellOrder,
     DataOption,
     LimitOption,
     ModelOption,
@@ -76,8 +77,8 @@ def train(
         str | None,
         typer.Option(
             help="A model to go on from: its size, tokenizer and weights. "
-            "--size, --channels, --model and all about tokenizers are then "
-            "its own."
+            "--size, --channels, --model, --order and all about tokenizers "
+            "are then its own."
         ),
     ] = None,
     lora: Annotated[
@@ -88,6 +89,13 @@ def train(
         ),
     ] = None,
     model_size: Annotated[ModelSize, typer.Option("--model")] = ModelSize.tiny,
+    order: Annotated[
+        CellOrder | None,
+        typer.Option(
+            help="raster, the default: cells are written row by row. any: in "
+            "any order, several at once; see --steps of generate."
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
     batch_size: Annotated[int, typer.Option()] = 32,
@@ -141,6 +149,7 @@ def train(
         precision=precision.value,
         seed=seed,
         lora=lora,
+        order=order and order.value,
     )
     console = new_console()
     try:

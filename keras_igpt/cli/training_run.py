@@ -120,6 +120,12 @@ def _run(options, folder, resume, changed, console):
     start = None
     if options.init_from and not resume:
         start = load_image_gpt(options.init_from)
+        if options.order not in (None, start.config["order"]):
+            raise ValueError(
+                "`--order` must be that of --init-from, or be left out. "
+                f"Received: --order {options.order}, for a model with "
+                f"order={start.config['order']!r}."
+            )
         height, width, channels = start.tokenizer.image_shape
         options = dataclasses.replace(
             options, size=(height, width), channels=channels
@@ -226,6 +232,7 @@ def _new_model(options, images, start=None):
             add_lora(model, start, options.lora)
     else:
         tokenizer = _new_tokenizer(options, images.image_shape)
+        wanted["order"] = options.order or "raster"
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
     model.compile(default_optimizer(options.ema))
     # What data or options lack is found before the tokenizer's minutes.

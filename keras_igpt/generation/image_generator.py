@@ -21,6 +21,12 @@ from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.loop import Decoder, SamplerDecoder
+from keras_igpt.generation.parallel import ParallelDecoder
+from keras_igpt.generation.plans import (
+    checked_request,
+    make_plan,
+    scored_orders,
+)
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
 from keras_igpt.images import crop
 from keras_igpt.images.arrays import as_batch, check_images, slices
@@ -135,33 +141,42 @@ class ImageGenerator:
         batch_size: int = 64,
         truncate: bool = False,
         per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """As `ImageGPT.score`."""
         images = self._checked_images(images)
         conditions = self._conditions(labels, text, len(images), truncate)
         tokens = self.model.tokenizer.encode_all(images)
         inputs = {"tokens": tokens, **conditions}
-        return self.score_tokens(inputs, batch_size, per_cell)
+        return self.score_tokens(inputs, batch_size, per_cell, orders, seed)
 
     def score_tokens(
         self,
         inputs: dict[str, Array],
         batch_size: int = 64,
         per_cell: bool = False,
+        orders: int | None = None,
+        seed: int = 0,
     ) -> Array:
         """As `ImageGPT.score_tokens`."""
         self.check_generates()
-
-        def nats_of(inputs):
-            return token_nats(inputs["tokens"], self.model(inputs))
-
-        nats_of = self._function("score", nats_of)
+        model = self.model
+        asked = scored_orders(model, orders, seed)
+        nats_of = self._function(
+            "score", lambda inputs: token_nats(inputs["tokens"], model(inputs))
+        )
         parts = []
         names = {"tokens", "label", "text"} & set(inputs)
         chunks = slices(inputs["tokens"], batch_size)
         for chunk in progress.steps("scoring", chunks):
             part = {k: inputs[k][chunk].astype("int32") for k in names}
-            parts.append(ops.convert_to_numpy(nats_of(part)))
+            count = len(part["tokens"])
+            rows = [
+                {k: np.repeat(v, count, 0) for k, v in a.items()} for a in asked
+            ]
+            found = [ops.convert_to_numpy(nats_of({**part, **r})) for r in rows]
+            parts.append(np.mean(found, axis=0))
         none = np.zeros((0, self.model.num_cells), "float32")
         nats = np.concatenate([none, *parts])  # (B, N)
         if per_cell:
@@ -222,6 +237,9 @@ class ImageGenerator:
         known,
         sampler=None,
         jit_compile=True,
+        steps=None,
+        step_schedule=None,
+        order=None,
         **settings,
     ):
         """Images from conditions and tokens `(B, N)`, known here and there.
@@ -235,6 +253,8 @@ class ImageGenerator:
             check_sampler_alone(settings)
             _get_sampler(sampler)
         settings = check_settings(count, self.model.vocabulary_size, **settings)
+        asked = {"steps": steps, "step_schedule": step_schedule, "order": order}
+        asked = checked_request(self.model, count, sampler, **asked)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
             return self._images_of(tokens)
@@ -245,6 +265,9 @@ class ImageGenerator:
             "prefix": tokens[:, : unknown[0]],
             "settings": settings,
         }
+        if self.model.any_order:
+            rows["order"] = asked.pop("order")
+            del rows["prefix"]
         guided = bool(np.any(settings["guidance_scale"] != 1))
         decode = self._decoder(tuple(conditions), guided, jit_compile, sampler)
 
@@ -252,7 +275,11 @@ class ImageGenerator:
             padded = keras.tree.map_structure(
                 functools.partial(_power_of_two, chunk=chunk), rows
             )
-            found = decode(**padded, last=unknown[-1] + 1)
+            if self.model.any_order:
+                known, order = padded.pop("known"), padded.pop("order")
+                found = decode(**padded, plan=make_plan(known, order, **asked))
+            else:
+                found = decode(**padded, last=unknown[-1] + 1)
             images = self._images_of(found)[: chunk.stop - chunk.start]
             advance(len(images))
             return images
@@ -299,7 +326,8 @@ class ImageGenerator:
             if key in decoders:
                 return decoders[key]
             if sampler is None:
-                decoder = Decoder(self.model, guided, jit_compile)
+                made = ParallelDecoder if self.model.any_order else Decoder
+                decoder = made(self.model, guided, jit_compile)
             else:
                 chosen = _get_sampler(sampler)
                 decoder = SamplerDecoder(self.model, guided, chosen)

@@ -16,8 +16,8 @@ from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
-from keras_igpt.generation.sampling import guide, sample, uniforms
-from keras_igpt.generation.settings import guidance_at
+from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
+from keras_igpt.generation.sampling import sample, uniforms
 
 # At most so many stretches of cells, each with caches of its own length, and
 # none shorter than that: every length is compiled once.
@@ -219,11 +219,7 @@ def prefill(
     The null prompt asks for the same edit of the same source.
     """
     if guided:
-        nulls = model.null_conditions(ops.shape(prefix)[0])
-        conditions = {
-            name: ops.concatenate([value, nulls.get(name, value)])
-            for name, value in conditions.items()
-        }
+        conditions = with_nulls(model, conditions, prefix)
         prefix = ops.concatenate([prefix, prefix])
     return model.prefill(conditions, prefix)
 
@@ -319,7 +315,10 @@ class Writer:
         return cell + 1, ops.where(unknown, token[:, None], tokens), caches
 
     def _scale(self, settings, cell):
-        return guidance_at(cell, settings) if self.guided else None
+        if not self.guided:
+            return None
+        done = ops.cast(cell + 1, "float32") / self.model.num_cells
+        return guidance_at(cell, settings, done)
 
 
 def _loop(goes_on, body, state):
@@ -385,7 +384,10 @@ class SamplerDecoder:
         caches = prefill(model, conditions, prefix, self.guided)
 
         def next_step(tokens, caches, cell):
-            scale = guidance_at(cell, guidance) if self.guided else None
+            scale = None
+            if self.guided:
+                done = ops.cast(cell + 1, "float32") / model.num_cells
+                scale = guidance_at(cell, guidance, done)
             logits, caches = next_logits(model, tokens, cell, caches, scale)
             return logits, None, caches
 

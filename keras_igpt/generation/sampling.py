@@ -20,9 +20,6 @@ EXPONENT_STEPS = np.array([2**i for i in range(7, -1, -1)] + 23 * [0], "int32")
 
 MANTISSA_STEPS = np.array(8 * [0] + [2**i for i in range(22, -1, -1)], "int32")
 
-# What guidance above 1 takes for possible: this share of the likeliest.
-LOG_PLAUSIBLE = float(np.log(0.1))
-
 
 def uniforms(seeds: Tensor, count: int) -> Tensor:
     """Uniform numbers in [0, 1) from seeds, by a counter-based hash.
@@ -184,31 +181,3 @@ def _cumulative_sum(x):
     before = ops.matmul(within[:, :, -1], before)  # (B, groups)
     total = ops.reshape(within + before[:, :, None], (-1, groups * GROUP))
     return total[:, :count]
-
-
-def guide(
-    logits: Tensor, guidance_scale: Tensor, plain: bool = False
-) -> Tensor:
-    """Classifier-free guidance on a batch of conditional, then null, rows.
-
-    The ratio of two tiny probabilities says nothing, and guidance would make
-    much of it. So above 1 only tokens take part that the condition makes at
-    least a tenth as likely as the likeliest (the "adaptive plausibility" of
-    Li et al. 2022, https://arxiv.org/abs/2210.15097).
-
-    Args:
-        logits: float32 tensor of shape `(2 B, V)`.
-        guidance_scale: float32 tensor of shape `(B,)`. 1 changes nothing.
-        plain: bool. All tokens take part.
-
-    Returns:
-        float32 tensor of shape `(B, V)`.
-    """
-    conditional, unconditional = ops.split(logits, 2, axis=0)
-    scale = guidance_scale[:, None]
-    guided = unconditional + scale * (conditional - unconditional)
-    if plain:
-        return guided
-    least = ops.max(conditional, axis=-1, keepdims=True) + LOG_PLAUSIBLE
-    stays = ops.logical_or(conditional >= least, scale <= 1)
-    return ops.where(stays, guided, -1e9)

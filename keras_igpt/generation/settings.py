@@ -10,10 +10,13 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
-from keras_igpt.argument_checks import is_whole
+from keras_igpt.argument_checks import check_one_of, is_whole
 from keras_igpt.prompts.conditions import one_per_image
 
 MAX_SEED = 2**31 - 1
+
+# How the scale of guidance goes; numbers of "guidance_linear".
+SCHEDULES = ("constant", "linear")
 
 
 class Setting(NamedTuple):
@@ -55,6 +58,10 @@ SETTINGS = {
     "guidance_scale": Setting(
         1.0, "float32", "0 or positive; 1 is off", lambda x: x >= 0
     ),
+    # 1: it grows from 1 to its scale, as more and more cells are known.
+    "guidance_linear": Setting(
+        0, "int32", "0 or 1", lambda x: (x >= 0) & (x <= 1)
+    ),
     # Guidance is on from this cell up to that one, counted row by row.
     "guidance_first": Setting(
         0, "int32", "0 or a positive int", lambda x: x >= 0
@@ -74,6 +81,7 @@ def check_settings(
     guidance_scale: Any = 1.0,
     seed: Any = None,
     guidance_interval: tuple[int, int] | None = None,
+    guidance_schedule: str = "constant",
 ) -> dict[str, Array]:
     """Checks how to sample, and makes it one value per image.
 
@@ -86,6 +94,8 @@ def check_settings(
             gets `seed + i`.
         guidance_interval: tuple of two ints, the first cell that is guided
             and the first one that is not any more; None for all.
+        guidance_schedule: `"constant"`, or `"linear"`: it grows from 1 with
+            the share of the cells that are known.
 
     Returns:
         dict of arrays of shape `(B,)`: float32, `top_k` and `seed` int32.
@@ -95,12 +105,14 @@ def check_settings(
     if is_whole(seed) and abs(seed) <= MAX_SEED:
         seed = seed + np.arange(count)
     first, last = _checked_interval(guidance_interval)
+    check_one_of("guidance_schedule", guidance_schedule, SCHEDULES)
     given = {
         "seed": seed,
         "temperature": temperature,
         "top_k": top_k,
         "top_p": top_p,
         "guidance_scale": guidance_scale,
+        "guidance_linear": SCHEDULES.index(guidance_schedule),
         "guidance_first": first,
         "guidance_last": last,
     }
@@ -125,26 +137,6 @@ def _checked_interval(interval):
             f"all cells. Received: guidance_interval={interval!r}."
         )
     return tuple(interval)
-
-
-def guidance_at(cell: Tensor, settings: dict[str, Tensor]) -> Tensor:
-    """The guidance scale of every image at one cell.
-
-    Args:
-        cell: int32 scalar tensor.
-        settings: dict of tensors of shape `(B,)`; guidance is for all cells
-            if they do not say where it begins and ends.
-
-    Returns:
-        float32 tensor of shape `(B,)`.
-    """
-    scale = settings["guidance_scale"]
-    if "guidance_first" not in settings:
-        return scale
-    inside = ops.logical_and(
-        settings["guidance_first"] <= cell, cell < settings["guidance_last"]
-    )
-    return ops.where(inside, scale, 1.0)
 
 
 def kept_tokens(top_k: Tensor, vocabulary_size: int) -> Tensor:

@@ -70,7 +70,7 @@ def _lowest(dtype):
 
 @keras.saving.register_keras_serializable("keras_igpt")
 class Attention(keras.layers.Layer):
-    """Multi-head self-attention, over a whole sequence or over its cache.
+    """Multi-head attention, over a whole sequence or over a cache.
 
     Args:
         hidden_dim: int. Width of the residual stream.
@@ -81,6 +81,8 @@ class Attention(keras.layers.Layer):
         output_scale: float. Standard deviation of the output projection's
             initial weights, relative to `1 / sqrt(hidden_dim)`.
         score_scale: float. Factor on the scores, beside `1 / sqrt(head_dim)`.
+        asks: bool. It looks at what others have read: there is no projection
+            to keys and values, and the cache is left as it is.
     """
 
     def __init__(
@@ -92,32 +94,38 @@ class Attention(keras.layers.Layer):
         use_bias: bool = False,
         output_scale: float = 1.0,
         score_scale: float = 1.0,
+        asks: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
         self.prompt_length = prompt_length
+        self.asks = asks
         self.head_dim = hidden_dim // num_heads
         self.qk_norm = qk_norm
         self.use_bias = use_bias
         self.output_scale = output_scale
         self.score_scale = score_scale
-        self.query_key_value = dense(
-            3 * hidden_dim, use_bias, 1.0, self.dtype_policy, "query_key_value"
-        )
+        name = "query" if asks else "query_key_value"
+        units = hidden_dim if asks else 3 * hidden_dim
+        projection = dense(units, use_bias, 1.0, self.dtype_policy, name)
+        setattr(self, name, projection)
         self.output_projection = dense(
             hidden_dim, use_bias, output_scale, self.dtype_policy, "output"
         )
         if qk_norm:
             self.query_norm = norm(self.dtype_policy, "query_norm")
+        if qk_norm and not asks:
             self.key_norm = norm(self.dtype_policy, "key_norm")
 
     def build(self) -> None:
-        self.query_key_value.build((None, None, self.hidden_dim))
+        first = self.query if self.asks else self.query_key_value
+        first.build((None, None, self.hidden_dim))
         self.output_projection.build((None, None, self.hidden_dim))
         if self.qk_norm:
             self.query_norm.build((None, None, None, self.head_dim))
+        if self.qk_norm and not self.asks:
             self.key_norm.build((None, None, None, self.head_dim))
 
     def call(
@@ -135,8 +143,8 @@ class Attention(keras.layers.Layer):
             x: float tensor of shape `(B, T, hidden_dim)`.
             bias: float tensor of shape `(B or 1, 1, T, S)`, added to the
                 scores, as `attention_bias` makes it.
-            angles: float32 tensor of shape `(T, head_dim // 2)`, or None for
-                no rotary positions.
+            angles: float32 tensor of shape `(T, head_dim // 2)` or `(B, T,
+                head_dim // 2)`, or None for no rotary positions.
             cache: None, and the keys are those of `x`; or a pair of float
                 tensors, keys `(B H, D, S)` and values `(B H, S, D)`.
             index: int32 scalar tensor. Where in the cache `x` begins.
@@ -148,6 +156,8 @@ class Attention(keras.layers.Layer):
             keys and values that were looked at, shaped as a cache.
         """
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        if self.asks:
+            return self._ask(x, bias, angles, cache), cache
         query, key, value = ops.split(
             ops.reshape(
                 self.query_key_value(x),
@@ -176,6 +186,21 @@ class Attention(keras.layers.Layer):
         x = ops.reshape(x, (batch, length, self.hidden_dim))
         return self.output_projection(x), cache
 
+    def _ask(self, x, bias, angles, cache):
+        """Looks at a cache that holds all there is to see."""
+        batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        shape = (batch, length, self.num_heads, self.head_dim)
+        query = ops.reshape(self.query(x), shape)
+        if self.qk_norm:
+            query = self.query_norm(query)
+        if angles is not None:
+            query = rotate(query, angles)
+        if self.score_scale != 1:
+            query = query * self.score_scale
+        x = cached_attention(query, *cache, bias)
+        x = ops.reshape(x, (batch, length, self.hidden_dim))
+        return self.output_projection(x)
+
     def get_config(self) -> dict:
         return {
             **super().get_config(),
@@ -186,6 +211,7 @@ class Attention(keras.layers.Layer):
             "use_bias": self.use_bias,
             "output_scale": self.output_scale,
             "score_scale": self.score_scale,
+            "asks": self.asks,
         }
 
 
@@ -254,7 +280,7 @@ def causal_attention(
     size = -(-length // (length // CHUNK))
     starts = range(0, length, size)
     parts = []
-    for start, part in zip(starts, ops.split(query, starts[1:], axis=1)):
+    for start, part in zip(starts, ops.split(query, list(starts[1:]), axis=1)):
         stop = min(start + size, length)
         end = min(max(stop, prompt_length), length)
         parts.append(

@@ -34,6 +34,7 @@ class TransformerBlock(keras.layers.Layer):
         output_scale: float = 1.0,
         inner_dim: int | None = None,
         score_scale: float = 1.0,
+        asks: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -47,6 +48,7 @@ class TransformerBlock(keras.layers.Layer):
         self.output_scale = output_scale
         self.inner_dim = inner_dim
         self.score_scale = score_scale
+        self.asks = asks
         shared = {"output_scale": output_scale, "dtype": self.dtype_policy}
         self.attention_norm = norm(self.dtype_policy, "attention_norm")
         self.attention = Attention(
@@ -56,6 +58,7 @@ class TransformerBlock(keras.layers.Layer):
             qk_norm,
             use_bias,
             score_scale=score_scale,
+            asks=asks,
             name="attention",
             **shared,
         )
@@ -111,4 +114,5 @@ class TransformerBlock(keras.layers.Layer):
             "output_scale": self.output_scale,
             "inner_dim": self.inner_dim,
             "score_scale": self.score_scale,
+            "asks": self.asks,
         }

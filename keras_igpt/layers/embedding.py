@@ -26,6 +26,8 @@ class CellEmbedding(keras.layers.Layer):
         learned_start: bool. Whether START has a learned vector; without, one
             comes with each call.
         learned_cells: bool. Whether each cell has a learned vector.
+        asks: bool. Whether there is a vector that asks for a cell's token,
+            and tokens stand at their own cells, START at none.
     """
 
     def __init__(
@@ -35,6 +37,7 @@ class CellEmbedding(keras.layers.Layer):
         hidden_dim: int,
         learned_start: bool = True,
         learned_cells: bool = True,
+        asks: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -43,6 +46,7 @@ class CellEmbedding(keras.layers.Layer):
         self.hidden_dim = hidden_dim
         self.learned_start = learned_start
         self.learned_cells = learned_cells
+        self.asks = asks
 
         self.token_embedding = table(
             vocabulary_size + learned_start,
@@ -54,11 +58,15 @@ class CellEmbedding(keras.layers.Layer):
             self.position_embedding = table(
                 num_cells, hidden_dim, self.dtype_policy, "position_embedding"
             )
+        if asks:
+            self.question = table(1, hidden_dim, self.dtype_policy, "question")
 
     def build(self) -> None:
         self.token_embedding.build((None, None))
         if self.learned_cells:
             self.position_embedding.build((None,))
+        if self.asks:
+            self.question.build((None,))
 
     def call(
         self,
@@ -71,7 +79,8 @@ class CellEmbedding(keras.layers.Layer):
 
         Args:
             previous: int32 tensor of shape `(B, T)`.
-            cells: int32 tensor of shape `(T,)`, places in raster order.
+            cells: int32 tensor of shape `(T,)`, places in raster order; with
+                `asks` also `(B, T)`, and any number for START.
             masked: bool tensor of shape `(B, T)`, True where the place alone
                 goes in; or None.
             start: float tensor of shape `(B, 1, hidden_dim)`, what START is;
@@ -88,9 +97,25 @@ class CellEmbedding(keras.layers.Layer):
             x = ops.where(is_start, start, self.token_embedding(known))
         if masked is not None:
             x = ops.where(masked[:, :, None], ops.zeros_like(x), x)
-        if self.learned_cells:
-            x = x + self.position_embedding(cells)
-        return x
+        if not self.learned_cells:
+            return x
+        places = self.position_embedding(cells)
+        if self.asks:
+            has_place = previous != self.vocabulary_size
+            places = ops.where(ops.expand_dims(has_place, -1), places, 0)
+        return x + places
+
+    def ask(self, cells: Tensor) -> Tensor:
+        """What asks for the tokens of cells.
+
+        Args:
+            cells: int32 tensor of shape `(T,)` or `(B, T)`.
+
+        Returns:
+            float tensor of shape `(*cells.shape, hidden_dim)`.
+        """
+        x = self.question(ops.zeros_like(cells))
+        return x + self.position_embedding(cells) if self.learned_cells else x
 
     def get_config(self) -> dict:
         return {
@@ -100,4 +125,5 @@ class CellEmbedding(keras.layers.Layer):
             "hidden_dim": self.hidden_dim,
             "learned_start": self.learned_start,
             "learned_cells": self.learned_cells,
+            "asks": self.asks,
         }

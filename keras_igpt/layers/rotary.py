@@ -64,13 +64,13 @@ def rotate(x: Tensor, angles: Tensor, factor: Tensor | None = None) -> Tensor:
 
     Args:
         x: tensor of shape `(B, T, H, D)`.
-        angles: float32 tensor of shape `(T, D // 2)`.
+        angles: float32 tensor of shape `(T, D // 2)`, or `(B, T, D // 2)`.
         factor: float32 tensor of shape `(T,)`, for what is turned; or None.
     """
     if factor is not None:
         x = x * ops.cast(factor, x.dtype)[:, None, None]
     # Repeated for each head: what repeats along the batch alone is fast.
-    angles = ops.repeat(angles[:, None], x.shape[2], axis=1)  # (T, H, D/2)
+    angles = ops.repeat(ops.expand_dims(angles, -2), x.shape[2], axis=-2)
     cos = ops.cast(ops.cos(angles), x.dtype)
     sin = ops.cast(ops.sin(angles), x.dtype)
     first, second = ops.split(x, 2, axis=-1)

@@ -133,7 +133,8 @@ class ImageGPTClassifier(TokenModel):
         """Logits of the classes, float32 `(B, num_classes)`."""
         backbone, tokens = self.backbone, inputs["tokens"]
         nothing = backbone.null_conditions(ops.shape(tokens)[0])
-        hidden = backbone.read({**inputs, **nothing}, training)  # (B, N, d)
+        given = backbone.in_decode_order({**inputs, **nothing})
+        hidden = backbone.read(given, training)  # (B, N, d)
         if self.generative_weight:
             nats = token_nats(tokens, backbone.logits(hidden))
             loss = _mean(nats, inputs.get("masked"))

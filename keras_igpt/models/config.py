@@ -7,6 +7,7 @@ from typing import Any
 from keras_igpt.argument_checks import (
     MOST_LAYERS,
     MOST_WIDTH,
+    check_at_least,
     check_not_negative,
     check_one_of,
     check_positive,
@@ -19,6 +20,7 @@ POSITIONS = ("rotary", "learned")
 ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
 OBJECTIVES = ("autoregressive", "bert")
 STARTS = ("token", "class")
+ORDERS = ("raster", "any")
 
 # What the original has beside its width and depth (Chen et al. 2020). The
 # published sizes read images of 32x32 in 512 colours.
@@ -68,7 +70,7 @@ def checked_config(tokenizer: Any, config: Mapping[str, Any]) -> dict:
             "`tokenizer` must be a tokenizer object, such as a "
             f"PaletteTokenizer. Received: tokenizer={tokenizer!r}."
         )
-    _check_conditions(config)
+    _check_conditions(tokenizer, config)
     _check_shape(config)
     return config
 
@@ -79,7 +81,7 @@ def _plain(value):
     return list(value) if isinstance(value, list | tuple) else value
 
 
-def _check_conditions(config):
+def _check_conditions(tokenizer, config):
     """Checks what the model can be asked for."""
     check_not_negative("num_classes", config["num_classes"])
     check_not_negative("text_length", config["text_length"], MOST_WIDTH)
@@ -93,11 +95,38 @@ def _check_conditions(config):
             f"Received: class_names={names}."
         )
     check_one_of("objective", config["objective"], OBJECTIVES)
+    _check_order(tokenizer, config)
     if config["objective"] == "bert" and config["edits"]:
         raise ValueError(
             "`edits` must be empty with the objective 'bert', which does "
             f"not generate. Received: edits={tuple(config['edits'])}."
         )
+
+
+def _check_order(tokenizer, config):
+    """Checks the order of cells, and the steps that write them."""
+    check_one_of("order", config["order"], ORDERS)
+    if config["order"] == "raster":
+        if config["steps"] is not None:
+            raise ValueError(
+                "`steps` must be None with the order 'raster', which writes "
+                f"cell by cell. Received: steps={config['steps']!r}."
+            )
+        return
+    if config["objective"] == "bert":
+        raise ValueError(
+            "`order` must be 'raster' with the objective 'bert', which does "
+            "not generate. Received: order='any'."
+        )
+    if config["num_layers"] % 2:
+        raise ValueError(
+            "`num_layers` must be even with the order 'any': half of the "
+            "blocks read, half ask. Received: "
+            f"num_layers={config['num_layers']}."
+        )
+    if config["steps"] is not None:
+        cells = math.prod(tokenizer.grid_size)
+        check_at_least("steps", config["steps"], 1, cells)
 
 
 def _check_shape(config):

@@ -66,10 +66,13 @@ class FeatureExtractor:
 
     def _pooled(self, inputs, layers):
         """Means over cells of what the layers read, `(B, layers, d)`."""
-        states = []
-        states.append(self.model.read(inputs, states=states))
-        norms = [block.attention_norm for block in self.model.blocks]
-        norms.append(self.model.final_norm)
+        model, states = self.model, []
+        inputs = model.in_decode_order(inputs)
+        states.append(model.read(inputs, states=states))
+        norms = [block.attention_norm for block in model.blocks]
+        norms.append(model.final_norm)
+        if model.any_order:
+            norms[len(model.reading_blocks)] = model.memory.norm
         means = [
             ops.mean(ops.cast(norms[i](states[i]), "float32"), axis=1)
             for i in layers

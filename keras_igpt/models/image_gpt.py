@@ -11,14 +11,12 @@ import keras
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.argument_checks import check_one_of, checked_names
-from keras_igpt.generation.image_generator import ImageGenerator
 from keras_igpt.models.config import SIZES, checked_config
-from keras_igpt.models.features import FeatureExtractor
-from keras_igpt.models.trainer import ImageGPTTrainer
+from keras_igpt.models.figures import ImageGPTFigures
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(ImageGPTTrainer):
+class ImageGPT(ImageGPTFigures):
     """A decoder-only Transformer that generates images token by token.
 
     The input at a cell is the token before it and the cell's place; the
@@ -64,6 +62,10 @@ class ImageGPT(ImageGPTTrainer):
         rotary_base: float. The slowest frequency is 1 in about so many cells.
         plain_guidance: bool. Guidance may raise tokens that the condition
             makes less than a tenth as likely as the likeliest.
+        order: `"raster"`, cells are written row by row; or `"any"`, in any
+            order and several at once.
+        steps: int. In how many steps a model of any order writes an image,
+            unless it is asked otherwise; None for one per cell.
         kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
@@ -98,6 +100,8 @@ class ImageGPT(ImageGPTTrainer):
         cell_embedding: bool = True,
         rotary_base: float = 100.0,
         plain_guidance: bool = False,
+        order: str = "raster",
+        steps: int | None = None,
         **kwargs: Any,
     ) -> None:
         config = {
@@ -120,11 +124,11 @@ class ImageGPT(ImageGPTTrainer):
             "cell_embedding": cell_embedding,
             "rotary_base": rotary_base,
             "plain_guidance": plain_guidance,
+            "order": order,
+            "steps": steps,
         }
         config = checked_config(tokenizer, config)
         super().__init__(tokenizer, config, **kwargs)
-        self.image_generator = ImageGenerator(self)
-        self.feature_extractor = FeatureExtractor(self)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -140,6 +144,7 @@ class ImageGPT(ImageGPTTrainer):
         num_images: int = 1,
         guidance_scale: float = 1.0,
         guidance_interval: tuple[int, int] | None = None,
+        guidance_schedule: str = "constant",
         temperature: float = 1.0,
         top_k: int | None = None,
         top_p: float | None = None,
@@ -147,6 +152,9 @@ class ImageGPT(ImageGPTTrainer):
         sampler: Any = None,
         truncate: bool = False,
         jit_compile: bool = True,
+        steps: int | None = None,
+        step_schedule: str | None = None,
+        order: ArrayLike | None = None,
     ) -> Array:
         """Generates images.
 
@@ -161,7 +169,10 @@ class ImageGPT(ImageGPTTrainer):
             guidance_scale: float. 1 is off; above 1 the image follows what
                 is asked more closely, at twice the cost.
             guidance_interval: tuple of two ints, the first cell that is
-                guided, row by row, and the first that is no more; or None.
+                guided, and the first that is no more, counted in the order
+                of writing; or None.
+            guidance_schedule: `"constant"`, or `"linear"`: from 1 up to the
+                scale, with the share of the cells that are written.
             temperature: float. 0 always takes the likeliest token.
             top_k: int. Draw from the k likeliest tokens only.
             top_p: float in (0, 1]. Draw from the likeliest tokens that hold
@@ -171,6 +182,12 @@ class ImageGPT(ImageGPTTrainer):
                 arguments from `temperature` to `seed`.
             truncate: bool. Cut captions longer than `text_length` bytes.
             jit_compile: bool. Compile with XLA: faster, but for the first.
+            steps: int. In how many steps a model of any order writes a whole
+                image; None for its own `steps`, or one per cell.
+            step_schedule: `"arccos"`, its default, or `"cosine"`: how many
+                cells each step writes.
+            order: ints, all cells in the order of writing, for all images or
+                one row each; None for one that is spread evenly.
 
         Returns:
             uint8 array of shape `(images, height, width, channels)`.
@@ -182,12 +199,16 @@ class ImageGPT(ImageGPTTrainer):
             truncate,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
+            guidance_schedule=guidance_schedule,
             temperature=temperature,
             top_k=top_k,
             top_p=top_p,
             seed=seed,
             sampler=sampler,
             jit_compile=jit_compile,
+            steps=steps,
+            step_schedule=step_schedule,
+            order=order,
         )
 
     def complete(
@@ -267,85 +288,6 @@ class ImageGPT(ImageGPTTrainer):
             truncate,
             **sampling,
         )
-
-    # === Figures ===
-
-    def score(
-        self,
-        images: ArrayLike,
-        labels: ArrayLike | None = None,
-        text: str | Sequence[str] | None = None,
-        batch_size: int = 64,
-        truncate: bool = False,
-        per_cell: bool = False,
-    ) -> Array:
-        """Says how likely images are, under their labels or captions.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
-            labels: as in `generate`, one per image; None: of any class.
-            text: list of str, captions, or None.
-            batch_size: int.
-            truncate: bool. Cut captions longer than `text_length` bytes.
-            per_cell: bool. Say it of every token, rather than of images.
-
-        Returns:
-            float64 array of shape `(batch,)`: negative log-likelihood of
-            each image's tokens, in nats. Lower is likelier. With `per_cell`,
-            float32 `(batch, rows, columns)`, which adds up to it: the nats of
-            each token, given those before it.
-        """
-        return self.image_generator.score(
-            images, labels, text, batch_size, truncate, per_cell
-        )
-
-    def score_tokens(
-        self, inputs: dict, batch_size: int = 64, per_cell: bool = False
-    ) -> Array:
-        """As `score`, for tokens as `prepare` makes them.
-
-        Args:
-            inputs: dict of int arrays, `"tokens"`, and `"label"` and
-                `"text"` if the model has them. Others are not looked at.
-            batch_size: int.
-            per_cell: bool, as in `score`.
-        """
-        return self.image_generator.score_tokens(inputs, batch_size, per_cell)
-
-    def features(
-        self,
-        images: ArrayLike,
-        layer: int | Sequence[int] | None = None,
-        batch_size: int = 16,
-    ) -> Array:
-        """Describes images by vectors, for classifiers and searches.
-
-        The vector is the mean over cells of what a block reads, behind its
-        first norm (Chen et al. 2020, section 2.3). Prompts are empty.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
-            layer: int from 0 to L: the block; L is what the head reads. None
-                for the middle. Or a list of those.
-            batch_size: int.
-
-        Returns:
-            float32 array of shape `(batch, d)`; for a list
-            `(batch, layers, d)`.
-
-        Raises:
-            ValueError: if there is no such layer, or images do not fit.
-        """
-        return self.feature_extractor.features(images, layer, batch_size)
-
-    def token_features(
-        self,
-        tokens: Array,
-        layer: int | Sequence[int] | None = None,
-        batch_size: int = 16,
-    ) -> Array:
-        """As `features`, for int tokens of shape `(batch, N)`."""
-        return self.feature_extractor.token_features(tokens, layer, batch_size)
 
     # === Saving ===
 

@@ -12,12 +12,14 @@ from keras import ops
 
 from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
-from keras_igpt.layers.attention import attention_bias, prefix_causal_mask
+from keras_igpt.generation.plans import halton_order
 from keras_igpt.layers.embedding import CellEmbedding
 from keras_igpt.layers.primitives import empty_weights, norm, zero_dense
+from keras_igpt.models import any_order, raster
 from keras_igpt.models.parts import (
     new_angles,
-    new_block,
+    new_blocks,
+    new_memory,
     new_prompt,
     new_source_encoder,
 )
@@ -44,6 +46,7 @@ class ImageGPTNetwork(TokenModel):
         self.vocabulary_size = tokenizer.vocabulary_size
         self.start_token = self.vocabulary_size
         self.num_cells = math.prod(tokenizer.grid_size)
+        self.any_order = config["order"] == "any"
         self.num_classes = config["num_classes"]
         self.text_length = config["text_length"]
         edits = config["edits"]
@@ -71,6 +74,7 @@ class ImageGPTNetwork(TokenModel):
             config["hidden_dim"],
             not self.class_start,
             config["cell_embedding"],
+            asks=self.any_order,
             dtype=dtype,
             name="embedding",
         )
@@ -78,14 +82,10 @@ class ImageGPTNetwork(TokenModel):
         self.embedding_dropout = keras.layers.Dropout(
             config["dropout"], dtype=dtype, name="embedding_dropout"
         )
-        # All may look at the prompt, and with "bert" at all cells too.
-        open_length = self.prompt_length
-        if self.objective == "bert":
-            open_length += self.num_cells
-        self.blocks = [
-            new_block(config, number, open_length, dtype)
-            for number in range(config["num_layers"])
-        ]
+        self.blocks = new_blocks(
+            config, self.prompt_length, self.num_cells, dtype
+        )
+        self.memory = new_memory(config, dtype)
         self.final_norm = norm(dtype, "final_norm")
         self.head = zero_dense(self.vocabulary_size, dtype, "head")
         self.angles, self.factor = new_angles(
@@ -102,6 +102,24 @@ class ImageGPTNetwork(TokenModel):
         """Weights of the tokenizer; all, if the model is frozen."""
         return self.tokenizer.weights if self.trainable else self.weights
 
+    @property
+    def reading_blocks(self) -> list:
+        """Blocks that read cells: all, or in any order the first half."""
+        count = len(self.blocks)
+        return self.blocks[: count // 2] if self.any_order else self.blocks
+
+    @property
+    def asking_blocks(self) -> list:
+        """Blocks that ask for cells what was read; only in any order."""
+        return self.blocks[len(self.reading_blocks) :]
+
+    @property
+    def decode_order(self) -> tuple[int, ...]:
+        """The cells in the order in which they are written."""
+        if self.any_order:
+            return halton_order(tuple(self.tokenizer.grid_size))
+        return tuple(range(self.num_cells))
+
     def build(self, input_shape: Any = None) -> None:
         """Makes the weights, once: they do not depend on inputs."""
         width = self.config["hidden_dim"]
@@ -114,6 +132,8 @@ class ImageGPTNetwork(TokenModel):
             self.source_encoder.build()
         for block in self.blocks:
             block.build()
+        if self.memory:
+            self.memory.build()
         self.final_norm.build((None, None, width))
         self.head.build((None, None, width))
         self.built = True
@@ -133,7 +153,10 @@ class ImageGPTNetwork(TokenModel):
                 int32 `(B,)`, and `"source"`, uint8 `(B, height, width,
                 C + 1)`, or neither to generate from nothing. With the
                 objective "bert" also `"masked"`, bool `(B, N)`, True where a
-                token is hidden; without it none is.
+                token is hidden; without it none is. With the order "any" also
+                `"order"`, int32 `(B, N)`, the cells in the order in which they
+                are asked, or `"plan"`, int32 `(B, N)`, the step that asks each
+                cell; without them it is row by row.
             training: bool. Apply dropout.
             start: bool. Put START before the tokens. False is the raw form of
                 Hugging Face's ImageGPT: what goes into a cell is its own token
@@ -144,6 +167,14 @@ class ImageGPTNetwork(TokenModel):
             model expects there, having seen the cells before.
         """
         return self.logits(self.read(inputs, training, start))
+
+    def _check_order(self, order: str) -> None:
+        """Refuses what only models of the other order do."""
+        if self.config["order"] != order:
+            raise ValueError(
+                f"`order` must be {order!r} for this. Received: a model with "
+                f"order={self.config['order']!r}."
+            )
 
     def read(
         self,
@@ -161,8 +192,14 @@ class ImageGPTNetwork(TokenModel):
         Returns:
             float tensor of shape `(B, N, d)`.
         """
+        if self.any_order:
+            if not start:
+                self._check_order("raster")
+            return any_order.read(self, inputs, training, states)
+        if {"order", "plan"} & set(inputs):
+            self._check_order("any")
         tokens = inputs["tokens"]
-        return self._read(inputs, tokens, training, start, states)[0]
+        return raster.read(self, inputs, tokens, training, start, states)[0]
 
     def hidden_states(
         self, inputs: dict[str, Tensor], start: bool = True
@@ -204,20 +241,13 @@ class ImageGPTNetwork(TokenModel):
             `"start"`, the class's, if it is START; with a source
             `"source"`, its vectors, float `(B, N, d)`.
         """
-        return self._read(conditions, prefix)[1]
+        self._check_order("raster")
+        return raster.read(self, conditions, prefix)[1]
 
     def empty_caches(self, batch: int | Tensor) -> dict:
         """What `prefill` would return, had it nothing to read."""
-        width = self.config["hidden_dim"] // self.config["num_heads"]
-        rows = batch * self.config["num_heads"]
-
-        def zeros(*shape):
-            return ops.zeros(shape, dtype=self.compute_dtype)
-
-        blocks = tuple(
-            (zeros(rows, width, 0), zeros(rows, 0, width)) for _ in self.blocks
-        )
-        return {"blocks": blocks, "visible": _all_visible()}
+        self._check_order("raster")
+        return raster.empty_caches(self, batch)
 
     def step(
         self, previous: Tensor, cell: Tensor, caches: dict
@@ -233,63 +263,66 @@ class ImageGPTNetwork(TokenModel):
         Returns:
             Tuple of float32 logits `(B, T, V)` and the caches with the cells.
         """
-        cells = cell + ops.arange(previous.shape[1], dtype="int32")
-        x = self.embedding(previous, cells, start=caches.get("start"))
-        if "summary" in caches:
-            x = x + caches["summary"]
-        if "source" in caches:
-            x = x + ops.take(caches["source"], cells, axis=1)
-        places = self.prompt_length + cells
-        length = ops.shape(caches["blocks"][0][0])[2]
-        hidden, blocks = self._transform(
-            x, places, length, caches["visible"], caches["blocks"]
-        )
-        return self.logits(hidden), {**caches, "blocks": blocks}
+        self._check_order("raster")
+        return raster.step(self, previous, cell, caches)
 
-    def _read(self, conditions, tokens, training=None, start=True, states=None):
-        """Hidden states of cells `(B, T, d)`, and the caches of all."""
-        batch, length = ops.shape(tokens)[0], ops.shape(tokens)[1]
-        given = ops.cast(tokens, "int32")
-        if start and self.objective == "autoregressive":
-            first = ops.full((batch, 1), self.start_token, dtype="int32")
-            given = ops.concatenate([first, given], axis=1)[:, :length]
-        masked = conditions.get("masked")
-        if masked is not None:
-            masked = ops.cast(masked, "bool")
-        conditions = self._with_edit(conditions, batch)
-        caches, prompt, visible = self._read_prompt(conditions, training)
-        cells = ops.arange(length, dtype="int32")
-        x = self.embedding(given, cells, masked, caches.get("start"))
-        x = self.embedding_dropout(x, training=training)
-        if self.source_encoder and "source" in conditions:
-            caches["source"] = self.source_encoder(
-                conditions["source"], training=training
-            )
-            x = x + caches["source"][:, :length]
-        if "summary" in caches:
-            x = x + caches["summary"]
-        if prompt is not None:
-            x = ops.concatenate([prompt, x], axis=1)
-        if self.objective == "bert":
-            visible = ops.pad(
-                visible, [(0, 0), (0, length)], constant_values=True
-            )
-        length = length + self.prompt_length
-        x, blocks = self._transform(
-            x,
-            ops.arange(length, dtype="int32"),
-            length,
-            visible,
-            training=training,
-            states=states,
-        )
-        caches = {**caches, "blocks": blocks, "visible": visible}
-        return x[:, self.prompt_length :], caches
+    def prefill_known(
+        self,
+        conditions: dict[str, Tensor],
+        tokens: Tensor,
+        cells: Tensor,
+        known: Tensor,
+    ) -> dict:
+        """As `any_order.prefill`: the prompt and known cells in any order."""
+        self._check_order("any")
+        return any_order.prefill(self, conditions, tokens, cells, known)
 
-    def _read_prompt(self, conditions, training):
-        """What a prompt tells the cells, its positions, and which are seen."""
+    def ask(self, cells: Tensor, caches: dict) -> Tensor:
+        """As `any_order.ask`: logits of cells, given what was read."""
+        self._check_order("any")
+        return any_order.ask(self, cells, caches)
+
+    def read_group(
+        self,
+        tokens: Tensor,
+        cells: Tensor,
+        valid: Tensor,
+        index: Tensor,
+        caches: dict,
+    ) -> dict:
+        """As `any_order.read_group`: the caches with some cells more."""
+        self._check_order("any")
+        return any_order.read_group(self, tokens, cells, valid, index, caches)
+
+    def in_decode_order(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Inputs with the order of writing, if the model has one.
+
+        Args:
+            inputs: dict as the model is called with; `"order"` and `"plan"`
+                stay.
+        """
+        if not self.any_order or {"order", "plan"} & set(inputs):
+            return inputs
+        order = ops.convert_to_tensor([self.decode_order], "int32")
+        rows = ops.shape(inputs["tokens"])[0]
+        return {**inputs, "order": ops.repeat(order, rows, axis=0)}
+
+    def read_prompt(
+        self, conditions: dict[str, Tensor], training: bool | None = None
+    ) -> tuple[dict[str, Tensor], Tensor | None, Tensor]:
+        """What a prompt tells the cells, its positions, and which are seen.
+
+        Args:
+            conditions: dict of tensors with B rows, as `prefill` takes them.
+            training: bool. Apply dropout.
+
+        Returns:
+            Tuple of a dict, with `"summary"` and `"start"` where the model
+            has them; float `(B, P, d)`, or None if nothing stands in front;
+            and bool `(B or 1, P)`.
+        """
         if not self.prompt:
-            return {}, None, _all_visible()
+            return {}, None, raster.all_visible()
         prompt, visible = self.prompt(conditions, training=training)
         told = {}
         if self.has_summary:
@@ -297,53 +330,17 @@ class ImageGPTNetwork(TokenModel):
         if not self.class_start:
             return told, prompt, visible
         told["start"] = self.prompt.class_vector(prompt)
-        return told, None, _all_visible()
+        return told, None, raster.all_visible()
 
-    def _with_edit(self, conditions, batch):
-        """Conditions that name an edit: to generate, if they name none."""
+    def with_edit(
+        self, conditions: dict[str, Tensor], batch: int | Tensor
+    ) -> dict[str, Tensor]:
+        """Conditions that name an edit: to generate, if they name none.
+
+        Args:
+            conditions: dict of tensors with `batch` rows.
+            batch: int, or scalar tensor.
+        """
         if not self.source_encoder or "edit" in conditions:
             return conditions
         return {**conditions, "edit": ops.zeros((batch,), "int32")}
-
-    def _transform(
-        self,
-        x,
-        places,
-        length,
-        visible,
-        caches=None,
-        training=None,
-        states=None,
-    ):
-        """Through all blocks, looking at `length` positions."""
-        mask = prefix_causal_mask(
-            places, ops.arange(length, dtype="int32"), visible
-        )
-        bias = attention_bias(mask, self.compute_dtype)
-        angles = None
-        if self.angles is not None:
-            angles = ops.take(self.angles, places, axis=0)
-        factor = None
-        if self.factor is not None:
-            factor = ops.take(self.factor, places, axis=0)
-        index = None if caches is None else places[0]
-        written = []
-        for i, block in enumerate(self.blocks):
-            if states is not None:
-                states.append(x[:, self.prompt_length :])
-            x, cache = block(
-                x,
-                bias,
-                angles,
-                cache=None if caches is None else caches[i],
-                index=index,
-                training=training,
-                factor=factor,
-            )
-            written.append(cache)
-        return x, tuple(written)
-
-
-def _all_visible():
-    """For a prompt without positions."""
-    return ops.ones((1, 0), dtype="bool")

@@ -10,6 +10,7 @@ from keras import ops
 
 from keras_igpt import data, progress
 from keras_igpt.argument_checks import check_positive, check_share
+from keras_igpt.generation.plans import draw_plans
 from keras_igpt.models.network import ImageGPTNetwork
 from keras_igpt.prompts.conditions import encode_captions, encode_labels
 from keras_igpt.training.batches import TokenBatches, draw_masked
@@ -64,7 +65,13 @@ class ImageGPTTrainer(ImageGPTNetwork):
         groups = inputs.pop("group", None)
         draw = self._draw(edit_share) if edits else self.draw_masked
         return TokenBatches(
-            inputs, batch_size, shuffle, seed, draw, groups=groups
+            inputs,
+            batch_size,
+            shuffle,
+            seed,
+            draw,
+            draw_plans=self.draw_plans,
+            groups=groups,
         )
 
     def _columns(self, batch, truncate, edits):
@@ -96,6 +103,13 @@ class ImageGPTTrainer(ImageGPTNetwork):
         return functools.partial(
             self.edit_set.draw, nulls=nulls, share=edit_share
         )
+
+    @property
+    def draw_plans(self) -> Any:
+        """Draws when cells are asked, if the model writes in any order."""
+        if self.any_order:
+            return functools.partial(draw_plans, self.decode_order)
+        return None
 
     @property
     def draw_masked(self) -> Any:

@@ -1,2 +1,3 @@
+from . import arpg as arpg
 from . import llamagen as llamagen
 from . import openai as openai

@@ -5,40 +5,49 @@ They are kept in the Hub's own cache, where they are found without a network.
 
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from keras_igpt.models.image_gpt import ImageGPT
-from keras_igpt.pretrained.llamagen.conversion import load as load_transformer
+from keras_igpt.pretrained.arpg import conversion as arpg
+from keras_igpt.pretrained.llamagen import conversion as llamagen
 from keras_igpt.pretrained.llamagen.tokenizer import load_tokenizer
 
 PREFIX = "hf://"
 
 
+# Where the tokenizers of all of them are: ARPG's models read LlamaGen's tokens.
+LLAMAGEN = "FoundationVision/LlamaGen"
+TOKENIZER = "vq_ds16_c2i.pt"
+
+
 class Released(NamedTuple):
-    """Where the weights of a released model are."""
+    """Where the weights of a released model are, and what loads them."""
 
     repository: str
     weights: str
     tokenizer: str
     image_size: int
     licence: str
-
-
-def _llamagen(size, side):
-    return Released(
-        "FoundationVision/LlamaGen",
-        f"c2i_{size}_{side}.pt",
-        "vq_ds16_c2i.pt",
-        side,
-        "MIT",
-    )
+    load: Callable[..., ImageGPT] = llamagen.load
 
 
 RELEASED = {
-    f"llamagen-{size.lower()}-{side}": _llamagen(size, side)
+    f"llamagen-{size.lower()}-{side}": Released(
+        LLAMAGEN, f"c2i_{size}_{side}.pt", TOKENIZER, side, "MIT"
+    )
     for size, side in (
         *(("B", 256), ("B", 384), ("L", 256), ("L", 384)),
         *(("XL", 384), ("XXL", 384), ("3B", 384)),
+    )
+} | {
+    f"arpg-{size}-256": Released(
+        "hp-l33/ARPG", file, TOKENIZER, 256, "MIT", arpg.load
+    )
+    for size, file in (
+        ("l", "arpg_300m.pt"),
+        ("xl", "arpg_700m.pt"),
+        ("xxl", "arpg_1b.pt"),
     )
 }
 
@@ -50,11 +59,9 @@ def load_released(name: str) -> ImageGPT:
         name: a key of `RELEASED`.
     """
     where = RELEASED[name]
-    tokenizer = fetched(where.repository, where.tokenizer, where.licence)
+    tokenizer = fetched(LLAMAGEN, where.tokenizer, where.licence)
     weights = fetched(where.repository, where.weights, where.licence)
-    return load_transformer(
-        weights, load_tokenizer(tokenizer, where.image_size)
-    )
+    return where.load(weights, load_tokenizer(tokenizer, where.image_size))
 
 
 def file_of(address: str) -> pathlib.Path:
@@ -65,7 +72,8 @@ def file_of(address: str) -> pathlib.Path:
         raise ValueError(
             "`path` must be hf://owner/name/file with a `.keras` file. "
             f"Received: {address}. Name the file; weights in other formats "
-            "load with `keras_igpt.llamagen` and `keras_igpt.openai`."
+            "load with `keras_igpt.llamagen`, `keras_igpt.arpg` and "
+            "`keras_igpt.openai`."
         )
     return fetched(f"{owner}/{name}", file)
 

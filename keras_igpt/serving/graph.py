@@ -12,13 +12,15 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 from keras_igpt.edits.kinds import Edit, Upscale
 from keras_igpt.edits.request import edit_request, edit_result
-from keras_igpt.generation.loop import decode
+from keras_igpt.generation import loop, parallel
+from keras_igpt.generation.plans import make_plan, plan_numbers
 from keras_igpt.generation.sampling import uniforms
-from keras_igpt.generation.settings import SETTINGS, kept_tokens
+from keras_igpt.generation.settings import SETTINGS, Setting, kept_tokens
 from keras_igpt.prompts.captions import MARKS, rule_of_length, rule_of_text
 from keras_igpt.prompts.conditions import (
     have_other_numbers,
@@ -27,13 +29,14 @@ from keras_igpt.prompts.conditions import (
     rule_of_rows,
 )
 from keras_igpt.serving.image_bytes import decoded, decoded_masks, encoded
+from keras_igpt.serving.plans import plan_of_cells, plan_of_steps
 from keras_igpt.training.losses import token_nats
 
-# How to sample, unless a request says: one value, used for all rows.
-DEFAULTS = {name: [setting.default] for name, setting in SETTINGS.items()}
-
-# Those that `tokens`, numbers alone, goes without.
-CELL_SETTINGS = ("guidance_first", "guidance_last")
+# What `tokens`, numbers alone, goes without.
+WORDED = (
+    *("seed", "steps"),
+    *("guidance_linear", "guidance_first", "guidance_last"),
+)
 
 
 class ServingGraph:
@@ -52,10 +55,16 @@ class ServingGraph:
         if class_names is None:
             class_names = model.class_names
         self.class_names = list(class_names)
+        # How to sample; unless a request says, one value for all rows.
+        self.settings = dict(SETTINGS)
+        if model.any_order:
+            self.settings["steps"] = _setting_of_steps(model)
+        self.defaults = {n: [s.default] for n, s in self.settings.items()}
         # Traced once each, whatever number of signatures call them.
+        decode = self._decode_any_order if model.any_order else self._decode_row
         self._decode = {
             guided: tf.function(
-                functools.partial(decode, model, guided=guided), autograph=False
+                functools.partial(decode, guided=guided), autograph=False
             )
             for guided in (False, True)
         }
@@ -72,21 +81,21 @@ class ServingGraph:
         asked = self._asked()
         sampling = {
             name: _rows(setting.dtype, name)
-            for name, setting in SETTINGS.items()
+            for name, setting in self.settings.items()
         }
         image = {"image": _rows(tf.string, "image")}
         least = asked or {"seed": sampling["seed"]}
         unsaid = {name: [""] for name in asked}
-        optional = {**unsaid, **DEFAULTS}
+        optional = {**unsaid, **self.defaults}
         found = {
             "serving_default": (self.generate_images, least, {}),
             "generate": (
                 self.generate,
                 {**least, **sampling},
-                {k: v for k, v in DEFAULTS.items() if k not in least},
+                {k: v for k, v in self.defaults.items() if k not in least},
             ),
             "score": (self.score, {**image, **asked}, unsaid),
-            "tokens": (self.tokens, self._numbers(), {}),
+            "tokens": (self.tokens, self._numbers(), self._plan()),
         }
         names = self.model.edit_set.names
         if self.model.class_start and "inpaint" not in names:
@@ -135,16 +144,29 @@ class ServingGraph:
         specs["uniforms"] = tf.TensorSpec(
             (None, self.model.num_cells), tf.float32, "uniforms"
         )
-        for name in SETTINGS:
-            if name != "seed" and name not in CELL_SETTINGS:
-                specs[name] = _rows(SETTINGS[name].dtype, name)
+        for name, setting in self.settings.items():
+            if name not in WORDED:
+                specs[name] = _rows(setting.dtype, name)
+        for name in self._plan():
+            shape = (None, self.model.num_cells)
+            specs[name] = tf.TensorSpec(shape, tf.int32, name)
         return specs
+
+    def _plan(self):
+        """Which step asks each cell in `tokens`, by the model's own steps."""
+        model = self.model
+        if not model.any_order:
+            return {}
+        known = np.zeros((1, model.num_cells), bool)
+        (steps,) = self.defaults["steps"]
+        plan = make_plan(known, model.decode_order, steps)
+        return {"plan": plan_numbers(plan).tolist()}
 
     # === Signatures ===
 
     def generate_images(self, **asked: tf.Tensor) -> dict[str, tf.Tensor]:
         """Images as PNG, for what is asked and nothing else."""
-        defaults = {k: tf.constant(v) for k, v in DEFAULTS.items()}
+        defaults = {k: tf.constant(v) for k, v in self.defaults.items()}
         answer = self.generate(**{**defaults, **asked})
         return {"image_bytes": answer["image_bytes"]}
 
@@ -192,10 +214,12 @@ class ServingGraph:
     ) -> dict[str, tf.Tensor]:
         """Negative log-likelihood in nats of images' tokens."""
         images = decoded(image, self.image_shape)
-        conditions, count = self._conditions(text, label, image)
+        conditions, _ = self._conditions(text, label, image)
+        count = tf.shape(image)[0]
         conditions = {k: _fit(k, v, count) for k, v in conditions.items()}
         tokens = self.model.tokenizer.encode(images)
-        logits = self.model({"tokens": tokens, **conditions})
+        inputs = self.model.in_decode_order({"tokens": tokens, **conditions})
+        logits = self.model(inputs)
         return {"nats": tf.reduce_sum(token_nats(tokens, logits), axis=1)}
 
     def tokens(
@@ -203,6 +227,7 @@ class ServingGraph:
         uniforms: tf.Tensor,
         text: tf.Tensor | None = None,
         label: tf.Tensor | None = None,
+        plan: tf.Tensor | None = None,
         **settings: tf.Tensor,
     ) -> dict[str, tf.Tensor]:
         """Tokens, from numbers alone: no string, no image, no chance."""
@@ -217,9 +242,27 @@ class ServingGraph:
             settings["top_k"], self.model.vocabulary_size
         )
         guided = self.model.prompt is not None
-        found = decode(
-            self.model, conditions, tokens, known, uniforms, settings, guided
-        )
+        if plan is None:
+            found = loop.decode(
+                self.model,
+                conditions,
+                tokens,
+                known,
+                uniforms,
+                settings,
+                guided,
+            )
+        else:
+            plan = plan_of_cells(_fit("plan", plan, tf.shape(uniforms)[0]))
+            found = parallel.decode(
+                self.model,
+                conditions,
+                tokens,
+                plan,
+                uniforms,
+                settings,
+                guided,
+            )
         return {"tokens": found}
 
     # === What a request says ===
@@ -279,7 +322,7 @@ class ServingGraph:
         conditions = {k: _fit(k, v, count) for k, v in conditions.items()}
         settings = {k: _fit(k, v, count) for k, v in sampling.items()}
         for name, values in settings.items():
-            _check_setting(name, values)
+            _check_setting(name, self.settings[name], values)
         settings["top_k"] = kept_tokens(
             settings["top_k"], self.model.vocabulary_size
         )
@@ -298,6 +341,30 @@ class ServingGraph:
         guided = tf.reduce_any(settings["guidance_scale"] != 1)
         return tf.cond(guided, sample(True), sample(False))
 
+    def _decode_row(self, *args, guided):
+        return loop.decode(self.model, *args, guided)
+
+    def _decode_any_order(
+        self, conditions, tokens, known, draws, settings, guided
+    ):
+        settings = dict(settings)
+        order = self.model.decode_order
+        plan = plan_of_steps(known, order, settings.pop("steps"))
+        return parallel.decode(
+            self.model, conditions, tokens, plan, draws, settings, guided
+        )
+
+
+def _setting_of_steps(model):
+    """In how many steps a model of any order writes a whole image."""
+    cells = model.num_cells
+    return Setting(
+        model.config["steps"] or cells,
+        "int32",
+        f"from 1 to {cells}, the number of cells",
+        lambda x: (x >= 1) & (x <= cells),
+    )
+
 
 # === Rows ===
 
@@ -315,8 +382,7 @@ def _fit(name, value, count):
     return tf.broadcast_to(value, shape)
 
 
-def _check_setting(name, values):
-    setting = SETTINGS[name]
+def _check_setting(name, setting, values):
     allowed, rule = setting.allows(values), setting.rule
     if setting.off is not None:
         allowed = tf.logical_or(allowed, values == setting.off)

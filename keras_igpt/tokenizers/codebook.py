@@ -38,6 +38,10 @@ MAX_IMAGES = 20_000
 # Share of the time to learn before there are codes.
 WITHOUT_CODES = 0.2
 
+# XLA's convolutions are slow on processors, and TensorFlow does without; JAX
+# compiles by nothing else.
+XLA = keras.backend.backend() != "tensorflow"
+
 # Images whose cells the first codes are found among.
 START_IMAGES = 256
 
@@ -145,7 +149,7 @@ class CodebookTokenizer(ImageTokenizer):
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
             self._loss(),
-            jit_compile=False,  # XLA's convolutions are slow on processors
+            jit_compile=XLA,
         )
         bar = None
         if verbose:

@@ -37,12 +37,21 @@ class TokenBatches(keras.utils.PyDataset):
         target: str. What is to be told. If it is another input than
             `"tokens"`, the model is not given it; None for inputs alone.
         weights: float array, how much each image counts; or None.
+        draw_plans: function of a number of images B, the share of the
+            training that is over and a `numpy.random.Generator` to an int32
+            array `(B, N)`, the step that asks each cell, for a model of any
+            order. None for row by row.
         groups: array of ints or str: images of one group stay together where
             some are set aside. None: each image is one of its own.
     """
 
     # Batches of the first epoch of `fit` that are done already.
     done = 0
+
+    # How long `fit` goes on: its epochs, or a function that returns the share
+    # that is over.
+    epochs = None
+    clock = None
 
     def __init__(
         self,
@@ -53,6 +62,7 @@ class TokenBatches(keras.utils.PyDataset):
         draw: Callable | None = None,
         target: str | None = "tokens",
         weights: Array | None = None,
+        draw_plans: Callable | None = None,
         groups: Array | None = None,
         **kwargs: Any,
     ):
@@ -65,6 +75,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.shuffle = shuffle
         self.seed = seed
         self.weights = weights
+        self.draw_plans = draw_plans
         self.groups = groups
         self.begin_epoch(0)
 
@@ -95,8 +106,12 @@ class TokenBatches(keras.utils.PyDataset):
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
         inputs = {name: array[chosen] for name, array in self.inputs.items()}
+        generator = self._draws(index)
         if self.draw:
-            inputs = self.draw(inputs, self._draws(index))
+            inputs = self.draw(inputs, generator)
+        if self.draw_plans is not None:
+            spent = self.spent(index)
+            inputs["plan"] = self.draw_plans(len(chosen), spent, generator)
         inputs = {
             name: array if name == "source" else array.astype("int32")
             for name, array in inputs.items()
@@ -128,6 +143,19 @@ class TokenBatches(keras.utils.PyDataset):
         if self.shuffle:
             return np.random.default_rng((*self.key, index))
         return np.random.default_rng((self.seed, index))
+
+    def spent(self, index: int) -> float:
+        """Share of the training that is over at a batch, from 0 to 1.
+
+        All of it where nothing is shuffled: what is evaluated is the end.
+        """
+        if not self.shuffle:
+            return 1.0
+        if self.clock is not None:
+            return min(self.clock(), 1.0)
+        if not self.epochs:
+            return 0.0
+        return min((self.epoch + index / len(self)) / self.epochs, 1.0)
 
     def begin_epoch(self, epoch: int, step: int = 0, first: int = 0) -> None:
         """Puts the images into the order of an epoch.
@@ -167,6 +195,7 @@ class TokenBatches(keras.utils.PyDataset):
             self.draw,
             self.target,
             None if weights is None else weights[chosen],
+            self.draw_plans,
             None if self.groups is None else self.groups[chosen],
         )
 
@@ -236,7 +265,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self.done = batches.done
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-        """Looks for what dropout draws from, once: a model is large."""
+        """Notes how long it goes on, and what dropout draws from."""
+        self.batches.epochs = self.params["epochs"]
+        # What dropout draws from, looked for once: a model is large.
         self.states = [
             variable
             for variable in self.model.non_trainable_variables

@@ -51,6 +51,8 @@ class TrainingOptions:
         seed: of all that is random.
         lora: rank of what is learned beside weights of `init_from`, which
             stay; None to train all.
+        order: "raster" or "any", as `ImageGPT` takes it; None for that of
+            `init_from`, or else "raster".
     """
 
     data: str | None
@@ -76,6 +78,7 @@ class TrainingOptions:
     precision: str
     seed: int
     lora: int | None = None
+    order: str | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:
@@ -156,8 +159,13 @@ def resumed(
     """
     options = read_config(folder)["options"]
     # Earlier versions knew fewer options, later ones may know more.
-    names = [field.name for field in dataclasses.fields(asked)]
-    known = {name: options[name] for name in names if name in options}
+    fields = dataclasses.fields(asked)
+    names = [field.name for field in fields]
+    known = {
+        field.name: options.get(field.name, field.default)
+        for field in fields
+        if field.name in options or field.default is not dataclasses.MISSING
+    }
     changed = {}
     for name in names:
         wanted, had = getattr(asked, name), known.get(name)

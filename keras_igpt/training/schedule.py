@@ -93,6 +93,8 @@ class TrainingBudget(keras.callbacks.Callback):
         self.after_first = after_first
         self.first_epoch = None
         self.epoch = 0
+        self.begin = None
+        self.last_rate = None
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Starts the clock."""
@@ -112,7 +114,13 @@ class TrainingBudget(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Sets the learning rate."""
-        self.model.optimizer.learning_rate = self.rate(self.spent(batch))
+        rate = self.rate(self.spent(batch))
+        if keras.backend.backend() == "jax":
+            if batch and rate == self.last_rate:
+                return
+            # JAX holds the variables aside during an epoch.
+            self.model.jax_state_sync()
+        self.model.optimizer.learning_rate = self.last_rate = rate
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, float] | None = None
@@ -126,19 +134,28 @@ class TrainingBudget(keras.callbacks.Callback):
     def spent(self, batch: int) -> float:
         """Share of the budget that is spent, from 0 to 1 (or beyond)."""
         if self.minutes:
-            elapsed = time.monotonic() - self.begin
+            now = time.monotonic()
+            # Backends look at a batch before they begin.
+            elapsed = 0 if self.begin is None else now - self.begin
             return self.start + elapsed / 60 / self.minutes
         steps = self.params["steps"] or 1
         done = self.first if self.epoch == self.first_epoch else 0
         return (self.epoch + (done + batch) / steps) / self.epochs
 
     def rate(self, spent: float) -> float:
-        """Learning rate after a share of the budget."""
+        """Learning rate after a share of the budget, to three digits.
+
+        So it stays the same for some steps: to set it takes time on JAX.
+        """
+        return float(f"{self.peak * self._share(spent):.2e}")
+
+    def _share(self, spent):
+        """Share of the highest rate."""
         if spent < self.warmup:
             # Not from 0: the first batch should teach something too.
-            return self.peak * (0.05 + 0.95 * spent / self.warmup)
+            return 0.05 + 0.95 * spent / self.warmup
         fall = min((spent - self.warmup) / (1 - self.warmup), 1.0)
-        return self.peak * (0.525 + 0.475 * math.cos(math.pi * fall))
+        return 0.525 + 0.475 * math.cos(math.pi * fall)
 
 
 def build_optimizer(model: keras.Model) -> None:
@@ -188,6 +205,8 @@ def fit_within(
     epochs = ENDLESS if budget.epochs is None else math.ceil(budget.epochs)
     shown = [] if bar is None else [bar]
     build_optimizer(model)
+    if budget.minutes and hasattr(batches, "clock"):
+        batches.clock = lambda: budget.spent(0)
     try:
         return model.fit(
             batches,

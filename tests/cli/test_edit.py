@@ -181,6 +181,37 @@ def test_edit_passes_its_options_on(photo, model, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("inpaint", {"mask": "20,10,40,30"}),
+        ("compose", {"at": "2,3", "scale": 0.1}),
+    ],
+)
+def test_steps_are_passed_on(
+    photo, model, name, options, tmp_path, monkeypatch
+):
+    seen = {}
+
+    def edit(self, images, *args, **kwargs):
+        seen.update(kwargs)
+        return np.zeros((2, 8, 8, 1), "uint8")
+
+    monkeypatch.setattr(ImageGPT, "edit", edit)
+    run(
+        *(photo, model, name, tmp_path),
+        **{"steps": 5, "step_schedule": "cosine", **options},
+        guidance_schedule="linear",
+    )
+    assert seen["steps"] == 5 and seen["step_schedule"] == "cosine"
+    assert seen["guidance_schedule"] == "linear"
+
+
+def test_steps_are_named_where_cells_are_walked(photo, model, tmp_path):
+    with pytest.raises(ValueError, match="`steps` must be None.*'raster'"):
+        run(photo, model, "denoise", tmp_path, steps=5)
+
+
+@pytest.mark.parametrize(
     ("name", "options", "message"),
     [
         ("denoise", {"glyphs": True}, "`--glyphs` must be left out"),

@@ -34,8 +34,14 @@ SAMPLING = {
     "top_k": 5,
     "top_p": 0.8,
     "seed": 7,
+    "steps": 9,
+    "step_schedule": "cosine",
+    "guidance_schedule": "linear",
 }
-OPTIONS = "--guidance 2 --temperature 0.9 --top-k 5 --top-p 0.8 --seed 7"
+OPTIONS = (
+    "--guidance 2 --temperature 0.9 --top-k 5 --top-p 0.8 --seed 7 --steps 9 "
+    "--step-schedule cosine --guidance-schedule linear"
+)
 
 
 def test_generate_passes_its_options_on(asked, class_run, tmp_path):

@@ -8,7 +8,7 @@ import pytest
 import small_models
 from small_models import invoke, train
 
-from keras_igpt import VQTokenizer, load
+from keras_igpt import ImageGPT, VQTokenizer, load
 from keras_igpt.cli import training_run
 
 
@@ -29,7 +29,7 @@ def test_train_passes_its_options_on(asked, tmp_path):
     result = invoke(
         *f"train --data digits --out {tmp_path} --minutes 2 --model small "
         "--colors 17 --precision mixed_bfloat16 --tokenizer vq --codes 64 "
-        "--no-labels --resume".split()
+        "--no-labels --resume --order any".split()
     )
     assert "2.000 bits/pixel" in result.output
     options = asked["options"]
@@ -38,6 +38,7 @@ def test_train_passes_its_options_on(asked, tmp_path):
     assert options.precision == "mixed_bfloat16" and asked["resume"]
     assert options.tokenizer == "vq" and options.codes == 64
     assert options.captions and not options.labels
+    assert options.order == "any"
     assert asked["folder"] == tmp_path
     assert asked["given"] >= {"model", "colors", "labels", "minutes"}
     assert "batch_size" not in asked["given"]
@@ -73,6 +74,37 @@ def test_train_remembers_what_was_asked(class_run, class_folder):
 
 def test_model_knows_the_names_of_its_classes(class_run):
     assert load(class_run).class_names == ("ball", "goal")
+
+
+def test_model_of_any_order_is_trained_and_goes_on(
+    class_folder, tmp_path, smallest, monkeypatch
+):
+    size = {"num_layers": 2, "num_heads": 1, "hidden_dim": 16}
+    monkeypatch.setitem(ImageGPT.SIZES, "tiny", size)
+    asked = {"data": str(class_folder), "size": 4, "order": "any"}
+    train(tmp_path / "a", **asked)
+    model = load(tmp_path / "a")
+    assert model.config["order"] == "any"
+    assert model.generate(labels="goal", steps=2).shape == (1, 4, 4, 3)
+    row = train(tmp_path / "a", resume=True, epochs=2)
+    assert np.isfinite(row["val_bits_per_pixel"])
+
+
+def test_order_is_that_of_the_model_to_begin_with(
+    class_run, class_folder, tmp_path
+):
+    with pytest.raises(ValueError, match="`--order` must be that of"):
+        train(
+            tmp_path / "a",
+            data=str(class_folder),
+            init_from=str(class_run),
+            order="any",
+        )
+
+
+def test_order_is_the_runs_own(class_run):
+    with pytest.raises(ValueError, match="`order` must be the run's own"):
+        train(class_run, resume=True, given=["order"], order="any")
 
 
 def test_train_refuses_a_used_folder(class_run, class_folder):

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 import pytest
-from small_models import make_model
+from small_models import ORDERS, make_model
 
 import keras_igpt
 from keras_igpt.generation import loop
@@ -12,17 +12,18 @@ from keras_igpt.generation.image_generator import ImageGenerator
 NAMES = ("inpaint", "upscale", "denoise", "restyle/map")
 
 
-def editing_model(**kwargs):
+def editing_model(order="raster", **kwargs):
     """An untrained model that listens to its source."""
+    kwargs = {**ORDERS[order], **kwargs}
     model = make_model(image_size=(4, 8), edits=NAMES, **kwargs)
     kernel = model.source_encoder.output_projection.kernel
     kernel.assign(np.random.default_rng(0).normal(size=kernel.shape))
     return model
 
 
-@pytest.fixture(scope="module")
-def model():
-    return editing_model()
+@pytest.fixture(scope="module", params=ORDERS)
+def model(request):
+    return editing_model(request.param)
 
 
 @pytest.fixture
@@ -80,7 +81,8 @@ def test_empty_mask_leaves_images_as_they_are(model, images):
     np.testing.assert_array_equal(generated, images)
 
 
-def test_only_cells_in_the_hole_are_visited(model, images, monkeypatch):
+def test_only_cells_in_the_hole_are_visited(images, monkeypatch):
+    model = editing_model()
     visited = []
     decode = loop.Decoder.__call__
 
@@ -178,13 +180,13 @@ def test_edit_that_was_not_learned_is_an_error(model, tiny_model, images):
         tiny_model.edit(images, "upscale")
 
 
-def test_inpainting_need_not_be_learned(tiny_model, tiny_images):
+def test_inpainting_need_not_be_learned(either_model, tiny_images):
     masks = np.zeros((4, 4), bool)
     masks[:2, 1:] = True
-    levels = tiny_model.tokenizer.decode_all(
-        tiny_model.tokenizer.encode_all(tiny_images)
+    levels = either_model.tokenizer.decode_all(
+        either_model.tokenizer.encode_all(tiny_images)
     )
-    found = tiny_model.edit(levels, "outpaint", masks, seed=0)
+    found = either_model.edit(levels, "outpaint", masks, seed=0)
     np.testing.assert_array_equal(found[:, ~masks], levels[:, ~masks])
     assert np.any(found != levels)
 
@@ -233,11 +235,11 @@ def test_score_needs_no_source(model, images):
 # Scores of cells
 
 
-def test_cells_add_up_to_the_image(tiny_model, tiny_images):
-    cells = tiny_model.score(tiny_images, labels=1, per_cell=True)
+def test_cells_add_up_to_the_image(either_model, tiny_images):
+    cells = either_model.score(tiny_images, labels=1, per_cell=True)
     assert cells.shape == (8, 4, 4) and cells.dtype == np.float32
     np.testing.assert_allclose(
-        cells.sum((1, 2)), tiny_model.score(tiny_images, labels=1), rtol=1e-6
+        cells.sum((1, 2)), either_model.score(tiny_images, labels=1), rtol=1e-6
     )
 
 
@@ -274,9 +276,9 @@ def test_other_objects_are_no_samplers(tiny_model):
 
 
 @pytest.mark.parametrize("per_cell, shape", [(False, (0,)), (True, (0, 4, 4))])
-def test_no_images_have_no_scores(tiny_model, per_cell, shape):
+def test_no_images_have_no_scores(either_model, per_cell, shape):
     none = np.zeros((0, 4, 4, 1), "uint8")
-    assert tiny_model.score(none, per_cell=per_cell).shape == shape
+    assert either_model.score(none, per_cell=per_cell).shape == shape
 
 
 def test_more_images_than_memory_are_refused(tiny_model):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from keras_igpt.generation import sampling
+from keras_igpt.generation import guidance, sampling
 
 GOLDEN_UNIFORMS = [
     [0.40275639, 0.17951357, 0.72977966],
@@ -158,25 +158,25 @@ def test_cumulative_sum_equals_cumsum(size):
 
 def test_guidance_of_one_is_the_conditional():
     logits = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
-    found = sampling.guide(logits, np.ones(2, "float32"))
+    found = guidance.guide(logits, np.ones(2, "float32"))
     np.testing.assert_allclose(np.asarray(found), logits[:2], atol=1e-6)
 
 
 def test_guidance_moves_away_from_the_null():
     logits = np.array([[2.0], [1.0]], "float32")
-    found = sampling.guide(logits, np.array([3.0], "float32"))
+    found = guidance.guide(logits, np.array([3.0], "float32"))
     assert np.asarray(found) == 4.0
 
 
 def test_guidance_makes_nothing_of_what_is_hardly_possible():
     asked, null = [5.0, 4.0, -2.0], [5.0, 4.5, -99.0]
     logits = np.array([asked, null], "float32")
-    found = np.asarray(sampling.guide(logits, np.array([3.0], "float32")))
+    found = np.asarray(guidance.guide(logits, np.array([3.0], "float32")))
     np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
     assert found[0, 2] < -1e6
 
 
 def test_plain_guidance_keeps_unlikely_tokens():
     logits = np.array([[5.0, 0.0, 1.0], [0.0, 0.0, 4.0]], "float32")
-    found = sampling.guide(logits, np.array([3.0], "float32"), plain=True)
+    found = guidance.guide(logits, np.array([3.0], "float32"), plain=True)
     np.testing.assert_allclose(found, [[15.0, 0.0, -5.0]])

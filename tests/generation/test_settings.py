@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from keras_igpt.generation.guidance import guidance_at
 from keras_igpt.generation.settings import (
     SETTINGS,
     check_settings,
-    guidance_at,
     kept_tokens,
 )
 
@@ -91,6 +91,19 @@ def test_guidance_interval_leaves_its_last_cell_out():
     )
     scales = [guidance_at(np.int32(i), found)[0] for i in range(4)]
     np.testing.assert_array_equal(scales, [1, 3, 3, 1])
+
+
+def test_linear_guidance_grows_with_what_is_written():
+    found = check_settings(
+        2, 9, guidance_scale=[5.0, 1.0], guidance_schedule="linear", seed=0
+    )
+    scales = [guidance_at(np.int32(0), found, x) for x in (0.0, 0.5, 1.0)]
+    np.testing.assert_allclose(scales, [[1, 1], [3, 1], [5, 1]])
+
+
+def test_constant_guidance_does_not_grow():
+    found = check_settings(1, 9, guidance_scale=5.0, seed=0)
+    assert np.asarray(guidance_at(np.int32(0), found, 0.1)).tolist() == [5]
 
 
 @pytest.mark.parametrize(

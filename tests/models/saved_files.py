@@ -124,6 +124,11 @@ def classifier():
     return with_weights_of_head(model)
 
 
+def any_order():
+    """Any order of cells, several at once."""
+    return palette(num_classes=2, order="any", steps=9)
+
+
 def with_weights_of_head(model):
     kernel = model.head.kernel
     noise = np.random.default_rng(6).normal(size=kernel.shape)
@@ -141,6 +146,7 @@ KINDS = {
     "grey": lambda: palette(channels=1),
     "original": original,
     "classifier": classifier,
+    "any": any_order,
 }
 
 

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import keras
 import numpy as np
 import pytest
-from small_models import make_model
+from small_models import ORDERS, make_model
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (2, 8, 8, 1), "uint8")
 MASK = np.zeros((8, 8), bool)
@@ -24,8 +24,8 @@ VERBS = {
 }
 
 
-def new_model():
-    model = make_model(image_size=(8, 8), edits=("inpaint",))
+def new_model(order="raster"):
+    model = make_model(image_size=(8, 8), edits=("inpaint",), **ORDERS[order])
     for block in model.blocks:
         randomize(block.weights, seed=1)
     return model
@@ -37,18 +37,22 @@ def randomize(weights, seed):
         weight.assign(generator.normal(size=weight.shape, scale=0.5))
 
 
+def first_projection(block):
+    """To queries, keys and values; of a block that asks, to queries."""
+    attention = block.attention
+    return attention.query if attention.asks else attention.query_key_value
+
+
 def add_lora(model):
     for block in model.blocks:
-        layer = block.attention.query_key_value
+        layer = first_projection(block)
         layer.enable_lora(2)
         randomize([layer.lora_kernel_a, layer.lora_kernel_b], seed=2)
 
 
 def load_weights(model, tmp_path):
-    other = new_model()
-    randomize(
-        [block.attention.query_key_value.kernel for block in other.blocks], 5
-    )
+    other = new_model(model.config["order"])
+    randomize([first_projection(block).kernel for block in other.blocks], 5)
     other.save_weights(tmp_path / "other.weights.h5")
     model.load_weights(tmp_path / "other.weights.h5")
 
@@ -80,14 +84,15 @@ CHANGES = {
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("change", CHANGES)
-def test_verbs_follow_a_change(change, tmp_path):
-    model = new_model()
+def test_verbs_follow_a_change(change, order, tmp_path):
+    model = new_model(order)
     before = {name: verb(model) for name, verb in VERBS.items()}
     keras.utils.set_random_seed(0)
     CHANGES[change](model, tmp_path)
     keras.utils.set_random_seed(0)
-    copy = new_model()
+    copy = new_model(order)
     CHANGES[change](copy, tmp_path)
     for name, verb in VERBS.items():
         after = verb(model)

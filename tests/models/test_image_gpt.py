@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 from keras import ops
-from small_models import make_model, some_inputs
+from small_models import ORDERS, make_model, some_inputs
 
 import keras_igpt
 from keras_igpt.generation import image_generator, loop
@@ -157,35 +157,35 @@ def test_mixed_bfloat16_computes_in_bfloat16():
 # === Images ===
 
 
-def test_generate_returns_uint8_images(tiny_model):
-    images = tiny_model.generate(labels=[0, 1], num_images=3, seed=0)
+def test_generate_returns_uint8_images(either_model):
+    images = either_model.generate(labels=[0, 1], num_images=3, seed=0)
     assert images.dtype == np.uint8 and images.shape == (6, 4, 4, 1)
 
 
-def test_generate_repeats_with_its_seed(tiny_model):
+def test_generate_repeats_with_its_seed(either_model):
     first, second = (
-        tiny_model.generate(labels=[0, 1], seed=5) for _ in range(2)
+        either_model.generate(labels=[0, 1], seed=5) for _ in range(2)
     )
     np.testing.assert_array_equal(first, second)
 
 
-def test_generate_differs_with_the_seed(tiny_model):
-    first, second = (tiny_model.generate(labels=0, seed=s) for s in (5, 6))
+def test_generate_differs_with_the_seed(either_model):
+    first, second = (either_model.generate(labels=0, seed=s) for s in (5, 6))
     assert (first != second).any()
 
 
-def test_a_image_does_not_depend_on_its_batch(tiny_model):
-    batch = tiny_model.generate(labels=[0, 1, 2, 0, 1], seed=5)
+def test_a_image_does_not_depend_on_its_batch(either_model):
+    batch = either_model.generate(labels=[0, 1, 2, 0, 1], seed=5)
     for i, label in enumerate([0, 1, 2, 0, 1]):
-        alone = tiny_model.generate(labels=label, seed=5 + i)
+        alone = either_model.generate(labels=label, seed=5 + i)
         np.testing.assert_array_equal(batch[i], alone[0])
 
 
-def test_images_do_not_depend_on_chunks(tiny_model, monkeypatch):
-    together = tiny_model.generate(labels=[0, 1, 2], seed=5)
+def test_images_do_not_depend_on_chunks(either_model, monkeypatch):
+    together = either_model.generate(labels=[0, 1, 2], seed=5)
     monkeypatch.setattr(image_generator, "MAX_BATCH", 2)
     np.testing.assert_array_equal(
-        tiny_model.generate(labels=[0, 1, 2], seed=5), together
+        either_model.generate(labels=[0, 1, 2], seed=5), together
     )
 
 
@@ -198,12 +198,12 @@ def test_images_do_not_depend_on_stretches(monkeypatch):
     )
 
 
-def test_images_do_not_depend_on_workers(tiny_model, monkeypatch):
+def test_images_do_not_depend_on_workers(either_model, monkeypatch):
     labels = np.arange(20) % 3
     monkeypatch.setattr(image_generator, "num_workers", lambda: 1)
-    alone = tiny_model.generate(labels, seed=5)
+    alone = either_model.generate(labels, seed=5)
     monkeypatch.setattr(image_generator, "num_workers", lambda: 3)
-    np.testing.assert_array_equal(tiny_model.generate(labels, seed=5), alone)
+    np.testing.assert_array_equal(either_model.generate(labels, seed=5), alone)
 
 
 @pytest.mark.parametrize(
@@ -211,10 +211,10 @@ def test_images_do_not_depend_on_workers(tiny_model, monkeypatch):
     [{}, {"top_k": 3}, {"top_p": 0.8}, {"guidance_scale": 2.0}],
     ids=str,
 )
-def test_same_images_with_and_without_xla(tiny_model, sampling):
+def test_same_images_with_and_without_xla(either_model, sampling):
     labels = np.arange(30) % 3
     with_xla, without = (
-        tiny_model.generate(labels, seed=5, jit_compile=jit, **sampling)
+        either_model.generate(labels, seed=5, jit_compile=jit, **sampling)
         for jit in (True, False)
     )
     # One flipped float tie changes the rest of its image, no more.
@@ -231,42 +231,46 @@ def test_generate_samples_the_model_distribution(tiny_unconditional):
     np.testing.assert_allclose(found, expected, atol=0.04)
 
 
-def test_greedy_takes_the_likeliest_token_each_time(tiny_model):
-    images = tiny_model.generate(labels=1, temperature=0.0, seed=0)
-    tokens = np.asarray(tiny_model.tokenizer.encode(images))
-    logits = logits_of(tiny_model, {"tokens": tokens, "label": np.array([1])})
+def test_greedy_takes_the_likeliest_token_each_time(either_model):
+    steps = 16 if either_model.any_order else None
+    images = either_model.generate(
+        labels=1, temperature=0.0, seed=0, steps=steps
+    )
+    tokens = np.asarray(either_model.tokenizer.encode(images))
+    inputs = {"tokens": tokens, "label": np.array([1])}
+    logits = logits_of(either_model, either_model.in_decode_order(inputs))
     np.testing.assert_array_equal(logits.argmax(-1), tokens)
 
 
-def test_top_k_one_is_greedy(tiny_model):
+def test_top_k_one_is_greedy(either_model):
     np.testing.assert_array_equal(
-        tiny_model.generate(labels=[0, 1], top_k=1, seed=0),
-        tiny_model.generate(labels=[0, 1], temperature=0.0, seed=9),
+        either_model.generate(labels=[0, 1], top_k=1, seed=0),
+        either_model.generate(labels=[0, 1], temperature=0.0, seed=9),
     )
 
 
-def test_guidance_one_is_plain(tiny_model):
+def test_guidance_one_is_plain(either_model):
     np.testing.assert_array_equal(
-        tiny_model.generate(labels=[0, 1, 2], guidance_scale=[1, 1, 2], seed=0)[
-            :2
-        ],
-        tiny_model.generate(labels=[0, 1, 2], seed=0)[:2],
+        either_model.generate(
+            labels=[0, 1, 2], guidance_scale=[1, 1, 2], seed=0
+        )[:2],
+        either_model.generate(labels=[0, 1, 2], seed=0)[:2],
     )
 
 
-def test_guidance_zero_ignores_the_label(tiny_model):
+def test_guidance_zero_ignores_the_label(either_model):
     np.testing.assert_array_equal(
-        tiny_model.generate(labels=2, guidance_scale=0.0, seed=0),
-        tiny_model.generate(seed=0),
+        either_model.generate(labels=2, guidance_scale=0.0, seed=0),
+        either_model.generate(seed=0),
     )
 
 
-def test_sampling_may_differ_by_image(tiny_model):
-    together = tiny_model.generate(
+def test_sampling_may_differ_by_image(either_model):
+    together = either_model.generate(
         labels=[0, 0], temperature=[0.5, 2.0], top_k=[2, 5], seed=[3, 3]
     )
     for i, (temperature, top_k) in enumerate([(0.5, 2), (2.0, 5)]):
-        alone = tiny_model.generate(
+        alone = either_model.generate(
             labels=0, temperature=temperature, top_k=top_k, seed=3
         )
         np.testing.assert_array_equal(together[i], alone[0])
@@ -303,10 +307,10 @@ def test_generate_traces_once_for_all_guidance_scales(fresh_model, traces):
     assert after_first >= 1 and len(traces) == after_first
 
 
-def test_generate_sees_new_weights(fresh_model):
-    before = fresh_model.generate(labels=0, temperature=0.0)
-    fresh_model.head.kernel.assign(-fresh_model.head.kernel)
-    after = fresh_model.generate(labels=0, temperature=0.0)
+def test_generate_sees_new_weights(fresh_either):
+    before = fresh_either.generate(labels=0, temperature=0.0)
+    fresh_either.head.kernel.assign(-fresh_either.head.kernel)
+    after = fresh_either.generate(labels=0, temperature=0.0)
     assert (before != after).any()
 
 
@@ -331,8 +335,8 @@ def test_keras_nlp_sampler_object_keeps_the_known_rows(tiny_model, tiny_images):
     np.testing.assert_array_equal(generated[:, :2], tiny_images[:, :2])
 
 
-def test_complete_keeps_the_rows_bit_exact(tiny_model, tiny_images):
-    generated = tiny_model.complete(tiny_images, 3, seed=0)
+def test_complete_keeps_the_rows_bit_exact(either_model, tiny_images):
+    generated = either_model.complete(tiny_images, 3, seed=0)
     np.testing.assert_array_equal(generated[:, :3], tiny_images[:, :3])
 
 
@@ -342,37 +346,40 @@ def test_complete_continues_as_generate_would(tiny_model):
     np.testing.assert_array_equal(again, whole)
 
 
-def test_complete_of_nothing_is_generate(tiny_model, tiny_images):
+def test_complete_of_nothing_is_generate(either_model, tiny_images):
     np.testing.assert_array_equal(
-        tiny_model.complete(tiny_images, 0, labels=1, seed=5),
-        tiny_model.generate(labels=[1] * 8, seed=5),
+        either_model.complete(tiny_images, 0, labels=1, seed=5),
+        either_model.generate(labels=[1] * 8, seed=5),
     )
 
 
-def test_complete_takes_a_single_image(tiny_model, tiny_images):
-    assert tiny_model.complete(tiny_images[0], 2).shape == (1, 4, 4, 1)
+def test_complete_takes_a_single_image(either_model, tiny_images):
+    assert either_model.complete(tiny_images[0], 2).shape == (1, 4, 4, 1)
 
 
-def test_images_of_one_pixel_work():
-    model = make_model(image_size=(1, 1))
+@pytest.mark.parametrize("order", ORDERS)
+def test_images_of_one_pixel_work(order):
+    model = make_model(image_size=(1, 1), order=order)
     images = model.generate(labels=[0, 1], seed=0)
     assert images.shape == (2, 1, 1, 1)
     assert np.isfinite(model.score(images)).all()
 
 
-def test_score_is_the_likelihood_of_the_tokens(tiny_model, tiny_images):
-    tokens = np.asarray(tiny_model.tokenizer.encode(tiny_images))
+def test_score_is_the_likelihood_of_the_tokens(either_model, tiny_images):
+    tokens = np.asarray(either_model.tokenizer.encode(tiny_images))
     labels = np.arange(8, dtype="int32") % 3
-    logits = logits_of(tiny_model, {"tokens": tokens, "label": labels})
+    inputs = {"tokens": tokens, "label": labels}
+    logits = logits_of(either_model, either_model.in_decode_order(inputs))
     logs = logits - np.log(np.exp(logits).sum(-1, keepdims=True))
     expected = -np.take_along_axis(logs, tokens[..., None], -1).sum((1, 2))
-    found = tiny_model.score(tiny_images, labels=labels, batch_size=3)
+    found = either_model.score(tiny_images, labels=labels, batch_size=3)
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
-def test_scores_of_all_images_sum_to_one():
+@pytest.mark.parametrize("order", ORDERS)
+def test_scores_of_all_images_sum_to_one(order):
     # 2 colours in 2x2 cells: 16 images are all there are.
-    model = make_model(image_size=(2, 2), num_colors=2, num_classes=0)
+    model = make_model((2, 2), num_colors=2, num_classes=0, order=order)
     bits = (np.arange(16)[:, None] >> np.arange(4)) & 1
     images = np.asarray(model.tokenizer.decode(bits))
     assert np.exp(-model.score(images)).sum() == pytest.approx(1, rel=1e-5)
@@ -397,16 +404,16 @@ for name in sys.argv[1:]:
 """
 
 
-def trained_model():
-    model = make_model()
+def trained_model(**kwargs):
+    model = make_model(**kwargs)
     model.compile()
     images = np.random.default_rng(0).integers(0, 256, (8, 4, 4, 1), "uint8")
     model.fit(model.prepare((images, np.arange(8) % 3)), verbose=0)
     return model
 
 
-def quantized_model():
-    model = trained_model()
+def quantized_model(**kwargs):
+    model = trained_model(**kwargs)
     model.quantize("int8")
     return model
 
@@ -416,6 +423,8 @@ SAVED = {
     "trained": trained_model,
     "int8": quantized_model,
     "bfloat16": lambda: make_model(dtype="mixed_bfloat16"),
+    "any order": lambda: make_model(**ORDERS["any"]),
+    "any order, int8": lambda: quantized_model(**ORDERS["any"]),
 }
 
 

@@ -169,6 +169,24 @@ def test_released_model_is_made_of_its_two_files(monkeypatch, tmp_path):
     ]
 
 
+def test_model_of_any_order_is_made_with_the_tokenizer_of_another(
+    monkeypatch, tmp_path
+):
+    asked = []
+
+    def fetched(repository, file, licence):
+        asked.append((repository, file))
+        return shutil.copy(GOLDEN / "llamagen_vq_a.pt", tmp_path / file)
+
+    monkeypatch.setattr(hub, "fetched", fetched)
+    with pytest.raises(ValueError, match=r"arpg_700m.pt with 0 \+ 0 layers"):
+        keras_igpt.load("arpg-xl-256")
+    assert asked == [
+        ("FoundationVision/LlamaGen", "vq_ds16_c2i.pt"),
+        ("hp-l33/ARPG", "arpg_700m.pt"),
+    ]
+
+
 @pytest.mark.parametrize(
     "address", ["hf://owner", "hf://owner/name", "hf://owner/name/a.pt"]
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from run_served import Served
-from small_models import make_model
+from small_models import ORDERS, make_model
 
 import keras_igpt
 from keras_igpt.generation.sampling import uniforms
@@ -399,9 +399,11 @@ def test_class_names_may_be_asked_for(tmp_path):
     )
 
 
+@pytest.mark.parametrize("order", ORDERS)
 @pytest.mark.parametrize("kind", ["unconditional", "reloaded", "int8"])
-def test_every_kind_of_model_is_exported(kind, tmp_path):
-    model = make_model(num_classes=0 if kind == "unconditional" else 3)
+def test_every_kind_of_model_is_exported(kind, order, tmp_path):
+    classes = 0 if kind == "unconditional" else 3
+    model = make_model(num_classes=classes, **ORDERS[order])
     if kind == "reloaded":
         model.save(tmp_path / "m.keras")
         model = keras.saving.load_model(tmp_path / "m.keras")

@@ -1,8 +1,11 @@
 """Tests of batches of tokens."""
 
+import functools
+
 import numpy as np
 import pytest
 
+from keras_igpt.generation.plans import draw_plans
 from keras_igpt.training.batches import TokenBatches, draw_masked
 
 
@@ -152,3 +155,37 @@ def test_weights_go_with_their_images():
     some = batches(batch_size=5).part(shuffle=True, weights=np.arange(10.0))
     _, tokens, weights = some[1]
     np.testing.assert_array_equal(tokens, weights)
+
+
+# === When cells are asked ===
+
+CELLS = np.random.default_rng(5).permutation(12)
+WRITTEN = np.argsort(CELLS)
+
+
+def planned(count=8, **kwargs):
+    inputs = {"tokens": np.zeros((count, 12), "uint16")}
+    draw = functools.partial(draw_plans, CELLS)
+    return TokenBatches(inputs, draw_plans=draw, **kwargs)
+
+
+def test_plans_are_drawn_anew_every_epoch_and_repeat_with_their_seed():
+    one, two = (planned(batch_size=8, seed=3) for _ in range(2))
+    first = one[0][0]["plan"]
+    np.testing.assert_array_equal(two[0][0]["plan"], first)
+    one.on_epoch_end()
+    assert (one[0][0]["plan"] != first).any()
+
+
+def test_what_is_evaluated_is_written_cell_by_cell():
+    found = planned(batch_size=4, shuffle=False)[1][0]["plan"]
+    np.testing.assert_array_equal(found, np.tile(WRITTEN, (4, 1)))
+
+
+def test_model_that_writes_row_by_row_is_given_no_plan():
+    assert "plan" not in batches()[0][0]
+
+
+def test_parts_of_a_split_have_plans_too():
+    for part in planned(count=20, batch_size=4).split(0.5):
+        assert "plan" in part[0][0]

@@ -98,8 +98,9 @@ def generate(
     Args:
         model: generates.
         count: from 1 to 16.
-        asked: `text`, `label`, `seed`, `guidance_scale` and `temperature`,
-            one each, as a page's fields hold them: "" and None for none.
+        asked: `text`, `label`, `seed`, `guidance_scale`, `temperature` and,
+            of a model of any order, `steps`, one each, as a page's fields
+            hold them: "" and None for none.
 
     Returns:
         Tuple of a uint8 array of shape `(count, H, W, C)` and the first
@@ -351,9 +352,9 @@ def _settings(asked):
         "text": text.strip() if text and text.strip() else None,
         "labels": label if label is None else int(label),
     }
-    seed = asked.get("seed")
-    if seed is not None:
-        asked["seed"] = int(seed)
+    for name in ("seed", "steps"):
+        if asked.get(name) is not None:
+            asked[name] = int(asked[name])
     return conditions, with_seed(asked)
 
 

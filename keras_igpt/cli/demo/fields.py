@@ -50,7 +50,7 @@ def conditions(model: "ImageGPT", what: str = "what to generate") -> Fields:
     return fields
 
 
-def sampling() -> Fields:
+def sampling(model: "ImageGPT") -> Fields:
     """Fields for how to sample, by name."""
     import gradio as gr
 
@@ -72,6 +72,15 @@ def sampling() -> Fields:
         )
         fields["temperature"] = gr.Slider(
             0, 1.5, 1, step=0.05, label="Temperature", info="How boldly."
+        )
+    if model.any_order:
+        fields["steps"] = gr.Slider(
+            1,
+            model.num_cells,
+            model.config["steps"] or model.num_cells,
+            step=1,
+            label="Steps",
+            info="Few are fast, many are careful.",
         )
     return fields
 

@@ -79,7 +79,7 @@ class Tabs:
 
         with gr.Row():
             with gr.Column(scale=2):
-                asked = self._conditions() | fields.sampling()
+                asked = self._conditions() | fields.sampling(self.model)
                 button = gr.Button("Generate", variant="primary")
             with gr.Column(scale=3):
                 results = fields.gallery("Images", 2)
@@ -96,7 +96,7 @@ class Tabs:
             with gr.Column(scale=2):
                 how = self._edits()
                 asked = self._conditions("said of the result")
-                asked |= fields.sampling()
+                asked |= fields.sampling(self.model)
                 button = gr.Button("Edit", variant="primary")
         results = fields.gallery("Results")
         source.shown_in(canvas, lambda image: _enlarged(image, CANVAS))
@@ -147,7 +147,7 @@ class Tabs:
                     asked["glyphs"] = gr.Checkbox(
                         label="Draw the quoted word as it is spelled"
                     )
-                asked |= fields.sampling()
+                asked |= fields.sampling(self.model)
                 button = gr.Button("Compose", variant="primary")
         results = fields.gallery("Results")
         for name in ("glyphs", "text"):

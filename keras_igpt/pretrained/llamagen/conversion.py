@@ -59,7 +59,7 @@ def load(
             does not fit the tokenizer; the error names what is missing,
             extra or of another shape.
     """
-    dtype = _checked_dtype(dtype)
+    dtype = checked_dtype(dtype)
     with open_tensors(path) as file:
         sizes = sizes_of(file, path, num_heads)
         table = rows(sizes)
@@ -99,8 +99,15 @@ def load(
     return model
 
 
-def _checked_dtype(dtype):
-    """A policy of Keras's that weights can be read in."""
+def checked_dtype(dtype: Any) -> keras.DTypePolicy:
+    """A policy of Keras's that weights can be read in.
+
+    Args:
+        dtype: as `load` takes it.
+
+    Raises:
+        ValueError: if it is none, or not of floats.
+    """
     try:
         policy = keras.dtype_policies.get(dtype)
         known = not policy.quantization_mode

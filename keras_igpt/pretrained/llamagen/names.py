@@ -194,6 +194,27 @@ def _block_rows(ours, theirs, d, inner):
     ]
 
 
+def check_tokens(path: PathLike, codes: int, tokenizer: Any) -> None:
+    """Refuses what is no tokenizer of `codes` tokens.
+
+    Args:
+        path: the file's name.
+        codes: int. What it was trained with.
+        tokenizer: whatever is to make images of the tokens.
+    """
+    if not isinstance(getattr(tokenizer, "grid_size", None), tuple):
+        raise ValueError(
+            "`tokenizer` must be a tokenizer, as `keras_igpt.llamagen."
+            f"load_tokenizer` returns it. Received: {tokenizer!r}."
+        )
+    if tokenizer.vocabulary_size != codes:
+        raise ValueError(
+            f"`tokenizer` must have {codes} tokens, as {path} has. Received: "
+            f"{tokenizer.vocabulary_size}. Load the one that it was trained "
+            "with: `keras_igpt.llamagen.load_tokenizer`."
+        )
+
+
 def check_fits(
     tensors: Mapping[str, Tensor],
     path: PathLike,
@@ -211,19 +232,8 @@ def check_fits(
         sizes: as `sizes_of` returns them.
         tokenizer: whatever is to make images of the tokens.
     """
-    grid = getattr(tokenizer, "grid_size", None)
-    if not isinstance(grid, tuple):
-        raise ValueError(
-            "`tokenizer` must be a tokenizer, as `load_tokenizer` returns it. "
-            f"Received: {tokenizer!r}."
-        )
-    if tokenizer.vocabulary_size != sizes.vocabulary_size:
-        raise ValueError(
-            f"`tokenizer` must have {sizes.vocabulary_size} tokens, as {path} "
-            f"has. Received: {tokenizer.vocabulary_size}. Load the one that it "
-            "was trained with: `load_tokenizer`."
-        )
-    cells = math.prod(grid)
+    check_tokens(path, sizes.vocabulary_size, tokenizer)
+    cells = math.prod(tokenizer.grid_size)
     wanted = None
     if BUFFER in tensors:
         wanted = (tensors[BUFFER].shape or (0,))[0] - 1

@@ -156,6 +156,7 @@ def _check_original(model):
         "text_length": (0,),
         "edits": ([],),
         "objective": ("autoregressive",),
+        "order": ("raster",),
     }
     other = {
         name: model.config[name]

@@ -104,6 +104,12 @@ def test_generate_takes_a_class():
     np.testing.assert_array_equal(images, wanted)
 
 
+def test_steps_come_as_sliders_send_them(any_model):
+    images, _ = actions.generate(any_model, 2, seed=1, steps=3.0)
+    wanted = any_model.generate(num_images=2, seed=1, steps=3)
+    np.testing.assert_array_equal(images, wanted)
+
+
 def test_a_seed_that_nobody_gave_is_told(model):
     images, seed = actions.generate(model, 1, seed=None)
     again, _ = actions.generate(model, 1, seed=seed)

@@ -3,7 +3,7 @@ import os
 import sys
 
 import pytest
-from small_models import make_caption_model, make_model
+from small_models import ORDERS, make_caption_model, make_model
 
 from keras_igpt.cli.demo import page as demo_page
 
@@ -46,6 +46,12 @@ def test_page_has_a_tab_for_all_a_model_can_do(build):
 def test_page_offers_to_generate_around_what_is_kept(build):
     shown = labels(build(make_model(class_names=["cat", "dog", "owl"])))
     assert shown >= {"Edit", "Compose", "Class: what to generate"}
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_page_asks_for_steps_where_there_are_some(build, order):
+    shown = labels(build(make_model(**ORDERS[order])))
+    assert ("Steps" in shown) == (order == "any")
 
 
 def test_page_tells_nobody(build):

@@ -1,0 +1,5 @@
+"""ARPG's released weights: photographs in few steps."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,1 @@
+from .conversion import load as load
