@@ -18,7 +18,8 @@ REFERENCE = {
 IGPT_S = {"layers": 24, "width": 512, "grid": [32, 32], "vocabulary": 512}
 TINY = {"layers": 2, "width": 32, "heads": 2, "vocabulary": 128}
 
-OURS = "keras_igpt"
+OURS, ANY = "keras_igpt", "any order"
+IN_STEPS = ["any order, 32 steps", "any order, 16 steps"]
 HF, HF_COMPILED = "Hugging Face", "HF, compiled"
 HUB, HUB_JIT = "KerasHub", "KerasHub, jit"
 # Larger batches of KerasHub take too long to wait for.
@@ -45,7 +46,7 @@ def generate(batches, quick):
     grid = [4, 4] if quick else REFERENCE["grid"]
     cells = grid[0] * grid[1]
     for batch in batches:
-        systems = [OURS, HF]
+        systems = [OURS, *IN_STEPS, HF]
         if batch <= HUB_BATCH:
             systems += [HUB, HUB_JIT]
         yield {
@@ -107,18 +108,21 @@ def growth(batches, quick):
         for side in sides:
             cells = side * side
             requests = {"run": {"prefix": 0, "tokens": cells}}
-            if side == sides[-1]:
-                requests.update(_windows(cells, cells // 8))
-            yield {
+            case = {
                 "what": "growth",
-                "title": f"{cells} tokens, batch {batch}",
                 "build": _build(
                     "decode", quick, batch=batch, grid=[side, side]
                 ),
-                "systems": [OURS],
                 "requests": requests,
                 "tokens": batch * cells,
             }
+            title = f"{cells} tokens, batch {batch}, any order"
+            yield {**case, "title": title, "systems": [ANY]}
+            if side == sides[-1]:
+                windows = _windows(cells, cells // 8)
+                case["requests"] = {**requests, **windows}
+            title = f"{cells} tokens, batch {batch}"
+            yield {**case, "title": title, "systems": [OURS]}
 
 
 def _windows(cells, width):

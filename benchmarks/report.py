@@ -7,7 +7,7 @@ import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from benchmarks.cases import OURS
+from benchmarks.cases import HF, OURS
 
 SPEED = ["generate", "fit", "big"]
 SPEED_HEADER = [
@@ -15,6 +15,7 @@ SPEED_HEADER = [
     "tokens/s",
     "min..max",
     "ours is",
+    "to HF's",
     "1st call",
     "peak GiB",
     "weights",
@@ -143,14 +144,15 @@ def _bars(panel, case):
 def _speed_rows(case):
     for system, result in case["results"].items():
         if "error" in result:
-            yield [system, "failed"] + [""] * 5
+            yield [system, "failed"] + [""] * 6
             continue
         speeds = _speeds(case, system)
         yield [
             system,
             f"{statistics.median(speeds):.0f}",
             f"{min(speeds):.0f}..{max(speeds):.0f}",
-            _ratio(case, system),
+            _ratio(case, OURS, system),
+            _ratio(case, system, HF),
             f"{result['runs']['run']['first_seconds']:.1f} s",
             f"{result['peak_bytes'] / 2**30:.2f}",
             f"{result['parameters'] / 1e6:.2f} M",
@@ -160,11 +162,12 @@ def _speed_rows(case):
 def _growth_row(case):
     if not _finished(case):
         return [case["title"], "failed", "", "", ""]
-    costs = [1e3 / speed for speed in _speeds(case, OURS)]
+    (system,) = case["systems"]
+    costs = [1e3 / speed for speed in _speeds(case, system)]
     row = [case["title"], f"{statistics.median(costs):.3f}"]
     row.append(f"{min(costs):.3f}..{max(costs):.3f}")
     for part in ("first", "last"):
-        cost = _per_token(case, OURS, part, f"{part}_start")
+        cost = _per_token(case, system, part, f"{part}_start")
         row.append("" if cost is None else f"{1e3 * cost:.3f}")
     return row
 
@@ -195,16 +198,16 @@ def _bandwidth_notes(case, bandwidth):
 def _growth_notes(cases):
     """Straight lines through the cost over the mean length written."""
     grown = [c for c in cases if c["what"] == "growth" and _finished(c)]
-    for batch in sorted({case["build"]["batch"] for case in grown}):
-        points = []
-        for case in grown:
-            if case["build"]["batch"] == batch:
-                cost = 1e3 / statistics.median(_speeds(case, OURS))
-                points.append((case["tokens"] / batch / 2, cost))
+    kinds = {(c["build"]["batch"], *c["systems"]): [] for c in grown}
+    for case in grown:
+        batch, (system,) = case["build"]["batch"], case["systems"]
+        cost = 1e3 / statistics.median(_speeds(case, system))
+        kinds[batch, system].append((case["tokens"] / batch / 2, cost))
+    for (batch, system), points in kinds.items():
         if len(points) > 1:
             slope, base = np.polyfit(*np.transpose(points), 1)
             yield (
-                f"Cost of a token at batch {batch}: {base:.3f} ms "
+                f"Cost of a token at batch {batch}, {system}: {base:.3f} ms "
                 f"{slope:+.6f} ms per token written before it."
             )
 
@@ -222,12 +225,12 @@ def _speeds(case, system):
     return [case["tokens"] / value for value in seconds]
 
 
-def _ratio(case, peer):
-    """Our speed over the peer's: the median over repetitions, as text."""
-    if peer == OURS or OURS not in _finished(case):
+def _ratio(case, system, peer):
+    """A system's speed over a peer's: the median of repetitions, as text."""
+    if peer == system or not {peer, system} <= set(_finished(case)):
         return ""
-    pairs = zip(_speeds(case, OURS), _speeds(case, peer), strict=True)
-    return f"{statistics.median(ours / theirs for ours, theirs in pairs):.2f}x"
+    pairs = zip(_speeds(case, system), _speeds(case, peer), strict=True)
+    return f"{statistics.median(one / other for one, other in pairs):.2f}x"
 
 
 def _per_token(case, system, whole, start):

@@ -136,10 +136,12 @@ def main():
             if (name, steps) not in columns:
                 found = figures(model, judge, examples, steps, options)
                 columns[name, steps] = found
-    real = evaluate(
-        judge, np.stack([e["image"] for e in examples]), examples
-    )["all"]
-    titles = {f"{name}, {steps}": columns[name, steps] for name, steps in columns}
+    real = evaluate(judge, np.stack([e["image"] for e in examples]), examples)[
+        "all"
+    ]
+    titles = {
+        f"{name}, {steps}": columns[name, steps] for name, steps in columns
+    }
     nothing = dict.fromkeys(next(iter(titles.values())), float("nan"))
     print_table(titles | {"real": nothing | real})
     if options.out:

@@ -24,6 +24,9 @@ REQUIREMENTS = {
 # Name: worker's module, its environment, what it adds to the case.
 SYSTEMS = {
     "keras_igpt": ("worker_ours", None, {}),
+    "any order": ("worker_ours", None, {"order": "any"}),
+    "any order, 32 steps": ("worker_ours", None, {"order": "any", "steps": 32}),
+    "any order, 16 steps": ("worker_ours", None, {"order": "any", "steps": 16}),
     "Hugging Face": ("worker_huggingface", "huggingface", {}),
     "HF, compiled": ("worker_huggingface", "huggingface", {"compile": True}),
     "KerasHub": ("worker_kerashub", "kerashub", {"jit": False}),

@@ -37,6 +37,7 @@ def build(case, seed=0):
         activation="quick_gelu",
         qk_norm=False,
         use_bias=True,
+        order=case.get("order", "raster"),
         dtype=case["precision"],
     )
 
@@ -52,12 +53,15 @@ def decoder(model, case):
         case["vocabulary"], size=(batch, cells), dtype="int32"
     )
 
+    asked = {}
+    if model.any_order:
+        asked["steps"] = min(case.get("steps", cells), cells)
     decode = Decoder(model, guided=False, jit_compile=True)
 
     def run(request):
         settings = {"top_k": case["top_k"], "seed": request["seed"]}
         if request["tokens"] == cells:
-            model.generate(num_images=batch, **settings)
+            model.generate(num_images=batch, **asked, **settings)
             return
         first, last = request["prefix"], request["prefix"] + request["tokens"]
         settings = check_settings(batch, model.vocabulary_size, **settings)
