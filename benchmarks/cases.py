@@ -19,7 +19,7 @@ IGPT_S = {"layers": 24, "width": 512, "grid": [32, 32], "vocabulary": 512}
 TINY = {"layers": 2, "width": 32, "heads": 2, "vocabulary": 128}
 
 OURS, ANY = "keras_igpt", "any order"
-IN_STEPS = ["any order, 32 steps", "any order, 16 steps"]
+IN_STEPS = ["in 32 steps", "in 16 steps"]
 HF, HF_COMPILED = "Hugging Face", "HF, compiled"
 HUB, HUB_JIT = "KerasHub", "KerasHub, jit"
 # Larger batches of KerasHub take too long to wait for.

@@ -15,7 +15,7 @@ SPEED_HEADER = [
     "tokens/s",
     "min..max",
     "ours is",
-    "to HF's",
+    "to HF",
     "1st call",
     "peak GiB",
     "weights",

@@ -7,6 +7,7 @@ finds right in layouts and twins turned into images.
 """
 
 import argparse
+import pathlib
 import statistics
 import time
 
@@ -29,7 +30,7 @@ REPEATS = 5
 PLOTTED = ("words", "characters", "kit")
 
 
-def bits_per_pixel(model, examples, steps):
+def bits_per_pixel(model, examples, steps=None, step_schedule=None):
     """Mean bits per pixel of real images, asked as `generate` does."""
     batches = model.prepare(
         {name: [e[name] for e in examples] for name in ("image", "text")},
@@ -38,7 +39,7 @@ def bits_per_pixel(model, examples, steps):
         edit_share=0.0,
     )
     if model.any_order:
-        sizes = group_sizes(model.num_cells, steps)
+        sizes = group_sizes(model.num_cells, steps, step_schedule)
         plan = np.empty(model.num_cells, "int32")
         plan[np.array(model.decode_order)] = np.repeat(range(steps), sizes)
         batches.draw_plans = lambda count, *_: np.tile(plan, (count, 1))
@@ -58,9 +59,12 @@ def seconds(generate):
 
 def figures(model, judge, examples, steps, options):
     """Figures of a model that takes a number of steps."""
-    asked = {"steps": steps} if model.any_order else {}
+    asked = {}
+    if model.any_order:
+        schedule = options.step_schedule or model.config["step_schedule"]
+        asked = {"steps": steps, "step_schedule": schedule}
     text = [example["text"] for example in examples]
-    found = {"bits per pixel": bits_per_pixel(model, examples, steps)}
+    found = {"bits per pixel": bits_per_pixel(model, examples, **asked)}
     asked["seed"] = options.seed
     guided = {**asked, "guidance_scale": options.guidance}
     found["seconds"] = seconds(lambda: model.generate(text=text[0], **guided))
@@ -118,6 +122,7 @@ def main():
     parser.add_argument("--steps", type=int, action="append")
     parser.add_argument("--n", type=int, default=300, help="images")
     parser.add_argument("--guidance", type=float, default=3.0)
+    parser.add_argument("--step-schedule", help="of models of any order")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=3, help="of judge")
     parser.add_argument("--conversions", action="store_true")
@@ -132,7 +137,7 @@ def main():
         for steps in options.steps or (256, 32, 16):
             if not model.any_order:
                 steps = model.num_cells
-            name = "any order" if model.any_order else "raster"
+            name = pathlib.Path(path).stem
             if (name, steps) not in columns:
                 found = figures(model, judge, examples, steps, options)
                 columns[name, steps] = found

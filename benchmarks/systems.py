@@ -25,8 +25,8 @@ REQUIREMENTS = {
 SYSTEMS = {
     "keras_igpt": ("worker_ours", None, {}),
     "any order": ("worker_ours", None, {"order": "any"}),
-    "any order, 32 steps": ("worker_ours", None, {"order": "any", "steps": 32}),
-    "any order, 16 steps": ("worker_ours", None, {"order": "any", "steps": 16}),
+    "in 32 steps": ("worker_ours", None, {"order": "any", "steps": 32}),
+    "in 16 steps": ("worker_ours", None, {"order": "any", "steps": 16}),
     "Hugging Face": ("worker_huggingface", "huggingface", {}),
     "HF, compiled": ("worker_huggingface", "huggingface", {"compile": True}),
     "KerasHub": ("worker_kerashub", "kerashub", {"jit": False}),

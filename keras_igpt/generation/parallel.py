@@ -21,7 +21,7 @@ from keras_igpt.generation.plans import Plan
 from keras_igpt.generation.sampling import sample, uniforms
 
 # Caches have room for a multiple of so many positions, for few programs.
-ROOM = 64
+ROOM = 16
 
 
 class ParallelDecoder:
@@ -51,8 +51,8 @@ class ParallelDecoder:
         )
 
         @functools.cache
-        def compiled(size, last):
-            steps = GroupSteps(model, guided, last, size)
+        def compiled(size):
+            steps = GroupSteps(model, guided, size)
             return CompiledFunction(model, steps, jit_compile)
 
         self.steps = compiled
@@ -85,9 +85,9 @@ class ParallelDecoder:
         shared = plan.queue, plan.starts, draws, plan.count, settings
 
         def run(part, index, tokens, caches, nothing=False):
-            size, first, last, is_last = part
+            size, first, last = part
             last = first if nothing else last
-            return self.steps(size, is_last)(
+            return self.steps(size)(
                 np.int32(first), np.int32(last), index, tokens, caches, *shared
             )
 
@@ -104,7 +104,7 @@ class ParallelDecoder:
         """Compiles what is new side by side, rather than on the way."""
         new = {}
         for part in parts:
-            key = (part[0], part[-1], *map(tuple, shapes))
+            key = (part[0], *map(tuple, shapes))
             if key not in self.compiled:
                 new[key] = part
         if len(new) > 1:
@@ -140,13 +140,11 @@ def decode(
     widths = ops.max(plan.starts[:, 1:] - plan.starts[:, :-1], axis=0)
     caches = grow(caches, begin + ops.sum(widths))
     steps = ops.sum(ops.cast(widths > 0, "int32"))
-    most = ops.maximum(steps - 1, 0)
     shared = plan.queue, plan.starts, draws, plan.count, settings
-    index, tokens, caches = GroupSteps(model, guided, False)(
-        ops.zeros((), "int32"), most, begin, tokens, caches, *shared
-    )
-    end = GroupSteps(model, guided, True)
-    return end(most, steps, index, tokens, caches, *shared)[1]
+    first = ops.zeros((), "int32")
+    return GroupSteps(model, guided)(
+        first, steps, begin, tokens, caches, *shared
+    )[1]
 
 
 def prefill(
@@ -176,22 +174,19 @@ def prefill(
 
 
 def _parts(sizes):
-    """Runs of steps of one size: `(size, first, last, is the last step)`.
-
-    The last step stands alone: what it writes nobody reads.
-    """
+    """Runs of steps of one size: `(size, first, last)`, `last` left out."""
     parts, first = [], 0
-    for size, steps in itertools.groupby(sizes[:-1]):
+    for size, steps in itertools.groupby(sizes):
         last = first + len(list(steps))
-        parts.append((size, first, last, False))
+        parts.append((size, first, last))
         first = last
-    return [*parts, (sizes[-1], first, first + 1, True)]
+    return parts
 
 
 def _room(plan, begin, model):
     """Positions that caches need, of few different numbers."""
-    widths = np.diff(plan.starts, axis=1).max(axis=0)[: len(plan.sizes) - 1]
-    places = np.cumsum([0, *widths])[:-1]
+    widths = np.diff(plan.starts, axis=1).max(axis=0)
+    places = np.cumsum([0, *widths])
     filled = [place + size for place, size in zip(places, plan.sizes)]
     most = begin + max(filled, default=0)
     usual = model.prompt_length + 1 + model.num_cells
@@ -224,17 +219,15 @@ class GroupSteps:
 
     Args:
         model, guided: as `ParallelDecoder` takes them.
-        last: bool. Read nothing: no step comes after.
         size: int, G. None for each group's own, in graphs that allow it.
     """
 
     def __init__(
-        self, model: Any, guided: bool, last: bool, size: int | None = None
+        self, model: Any, guided: bool, size: int | None = None
     ) -> None:
         self.model = model
         self.guided = guided
         self.size = size
-        self.last = last
 
     def __call__(
         self,
@@ -274,8 +267,7 @@ class GroupSteps:
                 cells, count + begin, count + end, caches, draws, settings
             )
             tokens = _written(tokens, cells, valid, found)
-            if not self.last:
-                caches = self._read(found, cells, valid, index, caches)
+            caches = self._read(found, cells, valid, index, caches)
             return step + 1, index + ops.max(end - begin), tokens, caches
 
         state = (first, index, tokens, caches)

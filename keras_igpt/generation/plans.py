@@ -18,8 +18,18 @@ from keras_igpt.argument_checks import (
     is_whole,
 )
 
-# Sizes of groups that programs are made for; a group is filled up to one.
+# Sizes that what is known is filled up to, and of a plan's groups at most so
+# many: to each belongs a program.
 SIZES = (1, 4, *(2**i for i in range(3, 21)))
+MOST_SIZES = 3
+
+# Cells that are asked of all images in about the time of one: so long it takes
+# to read the weights.
+FREE = 32
+
+# Sizes of groups, about a quarter apart: Renard's preferred numbers (ISO 3).
+GROUPS = (1, 2, 3, 4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 64, 80)
+GROUPS = (*GROUPS, *(round(10 ** (i / 10)) for i in range(20, 64)))
 
 # Orders in which an image is scored, at most.
 MOST_ORDERS = 2**12
@@ -30,6 +40,10 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
     "arccos": lambda done: math.acos(done) / (math.pi / 2),
     "cosine": lambda done: math.cos(math.pi / 2 * done),
 }
+
+# Cells that decide about others, such as where words begin, are few and early:
+# with "cosine" they are written one by one.
+SCHEDULE = "cosine"
 
 # Share of the images that learn in groups, and how many times fewer steps
 # than cells these take, as powers of 2.
@@ -48,7 +62,8 @@ class Plan(NamedTuple):
         known: int32 `(B, K)`. Cells that are known, in the order of reading,
             then any; K is one of `SIZES`, or 0.
         count: int32 `(B,)`. How many of those there are.
-        sizes: list of T ints. What a step's group is filled up to.
+        sizes: list of T ints. What a step's group is filled up to: a few of
+            `GROUPS`.
     """
 
     queue: Array
@@ -91,7 +106,7 @@ def _halton(number, base):
 
 @functools.cache
 def group_sizes(
-    cells: int, steps: int, schedule: str = "arccos"
+    cells: int, steps: int, schedule: str = SCHEDULE
 ) -> tuple[int, ...]:
     """How many cells are asked in each step; all together `cells`.
 
@@ -112,7 +127,7 @@ def group_sizes(
 
 
 def make_plan(
-    known: Array, order: Array, steps: int, schedule: str = "arccos"
+    known: Array, order: Array, steps: int, schedule: str = SCHEDULE
 ) -> Plan:
     """Plans the cells that are not known; each image's depend on it alone.
 
@@ -149,8 +164,36 @@ def make_plan(
         starts,
         np.take_along_axis(queue, columns, axis=1).astype("int32"),
         count,
-        [filled_up(int(width)) for width in widths],
+        [min(size, cells) for size in _sizes_to_fill(widths, batch)],
     )
+
+
+def _sizes_to_fill(widths, batch):
+    """Sizes for groups that grow, at most `MOST_SIZES`, that cost least.
+
+    The least that any first groups cost in all, with one size more than
+    before: the last of these sizes begins at the best place.
+    """
+    if not len(widths):  # all is known
+        return []
+    sizes = np.array(GROUPS)[np.searchsorted(GROUPS, widths)]
+    cost = np.maximum(sizes * batch, FREE)
+    count = len(sizes)
+    ends = np.arange(1, count + 1)
+    total = np.append(0, cost * ends)
+    chosen = [np.zeros(count + 1, int)]
+    for _ in range(MOST_SIZES - 1):
+        # Of the first groups up to an end, those from a begin have one size.
+        costs = total[:-1] + cost[:, None] * (ends[:, None] - ends + 1)
+        costs = np.where(ends <= ends[:, None], costs, np.iinfo(int).max)
+        chosen.append(np.append(0, costs.argmin(axis=1)))
+        total = np.append(0, costs.min(axis=1))
+    end = count
+    filled = np.empty(count, int)
+    for begins in reversed(chosen):
+        filled[begins[end] : end] = sizes[end - 1]
+        end = begins[end]
+    return filled.tolist()
 
 
 def plan_numbers(plan: Plan) -> Array:
@@ -173,6 +216,7 @@ def draw_plans(
     count: int,
     spent: float,
     generator: np.random.Generator,
+    schedule: str = SCHEDULE,
     grouped: float = GROUPED,
 ) -> Array:
     """Plans to learn from: random orders, then the one to be used.
@@ -190,6 +234,7 @@ def draw_plans(
         spent: float from 0 to 1. Share of the training that is over; of 1,
             each image is written cell by cell, as what is evaluated.
         generator: a `numpy.random.Generator`.
+        schedule: str, key of `SCHEDULES`, of the groups.
         grouped: float from 0 to 1. Share of the images with groups.
 
     Returns:
@@ -204,16 +249,18 @@ def draw_plans(
     in_groups = (generator.random(count) < grouped) & (spent < 1)
     fewer = np.where(in_groups, fewer, 1.0)
     steps = np.maximum(1, cells / fewer).astype(int)
-    when = np.stack([_steps_in_order(cells, int(number)) for number in steps])
+    when = np.stack(
+        [_steps_in_order(cells, int(number), schedule) for number in steps]
+    )
     plans = np.empty((count, cells), "int32")
-    np.put_along_axis(plans, orders, when, axis=1)
+    np.put_along_axis(plans, orders, np.stack(when), axis=1)
     return plans
 
 
 @functools.cache
-def _steps_in_order(cells, steps):
+def _steps_in_order(cells, steps, schedule):
     """The step of each place in the order."""
-    sizes = group_sizes(cells, steps)
+    sizes = group_sizes(cells, steps, schedule)
     return np.repeat(np.arange(len(sizes), dtype="int32"), sizes)
 
 
@@ -256,7 +303,9 @@ def checked_request(
     cells = model.num_cells
     if steps is None:
         steps = model.config["steps"] or cells
-    schedule = "arccos" if step_schedule is None else step_schedule
+    schedule = step_schedule
+    if step_schedule is None:
+        schedule = model.config["step_schedule"]
     check_one_of("step_schedule", schedule, sorted(SCHEDULES))
     if order is None:
         order = model.decode_order

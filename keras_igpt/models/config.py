@@ -15,6 +15,7 @@ from keras_igpt.argument_checks import (
     is_number,
     is_whole,
 )
+from keras_igpt.generation.plans import SCHEDULE, SCHEDULES
 
 POSITIONS = ("rotary", "learned")
 ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
@@ -107,11 +108,12 @@ def _check_order(tokenizer, config):
     """Checks the order of cells, and the steps that write them."""
     check_one_of("order", config["order"], ORDERS)
     if config["order"] == "raster":
-        if config["steps"] is not None:
-            raise ValueError(
-                "`steps` must be None with the order 'raster', which writes "
-                f"cell by cell. Received: steps={config['steps']!r}."
-            )
+        for name in ("steps", "step_schedule"):
+            if config[name] is not None:
+                raise ValueError(
+                    f"`{name}` must be None with the order 'raster', which "
+                    f"writes cell by cell. Received: {name}={config[name]!r}."
+                )
         return
     if config["objective"] == "bert":
         raise ValueError(
@@ -124,6 +126,9 @@ def _check_order(tokenizer, config):
             "blocks read, half ask. Received: "
             f"num_layers={config['num_layers']}."
         )
+    if config["step_schedule"] is None:
+        config["step_schedule"] = SCHEDULE
+    check_one_of("step_schedule", config["step_schedule"], sorted(SCHEDULES))
     if config["steps"] is not None:
         cells = math.prod(tokenizer.grid_size)
         check_at_least("steps", config["steps"], 1, cells)

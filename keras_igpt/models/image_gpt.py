@@ -66,6 +66,9 @@ class ImageGPT(ImageGPTFigures):
             order and several at once.
         steps: int. In how many steps a model of any order writes an image,
             unless it is asked otherwise; None for one per cell.
+        step_schedule: str. How many cells each of these writes, unless it is
+            asked otherwise: `"cosine"`, the first few one by one, which None
+            means; or `"arccos"`, as ARPG does.
         kwargs: as `keras.Model` takes them, such as `dtype`.
 
     Example:
@@ -102,6 +105,7 @@ class ImageGPT(ImageGPTFigures):
         plain_guidance: bool = False,
         order: str = "raster",
         steps: int | None = None,
+        step_schedule: str | None = None,
         **kwargs: Any,
     ) -> None:
         config = {
@@ -126,6 +130,7 @@ class ImageGPT(ImageGPTFigures):
             "plain_guidance": plain_guidance,
             "order": order,
             "steps": steps,
+            "step_schedule": step_schedule,
         }
         config = checked_config(tokenizer, config)
         super().__init__(tokenizer, config, **kwargs)
@@ -184,8 +189,8 @@ class ImageGPT(ImageGPTFigures):
             jit_compile: bool. Compile with XLA: faster, but for the first.
             steps: int. In how many steps a model of any order writes a whole
                 image; None for its own `steps`, or one per cell.
-            step_schedule: `"arccos"`, its default, or `"cosine"`: how many
-                cells each step writes.
+            step_schedule: `"cosine"` or `"arccos"`: how many cells each step
+                writes; None for the model's own.
             order: ints, all cells in the order of writing, for all images or
                 one row each; None for one that is spread evenly.
 

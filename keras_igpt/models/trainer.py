@@ -108,7 +108,11 @@ class ImageGPTTrainer(ImageGPTNetwork):
     def draw_plans(self) -> Any:
         """Draws when cells are asked, if the model writes in any order."""
         if self.any_order:
-            return functools.partial(draw_plans, self.decode_order)
+            return functools.partial(
+                draw_plans,
+                self.decode_order,
+                schedule=self.config["step_schedule"],
+            )
         return None
 
     @property

@@ -159,7 +159,8 @@ class ServingGraph:
             return {}
         known = np.zeros((1, model.num_cells), bool)
         (steps,) = self.defaults["steps"]
-        plan = make_plan(known, model.decode_order, steps)
+        schedule = model.config["step_schedule"]
+        plan = make_plan(known, model.decode_order, steps, schedule)
         return {"plan": plan_numbers(plan).tolist()}
 
     # === Signatures ===
@@ -349,7 +350,9 @@ class ServingGraph:
     ):
         settings = dict(settings)
         order = self.model.decode_order
-        plan = plan_of_steps(known, order, settings.pop("steps"))
+        schedule = self.model.config["step_schedule"]
+        steps = settings.pop("steps")
+        plan = plan_of_steps(known, order, steps, schedule)
         return parallel.decode(
             self.model, conditions, tokens, plan, draws, settings, guided
         )

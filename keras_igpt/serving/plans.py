@@ -10,18 +10,22 @@ from collections.abc import Sequence
 
 import tensorflow as tf
 
-from keras_igpt.generation.plans import Plan
+from keras_igpt.generation.plans import SCHEDULE, Plan
 
 
 def plan_of_steps(
-    known: tf.Tensor, order: Sequence[int], steps: tf.Tensor
+    known: tf.Tensor,
+    order: Sequence[int],
+    steps: tf.Tensor,
+    schedule: str = SCHEDULE,
 ) -> Plan:
-    """As `make_plan`, of the schedule "arccos".
+    """As `make_plan`.
 
     Args:
         known: bool tensor of shape `(B, N)`.
         order: ints, all cells.
         steps: int32 tensor of shape `(B,)`, from 1 to N, for a whole image.
+        schedule: str, "arccos" or "cosine".
     """
     cells = len(order)
     places = tf.range(cells)
@@ -34,7 +38,7 @@ def plan_of_steps(
     after = asked[:, None] + tf.range(tf.reduce_max(count))
     return Plan(
         queue,
-        _starts(asked, steps, cells),
+        _starts(asked, steps, cells, schedule),
         tf.gather(queue, tf.minimum(after, cells - 1), batch_dims=1),
         count,
         [],
@@ -62,16 +66,22 @@ def plan_of_cells(plan: tf.Tensor) -> Plan:
     )
 
 
-def _starts(asked, steps, cells):
+def _starts(asked, steps, cells, schedule):
     """Where each step begins, int32 `(B, N + 1)`; see `group_sizes`."""
     asked = asked[:, None]
     few = -(-steps[:, None] * asked // cells)  # rounded up
     step = tf.range(cells + 1)[None]
     done = tf.minimum(step / tf.maximum(few, 1), 1.0)  # float64
-    share = tf.acos(done) / (math.pi / 2)
+    if schedule == "arccos":
+        share = tf.acos(done) / (math.pi / 2)
+    else:
+        share = tf.cos(math.pi / 2 * done)
     left = tf.cast(tf.cast(asked, tf.float64) * share, tf.int32)
-    # The only rational share between, where rounding would count.
-    left = tf.where(2 * step == few, 2 * asked // 3, left)
+    # The only rational shares between, where rounding would count.
+    if schedule == "arccos":
+        left = tf.where(2 * step == few, 2 * asked // 3, left)
+    else:
+        left = tf.where(3 * step == 2 * few, asked // 2, left)
     # At least one cell each step, and one is left for each to come.
     left = _least_so_far(tf.where(step == 0, asked, left) + step)
     return asked - tf.where(step < few, tf.maximum(left, few) - step, 0)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from keras_igpt.generation.plans import (
+    MOST_SIZES,
     SCHEDULES,
-    SIZES,
     checked_request,
     draw_plans,
     group_sizes,
@@ -96,13 +96,30 @@ def test_smallest_hole_takes_a_step():
     assert len(make_plan(known, np.arange(64), 2).sizes) == 1
 
 
-def test_groups_have_few_sizes():
-    found = set()
+@pytest.mark.parametrize("batch", [1, 16])
+@pytest.mark.parametrize("schedule", SCHEDULES)
+def test_groups_fit_into_few_sizes(schedule, batch):
+    known = np.zeros((batch, 64), bool)
     for steps in range(1, 65):
-        found |= set(
-            make_plan(np.zeros((1, 64), bool), np.arange(64), steps)[4]
-        )
-    assert found <= set(SIZES) and len(found) <= 6
+        plan = make_plan(known, np.arange(64), steps, schedule)
+        sizes = group_sizes(64, steps, schedule)
+        assert (np.array(plan.sizes) >= sizes).all()
+        assert len(set(plan.sizes)) <= MOST_SIZES
+
+
+def test_sizes_of_large_batches_leave_little_empty():
+    for steps in (8, 16, 32, 64, 128):
+        plan = make_plan(np.zeros((16, 256), bool), np.arange(256), steps)
+        assert sum(plan.sizes) < 1.35 * 256
+
+
+def test_one_image_has_one_size_while_weights_take_longer():
+    plan = make_plan(np.zeros((1, 256), bool), np.arange(256), 32)
+    assert len(set(plan.sizes)) == 1
+
+
+def test_first_cells_are_written_one_by_one():
+    assert group_sizes(256, 32)[:3] == (1, 1, 1)
 
 
 # === Plans to learn from ===

@@ -91,6 +91,7 @@ def load(
                 plain_guidance=True,
                 order="any",
                 steps=min(STEPS, cells),
+                step_schedule="arccos",
                 dtype=dtype,
             )
         weights = {place_of(weight): weight for weight in model.weights}
