@@ -7,6 +7,7 @@ import pytest
 from keras_igpt import argument_checks
 from keras_igpt.cli.demo import guard, page
 from keras_igpt.data import folder, folder_index
+from keras_igpt.generation import plans
 from keras_igpt.images import crop, files, opening
 from keras_igpt.pretrained import inert_pickle, model_files, torch_files
 from keras_igpt.training import schedule
@@ -39,6 +40,7 @@ STATED = [
         "layers",
         f"{argument_checks.MOST_LAYERS:,} and {argument_checks.MOST_WIDTH:,}",
     ),
+    ("orders in which", f"{plans.MOST_ORDERS:,}"),
     ("a budget", f"{schedule.ENDLESS:,} epochs"),
     ("a learning rate", f"{schedule.MOST_RATE:,.0f}"),
     ("uploaded", f"{guard.MAX_UPLOAD // 10**6} MB"),
