@@ -68,7 +68,7 @@ def fit(batches, quick):
             "what": "fit",
             "title": f"fit, batch {batch}, {precision}",
             "build": _build("fit", quick, precision=precision, **shape),
-            "systems": [OURS, HF, HF_COMPILED, HUB, HUB_JIT],
+            "systems": [OURS, ANY, HF, HF_COMPILED, HUB, HUB_JIT],
             "requests": {"run": {}},
             "tokens": batch * grid[0] * grid[1] * steps,
         }

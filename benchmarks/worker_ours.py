@@ -79,7 +79,9 @@ def fitter(model, case):
     tokens = np.random.default_rng(0).integers(
         case["vocabulary"], size=(count, model.num_cells), dtype="uint16"
     )
-    batches = TokenBatches({"tokens": tokens}, case["batch"])
+    batches = TokenBatches(
+        {"tokens": tokens}, case["batch"], draw_plans=model.draw_plans
+    )
     model.compile(optimizer=keras.optimizers.AdamW(1e-3))
 
     def run(request):

@@ -29,7 +29,8 @@ MAX_DIGITS = 9
 ModelOption = Annotated[
     str,
     typer.Option(
-        "--model", help="A .keras file, a run's folder, or 'football'."
+        "--model",
+        help="A .keras file, a run's folder, 'football' or 'football_any'.",
     ),
 ]
 

@@ -35,9 +35,10 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
 
     Args:
         path: a `.keras` file; a run's folder: its best model; the name of
-            a model that the package ships, `"football"`; or of one that is
-            downloaded, `"llamagen-b-256"`, or `"hf://owner/name/file.keras"`
-            on the Hugging Face Hub.
+            a model that the package ships, `"football"` or `"football_any"`,
+            which writes in few steps; or of one that is downloaded,
+            `"llamagen-b-256"`, or `"hf://owner/name/file.keras"` on the
+            Hugging Face Hub.
 
     Returns:
         The model that was saved, an `ImageGPT` or `ImageGPTClassifier`.

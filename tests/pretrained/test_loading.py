@@ -83,3 +83,17 @@ def test_load_needs_no_other_import():
         "ImageGPT",
         "ImageGPT",
     ]
+
+
+def test_shipped_model_of_any_order_writes_in_few_steps():
+    config = keras_igpt.load("football_any").config
+    assert (config["order"], config["steps"]) == ("any", 32)
+
+
+def test_shipped_models_have_the_same_tokens():
+    one, other = map(keras_igpt.load, ("football", "football_any"))
+    noise = np.random.default_rng(0).integers(256, size=(1, 64, 64, 3))
+    found = [
+        x.tokenizer.encode_all(noise.astype("uint8")) for x in (one, other)
+    ]
+    np.testing.assert_array_equal(*found)
