@@ -43,6 +43,7 @@ def bits_per_pixel(model, examples, steps=None, step_schedule=None):
         plan = np.empty(model.num_cells, "int32")
         plan[np.array(model.decode_order)] = np.repeat(range(steps), sizes)
         batches.draw_plans = lambda count, *_: np.tile(plan, (count, 1))
+    model.compile()
     found = model.evaluate(batches, verbose=0, return_dict=True)
     return found["bits_per_pixel"]
 

@@ -14,7 +14,7 @@ PAGES = [README] + [
     for name in (
         *("index", "guide", "edits", "your_data", "training", "serving"),
         *("photographs", "igpt", "football", "figures", "speed", "questions"),
-        "security",
+        *("few_steps", "security"),
         *("architecture", "contributing", "api"),
     )
 ]
