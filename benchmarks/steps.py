@@ -67,7 +67,11 @@ def figures(model, judge, examples, steps, options):
     text = [example["text"] for example in examples]
     found = {"bits per pixel": bits_per_pixel(model, examples, **asked)}
     asked["seed"] = options.seed
-    guided = {**asked, "guidance_scale": options.guidance}
+    guided = {
+        **asked,
+        "guidance_scale": options.guidance,
+        "guidance_schedule": options.guidance_schedule,
+    }
     found["seconds"] = seconds(lambda: model.generate(text=text[0], **guided))
     images = model.generate(text=text, **guided)
     found |= evaluate(judge, images, examples)["all"]
@@ -92,7 +96,10 @@ def print_table(columns):
         form = "{:.4f}" if name == "bits per pixel" else "{:.3f}"
         share = name.rpartition(": ")[-1] in MARKS
         form = "{:.1%}" if share else form
-        cells = [form.format(found[name]) for found in columns.values()]
+        cells = [
+            form.format(found[name]) if name in found else "–"
+            for found in columns.values()
+        ]
         print(f"| {name.replace('_', ' ')} | " + " | ".join(cells) + " |")
 
 
@@ -124,6 +131,7 @@ def main():
     parser.add_argument("--n", type=int, default=300, help="images")
     parser.add_argument("--guidance", type=float, default=3.0)
     parser.add_argument("--step-schedule", help="of models of any order")
+    parser.add_argument("--guidance-schedule", default="constant")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--minutes", type=float, default=3, help="of judge")
     parser.add_argument("--conversions", action="store_true")
@@ -148,8 +156,7 @@ def main():
     titles = {
         f"{name}, {steps}": columns[name, steps] for name, steps in columns
     }
-    nothing = dict.fromkeys(next(iter(titles.values())), float("nan"))
-    print_table(titles | {"real": nothing | real})
+    print_table(titles | {"real": real})
     if options.out:
         plot(columns, options.out)
 

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 def on_files(files, config):
     """Adds them to the files of the site."""
     folder = ROOT / "saved_models"
-    for path in [*folder.rglob("*.png"), folder / "football" / "README.md"]:
+    for path in [*folder.rglob("*.png"), *folder.glob("*/README.md")]:
         name = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
     return files
