@@ -18,9 +18,10 @@ from keras_igpt.argument_checks import (
     is_whole,
 )
 
-# Sizes that what is known is filled up to, and of a plan's groups at most so
-# many: to each belongs a program.
+# What is known is filled up to one of these sizes.
 SIZES = (1, 4, *(2**i for i in range(3, 21)))
+
+# A plan's groups are filled up to so many sizes at most: each has a program.
 MOST_SIZES = 3
 
 # Cells that are asked of all images in about the time of one: so long it takes
