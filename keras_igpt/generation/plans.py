@@ -5,7 +5,6 @@ Axes: B images, N cells, T steps.
 
 import functools
 import math
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +16,7 @@ from keras_igpt.argument_checks import (
     check_seed,
     is_whole,
 )
+from keras_igpt.generation.step_schedules import SCHEDULE, SCHEDULES
 
 # What is known is filled up to one of these sizes.
 SIZES = (1, 4, *(2**i for i in range(3, 21)))
@@ -34,17 +34,6 @@ GROUPS = (*GROUPS, *(round(10 ** (i / 10)) for i in range(20, 64)))
 
 # Orders in which an image is scored, at most.
 MOST_ORDERS = 2**12
-
-# Share of the cells that is left when a share of the steps is done (Chang et
-# al. 2022, https://arxiv.org/abs/2202.04200; ARPG, Li et al. 2025).
-SCHEDULES: dict[str, Callable[[float], float]] = {
-    "arccos": lambda done: math.acos(done) / (math.pi / 2),
-    "cosine": lambda done: math.cos(math.pi / 2 * done),
-}
-
-# Cells that decide about others, such as where words begin, are few and early:
-# with "cosine" they are written one by one.
-SCHEDULE = "cosine"
 
 # Share of the images that learn in groups, and how many times fewer steps
 # than cells these take, as powers of 2.

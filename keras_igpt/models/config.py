@@ -15,7 +15,7 @@ from keras_igpt.argument_checks import (
     is_number,
     is_whole,
 )
-from keras_igpt.generation.plans import SCHEDULE, SCHEDULES
+from keras_igpt.generation.step_schedules import SCHEDULE, SCHEDULES
 
 POSITIONS = ("rotary", "learned")
 ACTIVATIONS = ("swiglu", "quick_gelu", "gelu")
