@@ -1,7 +1,7 @@
 """Puts images and cards of `saved_models/` into the built pages.
 
-They lie beside the models, once; pages link them as `../saved_models/…`, which
-is right where a page is read in the repository.
+They lie beside the models, once; pages link them as `../saved_models/…`, and
+cards link pages as `../../docs/…`, which is right in the repository.
 """
 
 import pathlib
@@ -22,4 +22,5 @@ def on_files(files, config):
 
 def on_page_markdown(markdown, **kwargs):
     """Links lead to where they are in the site."""
-    return markdown.replace("](../saved_models/", "](saved_models/")
+    markdown = markdown.replace("](../saved_models/", "](saved_models/")
+    return markdown.replace("](../../docs/", "](../../")
