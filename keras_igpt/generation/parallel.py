@@ -17,11 +17,8 @@ from keras import ops
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
-from keras_igpt.generation.plans import Plan
+from keras_igpt.generation.plans import Plan, filled_up
 from keras_igpt.generation.sampling import sample, uniforms
-
-# Caches have room for a multiple of so many positions, for few programs.
-ROOM = 16
 
 
 class ParallelDecoder:
@@ -192,7 +189,7 @@ def _room(plan, begin, model):
     usual = model.prompt_length + 1 + model.num_cells
     if most <= usual:
         return usual
-    return usual + -(-(most - usual) // ROOM) * ROOM
+    return usual + filled_up(most - usual)
 
 
 def grow(caches: dict, length: int | Tensor) -> dict:

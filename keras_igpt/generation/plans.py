@@ -18,11 +18,12 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.generation.step_schedules import SCHEDULE, SCHEDULES
 
-# What is known is filled up to one of these sizes.
-SIZES = (1, 4, *(2**i for i in range(3, 21)))
+# What is known, and the caches, have room for a multiple of so many positions:
+# few sizes, few programs.
+ROOM = 16
 
 # A plan's groups are filled up to so many sizes at most: each has a program.
-MOST_SIZES = 3
+MOST_SIZES = 2
 
 # Cells that are asked of all images in about the time of one: so long it takes
 # to read the weights.
@@ -50,7 +51,7 @@ class Plan(NamedTuple):
         starts: int32 `(B, N + 1)`. Where in the queue each step begins; after
             the last step, where the queue ends.
         known: int32 `(B, K)`. Cells that are known, in the order of reading,
-            then any; K is one of `SIZES`, or 0.
+            then any; K is a multiple of `ROOM`, or N.
         count: int32 `(B,)`. How many of those there are.
         sizes: list of T ints. What a step's group is filled up to: a few of
             `GROUPS`.
@@ -147,7 +148,7 @@ def make_plan(
     widths = np.diff(starts, axis=1).max(axis=0)
     widths = np.maximum.accumulate(widths[widths > 0])
     count = (cells - asked).astype("int32")
-    room = filled_up(int(count.max())) if count.max() else 0
+    room = min(filled_up(int(count.max())), cells)
     columns = np.minimum(asked[:, None] + np.arange(room), cells - 1)
     return Plan(
         queue.astype("int32"),
@@ -255,8 +256,8 @@ def _steps_in_order(cells, steps, schedule):
 
 
 def filled_up(count: int) -> int:
-    """The smallest of `SIZES` that a group fits into."""
-    return next(size for size in SIZES if size >= count)
+    """The smallest multiple of `ROOM` that is not below `count`."""
+    return -(-count // ROOM) * ROOM
 
 
 def checked_request(

@@ -110,7 +110,7 @@ def test_groups_fit_into_few_sizes(schedule, batch):
 def test_sizes_of_large_batches_leave_little_empty():
     for steps in (8, 16, 32, 64, 128):
         plan = make_plan(np.zeros((16, 256), bool), np.arange(256), steps)
-        assert sum(plan.sizes) < 1.35 * 256
+        assert sum(plan.sizes) <= 1.5 * 256
 
 
 def test_one_image_has_one_size_while_weights_take_longer():
