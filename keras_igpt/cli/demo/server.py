@@ -30,7 +30,7 @@ CSS = """
 
 
 def demo(
-    model: ModelOption = "football",
+    model: ModelOption = "football_any",
     host: Annotated[
         str,
         typer.Option(
