@@ -2,7 +2,7 @@
 
 import enum
 import pathlib
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -17,6 +17,7 @@ from keras_igpt.cli.options import (
     load_image_gpt,
     new_console,
     print_figures,
+    with_sampling,
 )
 
 
@@ -27,9 +28,11 @@ class Features(enum.StrEnum):
     judge = "judge"
 
 
+@with_sampling
 def evaluate(
     model: ModelOption,
     data: DataOption,
+    sampling: dict[str, Any],
     split: SplitOption = "test",
     limit: Annotated[
         int | None,
@@ -37,11 +40,48 @@ def evaluate(
             help="Score only the first images.", callback=checked_limit
         ),
     ] = None,
-    seed: SeedOption = 0,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Compare generated images with real ones as sets, instead: "
+            "fid, kid, precision-recall, nearest, cas, with commas between."
+        ),
+    ] = None,
+    n: Annotated[
+        int, typer.Option(help="How many images `--metrics` compare.")
+    ] = 1000,
+    features: Annotated[
+        str,
+        typer.Option(
+            help="What `--metrics` compare: features of a classifier trained "
+            "now on the data's classes; of the judge of football images; or "
+            "of a .keras file from images to vectors."
+        ),
+    ] = "classifier",
+    save_features: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="A .keras file to write the features' network to, for "
+            "`--features` of another run."
+        ),
+    ] = None,
+    npz: Annotated[
+        pathlib.Path | None,
+        typer.Option(
+            help="A .npz file to write the generated images to, as other "
+            "evaluations read it; the same command goes on with it."
+        ),
+    ] = None,
 ) -> None:
-    """Prints how likely test images are, beside counting baselines."""
-    from keras_igpt.evaluation import likelihood
+    """Prints how likely test images are, or how alike generated ones."""
+    from keras_igpt.atomic_files import check_output_file
 
+    check_output_file("--npz", npz, ".npz")
+    check_output_file("--save-features", save_features, ".keras")
+    # Nobody who asks for figures wants others the next time.
+    seed = 0 if sampling["seed"] is None else sampling["seed"]
+    sampling = {k: v for k, v in sampling.items() if k != "seed"}
+    asked = _metrics(metrics, n, (npz, save_features))
     image_gpt = load_image_gpt(model)
     names = list(image_gpt.class_names)
     test = load_data(image_gpt, data, split)
@@ -54,7 +94,79 @@ def evaluate(
     if limit is not None:
         test = test.take(limit)
     train = load_data(image_gpt, data, "train")
-    print_figures(likelihood.report(image_gpt, train, test, seed))
+    if not asked:
+        from keras_igpt.evaluation import likelihood
+
+        figures = likelihood.report(image_gpt, train, test, seed, **sampling)
+        print_figures(figures)
+        return
+    from keras_igpt.evaluation import set_figures
+
+    network = None
+    if asked != ["cas"]:
+        network = _network(features, train, seed, save_features)
+    figures = set_figures.set_report(
+        image_gpt, train, test, asked, network, n, seed, npz, **sampling
+    )
+    new_console().print(set_figures.table(figures))
+
+
+def _metrics(metrics, n, files):
+    """The metrics that the option names; [] for none."""
+    from keras_igpt.argument_checks import check_positive
+
+    check_positive("--n", n)
+    if metrics is None:
+        if any(files):
+            raise ValueError(
+                "`--npz` and `--save-features` must come with `--metrics`. "
+                "Received: no --metrics. Name some, as --metrics fid,kid."
+            )
+        return []
+    from keras_igpt.evaluation.set_figures import METRICS
+
+    asked = [name.strip() for name in metrics.split(",")]
+    if not set(asked) <= set(METRICS):
+        raise ValueError(
+            f"`--metrics` must be some of {', '.join(METRICS)}, with commas "
+            f"between. Received: --metrics {metrics}."
+        )
+    return asked
+
+
+def _network(features, train, seed, path):
+    """The features that sets are compared by, saved where that is asked."""
+    import keras_igpt
+    from keras_igpt.evaluation.image_features import ImageFeatures
+    from keras_igpt.evaluation.set_figures import TRAIN_IMAGES
+
+    if features == Features.judge:
+        from keras_igpt.evaluation.football.judge import Judge
+
+        judge = Judge.train(seed=seed)
+        network, found = judge.features, ImageFeatures(judge.feature_network)
+    elif features == Features.classifier:
+        images = keras_igpt.data.arrays(train, limit=TRAIN_IMAGES)
+        if "label" not in images:
+            raise ValueError(
+                "`--features classifier` must have data with classes. "
+                "Received: data without. Name a .keras file of a network, or "
+                "judge for football images."
+            )
+        network = ImageFeatures.train(
+            images["image"], images["label"], seed=seed
+        )
+        found = network
+    else:
+        if not features.endswith(".keras"):
+            raise ValueError(
+                "`--features` must be classifier, judge or a .keras file. "
+                f"Received: --features {features}."
+            )
+        network = found = ImageFeatures.load(features)
+    if path is not None:
+        found.save(path)
+    return network
 
 
 def evaluate_edits(

@@ -141,7 +141,9 @@ def sampling_options(
     ] = None,
     step_schedule: Annotated[
         StepSchedule | None,
-        typer.Option(help="How many cells each step writes. Default: arccos."),
+        typer.Option(
+            help="How many cells each step writes. Default: as the model does."
+        ),
     ] = None,
     guidance_schedule: Annotated[
         GuidanceSchedule | None,

@@ -17,7 +17,7 @@ from keras_igpt.training.losses import bits_per_pixel
 
 
 def report(
-    model: ImageGPT, train: Any, test: Any, seed: int = 0
+    model: ImageGPT, train: Any, test: Any, seed: int = 0, **sampling: Any
 ) -> dict[str, float]:
     """Figures of a model on test images, beside those of counting.
 
@@ -26,6 +26,7 @@ def report(
         train: what the model was trained on, as `keras_igpt.data.load` gives.
         test: images it has not seen.
         seed: of the generated images that are to be recognised.
+        sampling: further arguments of `ImageGPT.generate` for these.
 
     Returns:
         dict of the `likelihood_figures`; with classes, the
@@ -35,7 +36,7 @@ def report(
     counted, inputs = _tokens_of(model, train), _tokens_of(model, test)
     figures = likelihood_figures(model, counted, inputs)
     if model.num_classes:
-        figures |= recognition_figures(model, counted, inputs, seed)
+        figures |= recognition_figures(model, counted, inputs, seed, **sampling)
     if not isinstance(model.tokenizer, PaletteTokenizer):
         figures |= tokenizer_figures(model.tokenizer, train, test)
     return figures

@@ -4,6 +4,7 @@ Axes: B images.
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +24,7 @@ def recognition_figures(
     train: Mapping[str, Array],
     test: Mapping[str, Array],
     seed: int,
+    **sampling: Any,
 ) -> dict[str, float]:
     """How many images that a model generates show the class asked for.
 
@@ -33,6 +35,7 @@ def recognition_figures(
         model: a model with classes.
         train, test: dict of int arrays, "tokens" `(B, N)` and "label" `(B,)`.
         seed: of the generated images, as many of each class.
+        sampling: further arguments of `ImageGPT.generate`.
 
     Returns:
         What `recognised` returns.
@@ -46,7 +49,7 @@ def recognition_figures(
     labels = np.repeat(
         np.arange(model.num_classes), -(-GENERATED // model.num_classes)
     )
-    generated = model.generate(labels, seed=seed)
+    generated = model.generate(labels, seed=seed, **sampling)
     return recognised(
         {"image": generated, "label": labels},
         {"image": decode(test["tokens"]), "label": test["label"]},

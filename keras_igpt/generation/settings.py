@@ -163,11 +163,14 @@ def _per_image(name, value, count):
         values = np.array(np.nan)
     allowed = np.isfinite(values) & setting.allows(values)
     if setting.dtype == "int32":
-        allowed &= values == np.floor(values)
+        allowed &= (values == np.floor(values)) & (values <= MAX_SEED)
     if not np.all(allowed):
+        large = setting.dtype == "int32" and np.any(values > MAX_SEED)
+        most = f", at most {MAX_SEED}" if large and name != "seed" else ""
         off = "" if setting.off is None else ", or None for off"
         raise ValueError(
-            f"`{name}` must be {setting.rule}{off}. Received: {name}={value!r}."
+            f"`{name}` must be {setting.rule}{most}{off}. "
+            f"Received: {name}={value!r}."
         )
     return one_per_image(name, values, count).astype(setting.dtype)
 

@@ -3,9 +3,12 @@
 import re
 import sys
 
+import keras
+import numpy as np
 import pytest
 from small_models import invoke, make_model, save_picture
 
+import keras_igpt
 from keras_igpt.evaluation import restoration
 from keras_igpt.images.files import read_parameters
 
@@ -30,6 +33,56 @@ def test_evaluate_reports_on_a_split(class_run, class_folder):
     assert float(bits[1]) > 0
     share = re.search(r"generated and recognised as asked +│ ([\d.]+)%", shown)
     assert 0 <= float(share[1]) <= 100
+
+
+# === Sets of images ===
+
+
+@pytest.mark.slow
+def test_metrics_compare_sets_and_keep_what_was_generated(
+    class_run, class_folder, tmp_path
+):
+    network = tmp_path / "network.keras"
+    keras.Sequential(
+        [
+            keras.Input(keras_igpt.load(class_run).tokenizer.image_shape),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    ).save(network)
+    command = [
+        *("evaluate", "--model", class_run, "--data", class_folder),
+        *("--split", "all", "--metrics", "fid,kid", "--n", 8),
+        *("--features", network, "--npz", tmp_path / "made.npz"),
+    ]
+    first = invoke(*command, "--temperature", 0.5).output
+    assert re.search(r"Fréchet distance +│ [\d.]+ +│", first)
+    with np.load(tmp_path / "made.npz") as made:
+        assert len(made["arr_0"]) == 8
+    assert invoke(*command, "--temperature", 0.5).output == first
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--metrics", "fid,is"), "some of fid"),
+        (("--npz", "a.npz"), "must come with `--metrics`"),
+        (("--metrics", "fid", "--npz", "a.zip"), r"\.npz"),
+        (("--metrics", "fid", "--n", 0), "--n"),
+        (
+            ("--metrics", "fid", "--features", "inception"),
+            "classifier, judge or a .keras file",
+        ),
+    ],
+)
+def test_metrics_that_cannot_be_are_refused(
+    class_run, class_folder, tmp_path, monkeypatch, options, message
+):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match=message):
+        invoke(
+            *("evaluate", "--model", class_run, "--data", class_folder),
+            *("--split", "all", *options),
+        )
 
 
 # === Edits ===

@@ -10,7 +10,10 @@ from keras_igpt.cli.quickstart import quickstart
 from keras_igpt.cli.train import classify, train
 
 # Options of which 0 has a meaning.
-FREE = ("seed", "dropout", "edit_share", "generative_weight")
+FREE = (
+    *("seed", "dropout", "edit_share", "generative_weight"),
+    *("guidance", "temperature"),
+)
 
 
 def numbers():

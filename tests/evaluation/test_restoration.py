@@ -77,8 +77,17 @@ def test_the_nearest_training_image_of_one_of_them_is_itself(figures):
         assert found["psnr"] == pytest.approx(99), name
 
 
-def test_classes_give_frechet_distances(denoised):
-    assert denoised["denoise"]["figures"]["as given"]["frechet"] > 0
+def test_classes_give_frechet_distances(denoiser):
+    # More of them than the classifier has features.
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (100, 8, 8, 3), dtype="uint8")
+    source = {"image": images, "label": np.arange(100) % 2}
+    found = restoration.report(denoiser, source, split="train", count=100)
+    assert found["denoise"]["figures"]["as given"]["frechet"] > 0
+
+
+def test_fewer_images_than_features_have_no_frechet_distance(denoised):
+    assert "frechet" not in denoised["denoise"]["figures"]["as given"]
 
 
 def test_without_classes_there_is_no_frechet_distance(figures):

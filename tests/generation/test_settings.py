@@ -36,6 +36,7 @@ def test_settings_without_a_seed_differ():
         ("top_k", 0),
         ("top_k", -3),
         ("top_k", 1.5),
+        ("top_k", 10**30),
         ("top_p", 0.0),
         ("top_p", 1.1),
         ("guidance_scale", -1),

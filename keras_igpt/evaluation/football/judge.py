@@ -138,9 +138,14 @@ class Judge:
         Returns:
             float32 array of shape `(B, 192)`, for Fréchet distances.
         """
-        layer = self.network.get_layer("features")
-        seen = keras.Model(self.network.inputs, layer.output)
+        seen = self.feature_network
         return seen.predict(_shrunk(images), batch_size=256, verbose=0)
+
+    @property
+    def feature_network(self) -> keras.Model:
+        """From float32 images `(B, 64, 64, 3)` to their `features`."""
+        layer = self.network.get_layer("features")
+        return keras.Model(self.network.inputs, layer.output)
 
 
 def _shrunk(images):

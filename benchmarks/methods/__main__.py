@@ -1,0 +1,203 @@
+"""Methods side by side: `python -m benchmarks.methods --data digits`.
+
+Each learns from the same images for as long, with about as many weights, one
+after another; each setting of a method (`RATES`) has all the time, and the
+one with the smaller kernel distance to the validation images is shown. Writes
+`methods-DATA.json`, a table in Markdown, and a sheet with a row per method,
+into `--out`.
+"""
+
+import argparse
+import pathlib
+import time
+
+import numpy as np
+from rich.console import Console
+
+import keras_igpt
+from benchmarks.methods import datasets, gan, lstm, ours, templates, vae
+from keras_igpt.atomic_files import save_json
+from keras_igpt.evaluation import distances
+from keras_igpt.evaluation.image_features import (
+    ImageFeatures,
+    classification_accuracy,
+)
+from keras_igpt.evaluation.recognition import PixelClassifier
+from keras_igpt.images.files import contact_sheet, save_png
+
+METHODS = (
+    ours.Palette,
+    ours.Learned,
+    vae.VAE,
+    gan.GAN,
+    lstm.LSTM,
+    templates.TemplateMatching,
+    templates.Retrieval,
+    templates.Histogram,
+)
+
+# Pixels of the longest image that the palette's model writes one by one.
+LONGEST = 1024
+
+COLUMNS = {
+    "bits": ("bits per pixel", "{:.3f}"),
+    "fid": ("Fréchet", "{:.2f}"),
+    "kid": ("kernel distance", "{:.4f}"),
+    "precision": ("precision, %", "{:.1%}"),
+    "recall": ("recall, %", "{:.1%}"),
+    "density": ("density", "{:.2f}"),
+    "coverage": ("coverage, %", "{:.1%}"),
+    "cas": ("test images recognised after learning from it, %", "{:.1%}"),
+    "recognised": ("recognised as asked, %", "{:.1%}"),
+    "nearest": ("to the nearest training image", "{:.2f}"),
+    "per_second": ("images per second", "{:.0f}"),
+    "seconds": ("seconds of training", "{:.0f}"),
+    "weights": ("weights, thousands", "{:.0f}"),
+}
+
+
+class Judges:
+    """What all methods are compared by, learned from the real images."""
+
+    def __init__(self, data):
+        self.data = data
+        images, labels = data.train
+        self.features = ImageFeatures.train(images, labels)
+        some = np.random.default_rng(0).permutation(len(images))[:5000]
+        self.classifier = PixelClassifier(images[some], labels[some])
+        self.known = self.features(images)
+        self.test = self.features(data.test[0])
+        self.validation = self.features(data.validation[0])
+
+    def figures(self, images, labels):
+        """Those of generated images of classes."""
+        vectors = self.features(images)
+        return {
+            "fid": distances.frechet_distance(vectors, self.test),
+            "kid": distances.kernel_distance(vectors, self.test),
+            **distances.precision_recall(vectors, self.test),
+            "cas": classification_accuracy((images, labels), self.data.test),
+            "recognised": self.classifier.accuracy(images, labels),
+            "nearest": distances.nearest_distance(vectors, self.known),
+        }
+
+
+def tried(kind, data, judges, options, size, labels):
+    """Figures and images of a method's better setting."""
+    settings = []
+    for rate in kind.RATES:
+        method = kind(data, rate, size, options.seed)
+        begin = time.monotonic()
+        method.fit(options.minutes)
+        seconds = time.monotonic() - begin
+        method.generate(labels[:256], options.seed)  # compiles
+        begin = time.monotonic()
+        images = method.generate(labels, options.seed)
+        per_second = len(images) / (time.monotonic() - begin)
+        near = distances.kernel_distance(
+            judges.features(images), judges.validation
+        )
+        found = {
+            "rate": rate,
+            "validation": near,
+            "seconds": seconds,
+            "per_second": per_second,
+        }
+        settings.append((near, found, images, method))
+    near, found, images, method = min(settings, key=lambda x: x[0])
+    bits = method.bits_per_pixel(*(x[: options.n] for x in data.test))
+    return {
+        **found,
+        "settings": [x[1] for x in settings],
+        "bits": bits,
+        "weights": method.num_weights / 1000,
+        "cannot": method.CANNOT,
+        **judges.figures(images, labels),
+    }, images
+
+
+def markdown(results):
+    """The table: a row per figure, a column per method."""
+    names = list(results)
+    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
+    for key, (title, form) in COLUMNS.items():
+        cells = [
+            "" if results[n].get(key) is None else form.format(results[n][key])
+            for n in names
+        ]
+        cells = [cell.rstrip("%") for cell in cells]
+        lines.append(f"| {title} | " + " | ".join(cells) + " |")
+    cannot = [results[n].get("cannot", "") for n in names]
+    lines.append("| cannot | " + " | ".join(cannot) + " |")
+    return "\n".join(lines)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", default="digits")
+    parser.add_argument("--minutes", type=float, default=4)
+    parser.add_argument("--n", type=int, default=1000, help="images of each")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--limit", type=int, help="images of each split")
+    parser.add_argument("--only", help="names of methods, commas between")
+    parser.add_argument("--out", type=pathlib.Path, default="runs/methods")
+    options = parser.parse_args()
+    console = Console()
+
+    data = datasets.load(options.data, options.limit)
+    judges = Judges(data)
+    labels = np.resize(
+        np.random.default_rng(1).permutation(data.test[1]), options.n
+    )
+    height, width, _ = data.image_shape
+    results, rows = {}, []
+    size = _size_of_ours(data)
+    options.out.mkdir(parents=True, exist_ok=True)
+    name = options.data.replace(":", "-").replace("/", "-")
+    for kind in METHODS:
+        if options.only and kind.NAME not in options.only.split(","):
+            continue
+        if kind is ours.Palette and height * width > LONGEST:
+            continue
+        console.print(f"{kind.NAME} …")
+        found, images = tried(kind, data, judges, options, size, labels)
+        results[kind.NAME] = found
+        first = [
+            np.flatnonzero(labels == label)[0]
+            for label in sorted(set(labels.tolist()))
+        ]
+        rows.append(images[first][:12])
+        console.print(
+            {k: v for k, v in found.items() if k in ("fid", "recognised")}
+        )
+        save_json(
+            options.out / f"methods-{name}.json",
+            {"minutes": options.minutes, "n": options.n, "found": results},
+        )
+    save_png(
+        options.out / f"methods-{name}.png",
+        contact_sheet(np.concatenate(rows), len(rows[0])),
+        {"seed": options.seed},
+    )
+    print(markdown(results))
+
+
+def _size_of_ours(data):
+    """Weights of our model with few tokens; the others' aim."""
+    height, width, channels = data.image_shape
+    tokenizer = keras_igpt.PaletteTokenizer((8, 8), 17, channels=channels)
+    tokenizer.adapt(
+        np.random.default_rng(0).integers(0, 256, (64, 8, 8, channels), "uint8")
+    )
+    model = keras_igpt.ImageGPT(
+        tokenizer,
+        num_layers=ours.LAYERS,
+        num_heads=ours.WIDTH // 32,
+        hidden_dim=ours.WIDTH,
+        num_classes=data.num_classes,
+    )
+    return model.count_params()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,84 @@
+"""keras_igpt, with a palette and with learned tokens."""
+
+import keras
+import numpy as np
+
+import keras_igpt
+from benchmarks.methods.method import BATCH, Method, within
+
+# Layers and width: the size of all other methods follows from it.
+LAYERS, WIDTH = 6, 128
+
+
+class Ours(Method):
+    """An ImageGPT on the tokens that `tokens` makes."""
+
+    RATES = (3e-3, 1e-3)
+
+    def __init__(self, data, rate, size, seed):
+        super().__init__(data, rate, size, seed)
+        keras.utils.set_random_seed(seed)
+        self.tokenizer = self.tokens()
+        self.model = None
+
+    def fit(self, minutes):
+        images, labels = self.data.train
+        minutes -= self.learn_tokens(images, minutes)
+        self.model = keras_igpt.ImageGPT(
+            self.tokenizer,
+            num_layers=LAYERS,
+            num_heads=WIDTH // 32,
+            hidden_dim=WIDTH,
+            num_classes=self.data.num_classes,
+        )
+        self.model.compile()
+        batches = self.model.prepare(
+            {"image": images, "label": labels}, batch_size=BATCH
+        )
+        within(minutes, self.rate, self.model, batches, self.NAME)
+
+    def generate(self, labels, seed):
+        return self.model.generate(labels, seed=seed)
+
+    @property
+    def num_weights(self):
+        return self.model.count_params()
+
+
+class Palette(Ours):
+    NAME = "keras_igpt, palette"
+
+    def tokens(self):
+        height, width, channels = self.data.image_shape
+        return keras_igpt.PaletteTokenizer(
+            (height, width), len(self.data.levels), channels=channels
+        )
+
+    def learn_tokens(self, images, minutes):
+        self.tokenizer.adapt(images)
+        return 0.0
+
+    def bits_per_pixel(self, images, labels):
+        # A palette of all levels: exact.
+        nats = self.model.score({"image": images, "label": labels})
+        height, width, _ = self.data.image_shape
+        return float(np.mean(nats) / np.log(2) / (height * width))
+
+
+class Learned(Ours):
+    NAME = "keras_igpt, learned tokens"
+
+    def tokens(self):
+        height, width, channels = self.data.image_shape
+        return keras_igpt.VQTokenizer(
+            (height, width),
+            codebook_size=512,
+            cell_size=4 if height > 32 else 2,
+            channels=channels,
+        )
+
+    def learn_tokens(self, images, minutes):
+        """A quarter of the time is the tokenizer's."""
+        share = minutes / 4
+        self.tokenizer.adapt(images, minutes=share)
+        return share
