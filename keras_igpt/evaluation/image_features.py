@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.compiling import JIT_CONVOLUTIONS
 from keras_igpt.training.callbacks import BudgetBar
 
 
@@ -41,7 +42,7 @@ class ImageFeatures:
         classifier.compile(
             keras.optimizers.Adam(2e-3),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-            jit_compile=False,  # XLA's convolutions are slow on processors
+            jit_compile=JIT_CONVOLUTIONS,
         )
         classifier.fit(
             images.astype("float32"),
