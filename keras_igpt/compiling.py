@@ -147,9 +147,7 @@ class CompiledFunction:
         if backend == "jax":
             return _compile_jax(self.model, self.function, self.state)
         if backend == "torch":
-            import torch
-
-            return torch.no_grad()(self.function)
+            return _without_gradients(self.function)
         return self.function
 
 
@@ -216,6 +214,17 @@ def _compile_jax(model, function, state):
         for variable, value in zip(state, new, strict=True):
             variable.assign(value)
         return found
+
+    return run
+
+
+def _without_gradients(function):
+    """PyTorch, step by step; arrays become tensors as where it is traced."""
+    import torch
+
+    @torch.no_grad()
+    def run(*args):
+        return function(*keras.tree.map_structure(ops.convert_to_tensor, args))
 
     return run
 

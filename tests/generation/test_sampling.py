@@ -14,21 +14,24 @@ GOLDEN_UNIFORMS = [
 def draw(logits, uniform, temperature=1.0, top_k=None, top_p=None):
     logits = np.asarray(logits, "float32")
     count, size = logits.shape
-    return np.asarray(
-        sampling.sample(
-            logits,
-            np.full(count, uniform, "float32"),
-            np.full(count, temperature, "float32"),
-            np.full(count, top_k or size, "int32"),
-            np.full(count, top_p or 1.0, "float32"),
-        )
+    arguments = (
+        logits,
+        np.full(count, uniform, "float32"),
+        np.full(count, temperature, "float32"),
+        np.full(count, top_k or size, "int32"),
+        np.full(count, top_p or 1.0, "float32"),
     )
+    return np.asarray(sampling.sample(*map(ops.convert_to_tensor, arguments)))
+
+
+def truncate(*arguments):
+    return sampling.truncate(*map(ops.convert_to_tensor, arguments))
 
 
 def truncated(probabilities, top_k=None, top_p=1.0):
     p = np.array([probabilities], "float32")
     top_k = p.shape[1] if top_k is None else top_k
-    kept = sampling.truncate(
+    kept = truncate(
         p, np.array([top_k], "int32"), np.array([top_p], "float32")
     )
     return (np.asarray(kept)[0] > 0).tolist()
@@ -149,7 +152,7 @@ def test_truncate_equals_sorting():
     generator = np.random.default_rng(0)
     p = generator.dirichlet(np.ones(300) * 0.1, size=50).astype("float32")
     k = generator.integers(1, 300, 50)
-    kept = sampling.truncate(p, k.astype("int32"), np.ones(50, "float32"))
+    kept = truncate(p, k.astype("int32"), np.ones(50, "float32"))
     least = np.sort(p, axis=1)[np.arange(50), 300 - k]
     np.testing.assert_array_equal(
         np.asarray(kept) > 0, (p >= least[:, None]) & (p > 0)
@@ -179,7 +182,9 @@ def test_guidance_moves_away_from_the_null():
 def test_guidance_makes_nothing_of_what_is_hardly_possible():
     asked, null = [5.0, 4.0, -2.0], [5.0, 4.5, -99.0]
     logits = np.array([asked, null], "float32")
-    found = np.asarray(guidance.guide(logits, np.array([3.0], "float32")))
+    scale = ops.convert_to_tensor([3.0], "float32")
+    found = guidance.guide(ops.convert_to_tensor(logits), scale)
+    found = np.asarray(found)
     np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
     assert found[0, 2] < -1e6
 

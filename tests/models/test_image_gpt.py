@@ -127,7 +127,6 @@ def test_a_new_model_knows_nothing(tiny_images):
     np.testing.assert_allclose(nats, 16 * np.log(5), rtol=1e-6)
 
 
-@pytest.mark.backends
 def test_logits_of_a_seed_are_stable():
     model = make_model()
     inputs = {
