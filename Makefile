@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
+# That of the benchmarks; without a version pip may look for one with CUDA.
+TORCH ?= torch==2.13.0
 
 .PHONY: quickstart test docs lint format benchmark clean
 
@@ -12,6 +14,11 @@ quickstart: $(VENV)/.installed
 # Two processes share the cores: more threads of scikit-learn's would only wait.
 test: $(VENV)/.installed-test lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "" -n 2 --dist worksteal --durations=10
+	for backend in jax torch; do \
+	  echo "On $$backend:"; \
+	  KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
+	    $(BIN)/python -m pytest -m backends -n 2 --durations=5 || exit 1; \
+	done
 
 # Into build/docs. The variable turns off an advertisement of the theme.
 docs: $(VENV)/.installed-docs
@@ -41,7 +48,7 @@ $(VENV)/.installed: $(BIN)/python setup.cfg
 	touch $@
 
 $(VENV)/.installed-test: $(VENV)/.installed setup.cfg
-	$(BIN)/python -m pip install --quiet --editable .[test]
+	$(BIN)/python -m pip install --quiet --editable .[test,jax,torch] $(TORCH)
 	touch $@
 
 $(VENV)/.installed-docs: $(VENV)/.installed setup.cfg

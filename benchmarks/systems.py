@@ -21,9 +21,12 @@ REQUIREMENTS = {
     "kerashub": ["tensorflow=", "keras=", "keras-hub=", "keras-nlp=", "numpy="],
 }
 
-# Name: worker's module, its environment, what it adds to the case.
+# Name: worker's module, its environment, what it adds to the case; its
+# `"backend"` is Keras's.
 SYSTEMS = {
     "keras_igpt": ("worker_ours", None, {}),
+    "on JAX": ("worker_ours", None, {"backend": "jax"}),
+    "on PyTorch": ("worker_ours", None, {"backend": "torch"}),
     "any order": ("worker_ours", None, {"order": "any"}),
     "in 32 steps": ("worker_ours", None, {"order": "any", "steps": 32}),
     "in 16 steps": ("worker_ours", None, {"order": "any", "steps": 16}),
@@ -42,7 +45,6 @@ SYSTEMS = {
 # Cores only, no leftovers of earlier compilations.
 VARIABLES = {
     "CUDA_VISIBLE_DEVICES": "",
-    "KERAS_BACKEND": "tensorflow",
     "TF_CPP_MIN_LOG_LEVEL": "2",
     "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
     "HF_HUB_OFFLINE": "1",
@@ -97,7 +99,11 @@ class Worker:
             stderr=log,
             text=True,
             cwd=ROOT,
-            env={**os.environ, **VARIABLES},
+            env={
+                **os.environ,
+                **VARIABLES,
+                "KERAS_BACKEND": options.get("backend", "tensorflow"),
+            },
             process_group=0,
         )
         self.facts = self._receive()

@@ -13,14 +13,18 @@ from keras_igpt.training.batches import TokenBatches
 def prepare(case):
     model = build(case)
     run = {"decode": decoder, "fit": fitter, "losses": losses}[case["job"]]
-    weights = sum(w.value.numpy().nbytes for w in model.weights)
-    table = sum(w.value.numpy().nbytes for w in model.embedding.weights)
+    weights = _bytes(model.weights)
+    table = _bytes(model.embedding.weights)
     facts = {
         "parameters": model.count_params(),
         # One row of the embedding is read per token, all else is whole.
         "bytes_per_token": weights - table,
     }
     return run(model, case), facts
+
+
+def _bytes(weights):
+    return sum(keras.ops.convert_to_numpy(weight).nbytes for weight in weights)
 
 
 def build(case, seed=0):
@@ -66,7 +70,7 @@ def decoder(model, case):
         first, last = request["prefix"], request["prefix"] + request["tokens"]
         settings = check_settings(batch, model.vocabulary_size, **settings)
         is_known = np.broadcast_to(np.arange(cells) < first, known.shape)
-        np.asarray(
+        keras.ops.convert_to_numpy(
             decode({}, known, is_known, known[:, :first], last, settings)
         )
 

@@ -6,12 +6,17 @@ import functools
 import operator
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import keras
 from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
+
+# Whether networks of convolutions learn with `jit_compile`. Under XLA they are
+# slow on processors, and TensorFlow does without; PyTorch's compiler takes
+# minutes for small ones. JAX has nothing else: step by step it is far slower.
+JIT_CONVOLUTIONS = keras.backend.backend() == "jax"
 
 # Bytes of an array that are copied at once.
 PART = 2**22
@@ -102,7 +107,10 @@ class CompiledFunction:
     Args:
         model: a Keras model or layer whose variables the function reads.
         function: callable on nested tensors and arrays, by position only.
-        jit_compile: bool. Use XLA on TensorFlow; JAX always does.
+        jit_compile: bool. Use XLA on TensorFlow; JAX always does. PyTorch runs
+            the function as it is.
+        state: variables beside the model's that the function reads and
+            assigns, as those that a sampler draws from.
     """
 
     def __init__(
@@ -110,10 +118,12 @@ class CompiledFunction:
         model: keras.layers.Layer,
         function: Callable,
         jit_compile: bool = False,
+        state: Sequence[keras.Variable] = (),
     ) -> None:
         self.model = model
         self.function = function
         self.jit_compile = jit_compile
+        self.state = state
         # How often it has been compiled for another state of the model.
         self.num_states = 0
         self._state = None
@@ -135,11 +145,9 @@ class CompiledFunction:
         if backend == "tensorflow":
             return _compile_tensorflow(self.function, args, self.jit_compile)
         if backend == "jax":
-            return _compile_jax(self.model, self.function)
+            return _compile_jax(self.model, self.function, self.state)
         if backend == "torch":
-            import torch
-
-            return torch.no_grad()(self.function)
+            return _without_gradients(self.function)
         return self.function
 
 
@@ -189,19 +197,36 @@ def _compile_tensorflow(function, args, jit_compile):
     return traced
 
 
-def _compile_jax(model, function):
+def _compile_jax(model, function, state):
     """The variables travel as arguments, so that new values are seen."""
     import jax
 
     @jax.jit
     def stateless(values, *args):
-        mapping = zip(model.variables, values, strict=True)
-        with keras.StatelessScope(state_mapping=mapping):
-            return function(*args)
+        mapping = zip([*model.variables, *state], values, strict=True)
+        with keras.StatelessScope(state_mapping=mapping) as scope:
+            found = function(*args)
+        return found, [scope.get_current_value(one) for one in state]
 
-    return lambda *args: stateless(
-        [variable.value for variable in model.variables], *args
-    )
+    def run(*args):
+        variables = [*model.variables, *state]
+        found, new = stateless([one.value for one in variables], *args)
+        for variable, value in zip(state, new, strict=True):
+            variable.assign(value)
+        return found
+
+    return run
+
+
+def _without_gradients(function):
+    """PyTorch, step by step; arrays become tensors as where it is traced."""
+    import torch
+
+    @torch.no_grad()
+    def run(*args):
+        return function(*keras.tree.map_structure(ops.convert_to_tensor, args))
+
+    return run
 
 
 def num_workers() -> int:

@@ -9,6 +9,7 @@ from keras import ops
 
 from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.atomic_files import save_model
+from keras_igpt.compiling import JIT_CONVOLUTIONS
 from keras_igpt.training.callbacks import BudgetBar
 
 
@@ -105,7 +106,7 @@ def _trained(images, labels, epochs, seed):
     classifier.compile(
         keras.optimizers.Adam(2e-3),
         keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        jit_compile=False,  # XLA's convolutions are slow on processors
+        jit_compile=JIT_CONVOLUTIONS,
     )
     classifier.fit(
         images.astype("float32"),

@@ -20,13 +20,14 @@ from keras_igpt.edits.holes import filled
 from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
-from keras_igpt.generation.loop import Decoder, SamplerDecoder
+from keras_igpt.generation.loop import Decoder
 from keras_igpt.generation.parallel import ParallelDecoder
 from keras_igpt.generation.plans import (
     checked_request,
     make_plan,
     scored_orders,
 )
+from keras_igpt.generation.sampler_decoder import SamplerDecoder
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
 from keras_igpt.images import crop
 from keras_igpt.images.arrays import as_batch, check_images, slices

@@ -45,7 +45,7 @@ def uniforms(seeds: Tensor, count: int) -> Tensor:
 def _hash(x):
     """Bijective scrambling of int32; products wrap around."""
     x = ops.bitwise_xor(x, _shift_right(x, 16)) * 0x7FEB352D
-    x = ops.bitwise_xor(x, _shift_right(x, 15)) * np.int32(0x846CA68B - 2**32)
+    x = ops.bitwise_xor(x, _shift_right(x, 15)) * (0x846CA68B - 2**32)
     return ops.bitwise_xor(x, _shift_right(x, 16))
 
 

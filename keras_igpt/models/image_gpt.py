@@ -315,8 +315,13 @@ class ImageGPT(ImageGPTFigures):
 
         Returns:
             pathlib.Path of the version's folder, or of the file.
+
+        Raises:
+            ValueError: on another backend than TensorFlow, or if the model
+                does not generate.
         """
         check_one_of("format", format, ("tf_saved_model", "litert"))
+        _check_exports()
         from keras_igpt.serving import export
 
         self.image_generator.check_generates()
@@ -345,3 +350,14 @@ class ImageGPT(ImageGPTFigures):
         if quantization:
             model.quantize(quantization)
         return model
+
+
+def _check_exports():
+    backend = keras.backend.backend()
+    if backend != "tensorflow":
+        raise ValueError(
+            "Keras's backend must be TensorFlow to export. "
+            f"Received: KERAS_BACKEND={backend}. Save the model with "
+            "`model.save`, and load and export it in a process with "
+            "KERAS_BACKEND=tensorflow."
+        )

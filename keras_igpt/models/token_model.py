@@ -29,7 +29,7 @@ class TokenModel(keras.Model):
         learned = len(self.weights) - len(self.given_weights)
         whole = len(self.trainable_weights) == learned
         if whole or getattr(self, "quantization", None):
-            return super().get_compile_config()
+            return _on_any_backend(super().get_compile_config())
         return None
 
     def compile_from_config(self, config: dict) -> None:
@@ -65,6 +65,19 @@ class TokenModel(keras.Model):
         """As `keras.Model.predict`, on what `prepare` returns."""
         _check_prepared(x)
         return super().predict(_in_order(x), *args, **kwargs)
+
+
+def _on_any_backend(config):
+    """A configuration with the names by which all backends know optimizers."""
+    if isinstance(config, (list, tuple)):
+        return [_on_any_backend(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    # PyTorch's have classes of their own, which files would ask for.
+    if str(config.get("module")).startswith("keras.src.backend.torch.optim"):
+        names = {"module": "keras.optimizers", "registered_name": None}
+        config = {**config, **names}
+    return {name: _on_any_backend(part) for name, part in config.items()}
 
 
 def _in_order(x):

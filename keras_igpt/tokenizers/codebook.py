@@ -14,6 +14,7 @@ from keras import ops
 from keras_igpt import data
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_positive, check_seed
+from keras_igpt.compiling import JIT_CONVOLUTIONS
 from keras_igpt.images import metrics
 from keras_igpt.images.arrays import (
     check_images,
@@ -29,7 +30,7 @@ from keras_igpt.tokenizers.autoencoder import (
 )
 from keras_igpt.tokenizers.base import ImageTokenizer
 from keras_igpt.tokenizers.quantizers import perplexity
-from keras_igpt.training.callbacks import BudgetBar
+from keras_igpt.training.callbacks import BudgetBar, update_variables
 from keras_igpt.training.schedule import TrainingBudget, fit_within
 
 # Images that `adapt` keeps in memory; more teach the codebook little.
@@ -37,10 +38,6 @@ MAX_IMAGES = 20_000
 
 # Share of the time to learn before there are codes.
 WITHOUT_CODES = 0.2
-
-# XLA's convolutions are slow on processors, and TensorFlow does without; JAX
-# compiles by nothing else.
-XLA = keras.backend.backend() != "tensorflow"
 
 # Images whose cells the first codes are found among.
 START_IMAGES = 256
@@ -149,7 +146,7 @@ class CodebookTokenizer(ImageTokenizer):
         trainer.compile(
             keras.optimizers.Adam(budget.peak, global_clipnorm=1.0),
             self._loss(),
-            jit_compile=XLA,
+            jit_compile=JIT_CONVOLUTIONS,
         )
         bar = None
         if verbose:
@@ -282,6 +279,7 @@ class _Figures(BudgetBar):
         if self.images is None:
             return
         begin = time.monotonic()
+        update_variables(self.model)
         figures = self.tokenizer.figures(self.images)
         self.last = time.monotonic()
         self.cost = self.last - begin

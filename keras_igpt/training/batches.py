@@ -9,7 +9,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
-from keras_igpt.training.callbacks import steps_done
+from keras_igpt.training.callbacks import steps_done, update_variables
 from keras_igpt.training.losses import masked_weights
 
 # Share of the cells that the objective "bert" hides.
@@ -288,6 +288,8 @@ class ExactEpochs(keras.callbacks.Callback):
         """Seeds dropout."""
         key = (*self.batches.key, self.batches.first + batch)
         seeds = np.random.SeedSequence(key).generate_state(len(self.states))
+        if self.states:
+            update_variables(self.model)
         for state, seed in zip(self.states, seeds):
             state.assign([int(seed) >> 1, 0])
 

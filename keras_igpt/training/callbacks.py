@@ -20,8 +20,22 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+def update_variables(model: keras.Model) -> None:
+    """Gives variables their values, for callbacks to read or to assign.
+
+    During an epoch of `fit` JAX holds the values aside, and variables are
+    empty. Other backends have them at hand at any time.
+
+    Args:
+        model: a compiled `keras.Model`.
+    """
+    if keras.backend.backend() == "jax":
+        model.jax_state_sync()
+
+
 def steps_done(model: keras.Model) -> int:
     """Steps that a compiled model has learned, on any device."""
+    update_variables(model)
     # Python cannot read a variable with copies on several devices.
     count = keras.ops.convert_to_tensor(model.optimizer.iterations)
     return int(keras.ops.convert_to_numpy(count))
@@ -143,6 +157,7 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
     Yields:
         Whether these are averages.
     """
+    update_variables(model)
     optimizer = model.optimizer
     averages = []
     if getattr(optimizer, "use_ema", False) and steps_done(model):
@@ -267,8 +282,21 @@ class ProgressBar(BudgetBar):
     ):
         super().__init__("training", budget, console, patience=0.0)
 
+    def on_epoch_begin(
+        self, epoch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Notes the step, which takes time on JAX in an epoch."""
+        super().on_epoch_begin(epoch, logs)
+        self.first_step = self.step = steps_done(self.model)
+
+    def on_train_batch_end(
+        self, batch: int, logs: dict[str, float] | None = None
+    ) -> None:
+        """Counts on."""
+        self.step = self.first_step + batch + 1
+        super().on_train_batch_end(batch, logs)
+
     def words(self, logs: dict[str, float] | None) -> str:
         """Step and bits per pixel."""
         figure = (logs or {}).get("bits_per_pixel", np.nan)
-        step = steps_done(self.model)
-        return f"step {step}  bits/pixel {figure:.3f}"
+        return f"step {self.step}  bits/pixel {figure:.3f}"

@@ -15,6 +15,7 @@ from keras_igpt.training.callbacks import (
     averaged_weights,
     check_finite,
     steps_done,
+    update_variables,
     write_tensorboard,
 )
 from keras_igpt.training.interruptions import Interruption
@@ -116,6 +117,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def save(self) -> None:
         """Saves the model, and how far the run has come."""
+        update_variables(self.model)
         over = self._epoch_is_over()
         state = {
             "spent": min(self.budget.spent(self.batch - self.first), 1.0),

@@ -9,7 +9,11 @@ from typing import Any
 import keras
 
 from keras_igpt.argument_checks import check_number
-from keras_igpt.training.callbacks import BudgetBar, StopOnNaN
+from keras_igpt.training.callbacks import (
+    BudgetBar,
+    StopOnNaN,
+    update_variables,
+)
 
 # Epochs of a budget in minutes, which ends `fit` long before.
 ENDLESS = 1_000_000
@@ -118,8 +122,7 @@ class TrainingBudget(keras.callbacks.Callback):
         if keras.backend.backend() == "jax":
             if batch and rate == self.last_rate:
                 return
-            # JAX holds the variables aside during an epoch.
-            self.model.jax_state_sync()
+            update_variables(self.model)
         self.model.optimizer.learning_rate = self.last_rate = rate
 
     def on_train_batch_end(

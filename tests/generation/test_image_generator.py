@@ -41,12 +41,14 @@ def masks():
     return masks
 
 
+@pytest.mark.backends
 def test_edit_keeps_known_pixels(model, images, masks):
     generated = model.edit(images, "inpaint", masks, seed=0)
     np.testing.assert_array_equal(generated[~masks], images[~masks])
     assert (generated[masks] != images[masks]).any()
 
 
+@pytest.mark.backends
 def test_edited_images_repeat_with_their_seed(model, images, masks):
     one, two, other = (
         model.edit(images, "inpaint", masks, seed=seed) for seed in (0, 0, 9)
@@ -97,6 +99,7 @@ def test_only_cells_in_the_hole_are_visited(images, monkeypatch):
     assert set(visited) == {(8 + 2, 2 * 8 + 6)}
 
 
+@pytest.mark.backends
 def test_upscaled_images_shrink_to_those_given(model, images):
     small = images[:, :2, :4]
     generated = model.edit(small, "upscale", seed=0).astype(int)
@@ -104,6 +107,7 @@ def test_upscaled_images_shrink_to_those_given(model, images):
     assert abs(means - small).max() <= 1
 
 
+@pytest.mark.backends
 def test_colorized_images_keep_their_luma():
     keras.utils.set_random_seed(0)
     colors = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), "uint8")
@@ -155,6 +159,7 @@ def test_images_of_any_size_are_resized(model):
     assert generated.shape == (2, 4, 8, 1)
 
 
+@pytest.mark.backends
 def test_generated_part_is_pasted_back(model):
     large = np.random.default_rng(0).integers(0, 256, (2, 30, 50, 1), "uint8")
     mask = np.zeros((30, 50), bool)
@@ -194,6 +199,7 @@ def test_inpainting_need_not_be_learned(either_model, tiny_images):
 # Training and saving
 
 
+@pytest.mark.backends
 def test_prepare_draws_new_edits_every_epoch(model, images):
     data = {"image": images, "source": images, "style": ["map"] * 6}
     batches = model.prepare((data | {"label": np.zeros(6, int)}), 6)
@@ -235,6 +241,7 @@ def test_score_needs_no_source(model, images):
 # Scores of cells
 
 
+@pytest.mark.backends
 def test_cells_add_up_to_the_image(either_model, tiny_images):
     cells = either_model.score(tiny_images, labels=1, per_cell=True)
     assert cells.shape == (8, 4, 4) and cells.dtype == np.float32
@@ -265,6 +272,7 @@ def test_score_of_a_cell_is_that_of_its_token(tiny_unconditional, tiny_images):
     np.testing.assert_allclose(np.exp(-cells), wanted, rtol=1e-4)
 
 
+@pytest.mark.backends
 def test_misspelt_sampler_is_named_with_those_that_are(tiny_model):
     with pytest.raises(ValueError, match="top_k.*Received: sampler='topk'"):
         tiny_model.generate(sampler="topk")

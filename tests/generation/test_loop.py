@@ -37,6 +37,7 @@ def test_a_run_is_known_to_all_images(length, found):
     assert loop.has_run(known, length) == found
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("guidance_scale", [1.0, 2.0])
 def test_reading_runs_at_once_changes_no_token(
     tiny_model, guidance_scale, monkeypatch

@@ -14,21 +14,24 @@ GOLDEN_UNIFORMS = [
 def draw(logits, uniform, temperature=1.0, top_k=None, top_p=None):
     logits = np.asarray(logits, "float32")
     count, size = logits.shape
-    return np.asarray(
-        sampling.sample(
-            logits,
-            np.full(count, uniform, "float32"),
-            np.full(count, temperature, "float32"),
-            np.full(count, top_k or size, "int32"),
-            np.full(count, top_p or 1.0, "float32"),
-        )
+    arguments = (
+        logits,
+        np.full(count, uniform, "float32"),
+        np.full(count, temperature, "float32"),
+        np.full(count, top_k or size, "int32"),
+        np.full(count, top_p or 1.0, "float32"),
     )
+    return np.asarray(sampling.sample(*map(ops.convert_to_tensor, arguments)))
+
+
+def truncate(*arguments):
+    return sampling.truncate(*map(ops.convert_to_tensor, arguments))
 
 
 def truncated(probabilities, top_k=None, top_p=1.0):
     p = np.array([probabilities], "float32")
     top_k = p.shape[1] if top_k is None else top_k
-    kept = sampling.truncate(
+    kept = truncate(
         p, np.array([top_k], "int32"), np.array([top_p], "float32")
     )
     return (np.asarray(kept)[0] > 0).tolist()
@@ -54,6 +57,7 @@ def test_uniforms_of_neighbouring_cells_are_unrelated():
     assert np.abs(correlations).max() < 0.1
 
 
+@pytest.mark.backends
 def test_uniforms_are_frozen():
     # Written into users' seeds: these numbers must never change.
     numbers = np.asarray(sampling.uniforms(np.array([0, 1, 2**31 - 1]), 3))
@@ -74,12 +78,14 @@ def test_uniforms_lie_below_one():
     assert numbers.min() >= 0 and numbers.max() < 1
 
 
+@pytest.mark.backends
 def test_sample_inverts_the_cumulative_distribution():
     logits = np.log([[0.2, 0.5, 0.3]])
     found = [draw(logits, u)[0] for u in (0.0, 0.19, 0.21, 0.69, 0.71, 0.999)]
     assert found == [0, 0, 1, 1, 2, 2]
 
 
+@pytest.mark.backends
 def test_sample_never_takes_an_impossible_token():
     logits = np.array([[-np.inf, 0.0, -np.inf]])
     assert {draw(logits, u)[0] for u in (0.0, 0.5, 0.9999999)} == {1}
@@ -92,12 +98,14 @@ def test_temperature_sharpens():
     assert draw(logits, 0.30, temperature=0.5)[0] == 0
 
 
+@pytest.mark.backends
 def test_temperature_zero_is_greedy():
     logits = np.random.default_rng(0).normal(size=(20, 9))
     found = draw(logits, 0.99, temperature=0.0)
     np.testing.assert_array_equal(found, logits.argmax(axis=1))
 
 
+@pytest.mark.backends
 def test_temperature_zero_takes_the_first_of_equals():
     assert draw([[1.0, 2.0, 2.0]], 0.99, temperature=0.0)[0] == 1
 
@@ -112,6 +120,7 @@ def test_top_k_keeps_the_k_likeliest():
     assert truncated([0.1, 0.4, 0.2, 0.3], top_k=2) == [0, 1, 0, 1]
 
 
+@pytest.mark.backends
 def test_top_p_keeps_the_smallest_nucleus():
     # Descending: 0.4, 0.3, 0.2, 0.1; 0.4 + 0.3 = 0.7 holds 0.6.
     assert truncated([0.1, 0.4, 0.2, 0.3], top_p=0.6) == [0, 1, 0, 1]
@@ -138,11 +147,12 @@ def test_truncation_may_differ_by_row():
     assert (np.asarray(kept) > 0).sum(axis=1).tolist() == [1, 3]
 
 
+@pytest.mark.backends
 def test_truncate_equals_sorting():
     generator = np.random.default_rng(0)
     p = generator.dirichlet(np.ones(300) * 0.1, size=50).astype("float32")
     k = generator.integers(1, 300, 50)
-    kept = sampling.truncate(p, k.astype("int32"), np.ones(50, "float32"))
+    kept = truncate(p, k.astype("int32"), np.ones(50, "float32"))
     least = np.sort(p, axis=1)[np.arange(50), 300 - k]
     np.testing.assert_array_equal(
         np.asarray(kept) > 0, (p >= least[:, None]) & (p > 0)
@@ -168,10 +178,13 @@ def test_guidance_moves_away_from_the_null():
     assert np.asarray(found) == 4.0
 
 
+@pytest.mark.backends
 def test_guidance_makes_nothing_of_what_is_hardly_possible():
     asked, null = [5.0, 4.0, -2.0], [5.0, 4.5, -99.0]
     logits = np.array([asked, null], "float32")
-    found = np.asarray(guidance.guide(logits, np.array([3.0], "float32")))
+    scale = ops.convert_to_tensor([3.0], "float32")
+    found = guidance.guide(ops.convert_to_tensor(logits), scale)
+    found = np.asarray(found)
     np.testing.assert_allclose(found[0, :2], [5.0, 3.0], atol=1e-5)
     assert found[0, 2] < -1e6
 

@@ -28,7 +28,7 @@ def fast(classifier):
 
 
 def values(model):
-    return [np.asarray(weight) for weight in model.weights]
+    return [keras.ops.convert_to_numpy(weight) for weight in model.weights]
 
 
 def test_logits_are_of_the_mean_of_the_last_norm(tiny_images):
@@ -72,6 +72,7 @@ def test_predict_needs_no_labels(tiny_images):
     )
 
 
+@pytest.mark.backends
 def test_classifier_learns_eight_images_by_heart(tiny_images):
     classifier = fast(make_classifier(0.0, trained=False, hidden_dim=32))
     batches = classifier.prepare((tiny_images, LABELS), batch_size=8)
@@ -112,6 +113,7 @@ def test_fitted_head_is_a_probe_of_what_the_head_reads(probed, tiny_images):
     )
 
 
+@pytest.mark.backends
 def test_fitting_the_head_leaves_the_backbone(probed):
     classifier, _, before = probed
     for old, new in zip(before, values(classifier.backbone), strict=True):
@@ -218,6 +220,7 @@ def test_frozen_classifier_saves_and_loads(tiny_images, tmp_path):
     assert int(again.optimizer.iterations) == 1
 
 
+@pytest.mark.backends
 def test_classifier_saves_and_loads(tiny_images, tmp_path):
     classifier = fast(make_classifier(0.25))
     batches = classifier.prepare((tiny_images, LABELS), shuffle=False)

@@ -10,7 +10,7 @@ from keras_igpt.models.config import ORIGINAL
 
 
 def mean(x):
-    return np.asarray(x).mean(axis=1)
+    return ops.convert_to_numpy(x).mean(axis=1)
 
 
 def test_features_have_a_row_per_image(tiny_unconditional, tiny_images):
@@ -23,6 +23,7 @@ def test_features_of_nothing_have_no_rows(tiny_unconditional, tiny_images):
     assert found.shape == (0, 2, 16) and found.dtype == np.float32
 
 
+@pytest.mark.backends
 def test_features_are_what_a_block_reads(tiny_unconditional, tiny_images):
     model = tiny_unconditional
     tokens = model.tokenizer.encode(tiny_images)
@@ -73,6 +74,7 @@ def test_prompt_stays_empty_and_out_of_the_mean(tiny_model, tiny_images):
     )
 
 
+@pytest.mark.backends
 def test_features_follow_new_weights(fresh_model, tiny_images):
     before = fresh_model.features(tiny_images)
     table = fresh_model.embedding.token_embedding.embeddings
@@ -80,6 +82,7 @@ def test_features_follow_new_weights(fresh_model, tiny_images):
     assert np.any(fresh_model.features(tiny_images) != before)
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("layer", [-1, 3, 1.0, "all", [], [0, 5]])
 def test_bad_layers_are_named(tiny_unconditional, tiny_images, layer):
     with pytest.raises(ValueError, match="`layer` must be an int from 0 to 2"):

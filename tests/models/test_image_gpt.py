@@ -42,7 +42,7 @@ GOLDEN_LOGITS = [
 
 
 def logits_of(model, inputs):
-    return np.asarray(model(inputs))
+    return ops.convert_to_numpy(model(inputs))
 
 
 # === The network ===
@@ -162,6 +162,7 @@ def test_generate_returns_uint8_images(either_model):
     assert images.dtype == np.uint8 and images.shape == (6, 4, 4, 1)
 
 
+@pytest.mark.backends
 def test_generate_repeats_with_its_seed(either_model):
     first, second = (
         either_model.generate(labels=[0, 1], seed=5) for _ in range(2)
@@ -174,6 +175,7 @@ def test_generate_differs_with_the_seed(either_model):
     assert (first != second).any()
 
 
+@pytest.mark.backends
 def test_a_image_does_not_depend_on_its_batch(either_model):
     batch = either_model.generate(labels=[0, 1, 2, 0, 1], seed=5)
     for i, label in enumerate([0, 1, 2, 0, 1]):
@@ -231,6 +233,7 @@ def test_generate_samples_the_model_distribution(tiny_unconditional):
     np.testing.assert_allclose(found, expected, atol=0.04)
 
 
+@pytest.mark.backends
 def test_greedy_takes_the_likeliest_token_each_time(either_model):
     steps = 16 if either_model.any_order else None
     images = either_model.generate(
@@ -249,6 +252,7 @@ def test_top_k_one_is_greedy(either_model):
     )
 
 
+@pytest.mark.backends
 def test_guidance_one_is_plain(either_model):
     np.testing.assert_array_equal(
         either_model.generate(
@@ -258,6 +262,7 @@ def test_guidance_one_is_plain(either_model):
     )
 
 
+@pytest.mark.backends
 def test_guidance_zero_ignores_the_label(either_model):
     np.testing.assert_array_equal(
         either_model.generate(labels=2, guidance_scale=0.0, seed=0),
@@ -265,6 +270,7 @@ def test_guidance_zero_ignores_the_label(either_model):
     )
 
 
+@pytest.mark.backends
 def test_sampling_may_differ_by_image(either_model):
     together = either_model.generate(
         labels=[0, 0], temperature=[0.5, 2.0], top_k=[2, 5], seed=[3, 3]
@@ -307,6 +313,7 @@ def test_generate_traces_once_for_all_guidance_scales(fresh_model, traces):
     assert after_first >= 1 and len(traces) == after_first
 
 
+@pytest.mark.backends
 def test_generate_sees_new_weights(fresh_either):
     before = fresh_either.generate(labels=0, temperature=0.0)
     fresh_either.head.kernel.assign(-fresh_either.head.kernel)
@@ -314,12 +321,14 @@ def test_generate_sees_new_weights(fresh_either):
     assert (before != after).any()
 
 
+@pytest.mark.backends
 @pytest.mark.parametrize("sampler", ["greedy", "random", "top_k", "top_p"])
 def test_keras_nlp_samplers_plug_in(tiny_model, sampler):
     images = tiny_model.generate(labels=[0, 1], sampler=sampler)
     assert images.shape == (2, 4, 4, 1)
 
 
+@pytest.mark.backends
 def test_keras_nlp_greedy_sampler_equals_temperature_zero(tiny_model):
     np.testing.assert_array_equal(
         tiny_model.generate(labels=[0, 1], sampler="greedy"),
@@ -335,6 +344,7 @@ def test_keras_nlp_sampler_object_keeps_the_known_rows(tiny_model, tiny_images):
     np.testing.assert_array_equal(generated[:, :2], tiny_images[:, :2])
 
 
+@pytest.mark.backends
 def test_complete_keeps_the_rows_bit_exact(either_model, tiny_images):
     generated = either_model.complete(tiny_images, 3, seed=0)
     np.testing.assert_array_equal(generated[:, :3], tiny_images[:, :3])
@@ -365,6 +375,7 @@ def test_images_of_one_pixel_work(order):
     assert np.isfinite(model.score(images)).all()
 
 
+@pytest.mark.backends
 def test_score_is_the_likelihood_of_the_tokens(either_model, tiny_images):
     tokens = np.asarray(either_model.tokenizer.encode(tiny_images))
     labels = np.arange(8, dtype="int32") % 3
@@ -461,6 +472,7 @@ def test_model_answers_alike_in_a_new_process(name, read_elsewhere):
     assert there["count"] == here["count"] > 0
 
 
+@pytest.mark.backends
 def test_loaded_model_goes_on_training(tmp_path, tiny_images):
     model = make_model()
     model.compile()
@@ -698,6 +710,7 @@ def test_bert_sees_before_and_behind(bert):
     assert (moved > 1e-6).all()
 
 
+@pytest.mark.backends
 def test_bert_does_not_see_what_is_masked(bert):
     inputs = some_inputs(bert, count=1)
     masked = np.arange(16)[None] == 7
@@ -748,6 +761,7 @@ def named():
     return make_model(class_names=("cat", "dog", "cow"))
 
 
+@pytest.mark.backends
 def test_labels_by_name_are_those_by_number(named):
     by_name = named.generate(labels=["dog", "cow"], seed=1, jit_compile=False)
     by_number = named.generate(labels=[1, 2], seed=1, jit_compile=False)

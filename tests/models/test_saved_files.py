@@ -13,6 +13,7 @@ def load(name):
     return keras.saving.load_model(FOLDER / f"{name}.keras")
 
 
+@pytest.mark.backends
 @pytest.mark.slow
 @pytest.mark.parametrize("name", KINDS)
 def test_saved_file_answers_as_it_did(name):

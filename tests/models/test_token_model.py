@@ -11,6 +11,7 @@ import keras_igpt
 from keras_igpt.training.losses import bits_per_pixel
 
 
+@pytest.mark.backends
 def test_raw_images_in_fit_are_named(fresh_model, tiny_images):
     fresh_model.compile()
     with pytest.raises(ValueError, match=r"fit\(model.prepare\(images\)\)"):
@@ -60,6 +61,7 @@ def test_evaluate_counts_every_image_whatever_prepare_shuffles(
     assert figures[0][1] == pytest.approx(bits, rel=1e-5)
 
 
+@pytest.mark.backends
 @pytest.mark.usefixtures("smallest")
 def test_predict_is_of_every_image_in_order(fresh_model, tiny_images):
     fresh_model.compile()
@@ -77,7 +79,7 @@ def test_predict_is_of_every_image_in_order(fresh_model, tiny_images):
 
 
 def weights_of(model):
-    return [np.asarray(weight) for weight in model.trainable_variables]
+    return [keras.ops.convert_to_numpy(w) for w in model.trainable_variables]
 
 
 def assert_same_weights(model, other):
@@ -85,6 +87,7 @@ def assert_same_weights(model, other):
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.backends
 @pytest.mark.usefixtures("smallest")
 def test_images_of_weight_zero_teach_nothing(tiny_images):
     models = [make_model() for _ in range(2)]
@@ -99,6 +102,7 @@ def test_images_of_weight_zero_teach_nothing(tiny_images):
     assert_same_weights(*models)
 
 
+@pytest.mark.backends
 @pytest.mark.usefixtures("smallest")
 def test_validation_split_sets_images_aside(fresh_model, tiny_images):
     fresh_model.compile()
@@ -134,6 +138,7 @@ def compiled(dropout=0.2):
     return model
 
 
+@pytest.mark.backends
 @pytest.mark.usefixtures("smallest")
 def test_a_saved_model_goes_on_as_if_not_saved(tiny_images, tmp_path):
     whole, part = compiled(), compiled()
@@ -146,6 +151,7 @@ def test_a_saved_model_goes_on_as_if_not_saved(tiny_images, tmp_path):
     assert_same_weights(whole, part)
 
 
+@pytest.mark.backends
 @pytest.mark.usefixtures("smallest")
 def test_keras_backup_goes_on_as_if_not_killed(tiny_images, tmp_path):
     class Kill(keras.callbacks.Callback):

@@ -19,6 +19,7 @@ def captioned():
 # === Fitting ===
 
 
+@pytest.mark.backends
 def test_model_learns_eight_images_by_heart(tiny_images):
     model = make_model(trained=False, hidden_dim=32)
     model.compile(keras.optimizers.Adam(5e-3), jit_compile=False)
@@ -58,6 +59,7 @@ def test_training_on_tokens_needs_no_images(fresh_model):
     assert np.isfinite(history["loss"][0])
 
 
+@pytest.mark.backends
 def test_evaluate_agrees_with_score(fresh_model, tiny_images):
     labels = np.arange(8) % 3
     fresh_model.compile(loss=keras_igpt.TokenCrossentropy(z_loss=0.0))
@@ -75,6 +77,7 @@ def test_images_without_labels_are_named(fresh_model, tiny_images):
         fresh_model.prepare(tiny_images)
 
 
+@pytest.mark.backends
 def test_labels_beyond_the_classes_are_named(fresh_model, tiny_images):
     with pytest.raises(ValueError, match="`labels` must be ints"):
         fresh_model.prepare((tiny_images, np.arange(8)))
@@ -144,6 +147,7 @@ def test_bert_learns_from_the_cells_around():
     assert history["loss"][-1] < 0.5 * history["loss"][0]
 
 
+@pytest.mark.backends
 def test_bert_goes_on_training_after_loading(tiny_images, tmp_path):
     model = make_model(num_classes=0, objective="bert")
     model.compile()

@@ -64,6 +64,7 @@ def test_tokens_depend_on_all_pixels(tokenizer):
 
 
 @pytest.mark.slow
+@pytest.mark.backends
 def test_adapt_teaches_more_than_the_mean_colour(images):
     keras.utils.set_random_seed(0)
     made = ConvVQTokenizer((16, 24), **{**SMALL, "hidden_dim": 8})
@@ -111,6 +112,7 @@ def test_features_do_not_learn(images, smallest):
 
 
 @pytest.mark.slow
+@pytest.mark.backends
 def test_discriminator_leaves_no_weights_behind(images, smallest):
     made = ConvVQTokenizer((16, 24), **SMALL)
     count = len(made.weights)

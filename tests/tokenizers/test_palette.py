@@ -36,6 +36,7 @@ def test_grey_encode_takes_the_nearest_level():
     assert np.asarray(tokenizer.encode(images)).tolist() == [[0, 0, 1, 1]]
 
 
+@pytest.mark.backends
 def test_decode_then_encode_gives_the_tokens_back(adapted):
     tokenizer, _ = adapted
     tokens = np.arange(64).reshape(1, 64) % 16
@@ -43,6 +44,7 @@ def test_decode_then_encode_gives_the_tokens_back(adapted):
     np.testing.assert_array_equal(np.asarray(again), tokens)
 
 
+@pytest.mark.backends
 def test_adapt_finds_the_colors():
     images, colors = colors_of()
     tokenizer = keras_igpt.PaletteTokenizer((8, 8), 6).adapt(images)
@@ -66,6 +68,7 @@ def test_adapt_samples_a_bounded_number_of_pixels(monkeypatch):
     assert sample.shape == (1000, 3)
 
 
+@pytest.mark.backends
 def test_encode_matches_the_full_distance_table():
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (3, 40, 50, 3), dtype="uint8")
@@ -128,6 +131,7 @@ def test_codebook_is_not_trainable():
     assert not tokenizer.trainable_weights
 
 
+@pytest.mark.backends
 def test_unadapted_rgb_palette_is_named():
     tokenizer = keras_igpt.PaletteTokenizer((8, 8), 16)
     with pytest.raises(ValueError, match=r"never adapted.*adapt\(dataset\)"):
@@ -175,6 +179,7 @@ def test_wrong_images_are_named(images, message):
         tokenizer.encode(images)
 
 
+@pytest.mark.backends
 def test_no_images_have_no_tokens():
     tokenizer = keras_igpt.PaletteTokenizer((8, 8), 4, channels=1)
     assert tokenizer.encode(np.zeros((0, 8, 8, 1), "uint8")).shape == (0, 64)

@@ -53,12 +53,14 @@ def finer(images):
     )
 
 
+@pytest.mark.backends
 def test_tokens_are_one_per_cell(tokenizer, images):
     tokens = np.asarray(tokenizer.encode(images[:3]))
     assert tokens.shape == (3, 16) and tokens.dtype == "int32"
     assert 0 <= tokens.min() and tokens.max() < tokenizer.vocabulary_size
 
 
+@pytest.mark.backends
 def test_decoded_images_look_like_the_images(tokenizer, images):
     psnr = tokenizer.figures(images)["psnr"]
     grey = np.full_like(images, int(images.mean()))
@@ -75,6 +77,7 @@ def test_smaller_cells_keep_more_of_an_image(tokenizer, finer, images):
     assert finer.figures(images)["psnr"] > tokenizer.figures(images)["psnr"]
 
 
+@pytest.mark.backends
 def test_tokens_do_not_depend_on_the_batch(tokenizer, images):
     together = np.asarray(tokenizer.encode(images))
     alone = np.asarray(tokenizer.encode(images[5:6]))
@@ -112,6 +115,7 @@ def test_colour_and_oblong_images(oblong):
     assert decoded.shape == (20, 8, 16, 3)
 
 
+@pytest.mark.backends
 def test_model_with_learned_tokenizer_saves_whole(tokenizer, images, tmp_path):
     model = keras_igpt.ImageGPT(
         tokenizer, num_layers=1, num_heads=2, hidden_dim=16
@@ -126,6 +130,7 @@ def test_model_with_learned_tokenizer_saves_whole(tokenizer, images, tmp_path):
     )
 
 
+@pytest.mark.backends
 def test_fit_of_a_model_leaves_the_tokenizer_alone(tokenizer, images):
     model = keras_igpt.ImageGPT(
         tokenizer, num_layers=1, num_heads=2, hidden_dim=16

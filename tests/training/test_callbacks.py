@@ -45,6 +45,7 @@ def fitted(tmp_path_factory):
     return model, folder
 
 
+@pytest.mark.backends
 def test_samples_are_drawn_every_epoch(fitted):
     _, folder = fitted
     steps = ["step-0000002.png", "step-0000004.png", "step-0000006.png"]
@@ -58,6 +59,7 @@ def test_samples_are_drawn_every_so_many_epochs(fitted):
     assert names(folder / "second") == ["step-0000004.png"]
 
 
+@pytest.mark.backends
 def test_samples_are_what_the_model_generates(fitted):
     model, folder = fitted
     wanted = model.generate([0, 1], seed=4, jit_compile=False)
@@ -71,6 +73,7 @@ def test_samples_have_a_seed_unless_one_is_given(tmp_path):
     assert keras_igpt.SampleImages(tmp_path, seed=4).asked["seed"] == 4
 
 
+@pytest.mark.backends
 def test_sheet_holds_the_figures_of_its_epoch(fitted):
     _, folder = fitted
     figures = read_parameters(folder / "all" / "step-0000002.png")
@@ -120,6 +123,7 @@ def averaging():
     return model
 
 
+@pytest.mark.backends
 def test_averages_stand_in_for_weights(averaging):
     model = averaging
     own = kernel_of(model.head.kernel)
@@ -134,6 +138,7 @@ def test_averages_stand_in_for_weights(averaging):
     assert abs(own - average).max() > 1e-3
 
 
+@pytest.mark.backends
 def test_weights_come_back_after_an_error(averaging):
     model = averaging
     own = kernel_of(model.head.kernel)
@@ -149,6 +154,7 @@ def test_without_averaging_weights_stay(fresh_model):
         assert not are_averages
 
 
+@pytest.mark.backends
 def test_fit_leaves_the_average_in_the_saved_model(tmp_path):
     model = make_model()
     batches = TokenBatches(some_inputs(model, 6), 3)

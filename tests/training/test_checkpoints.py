@@ -45,6 +45,7 @@ def run(smallest, tmp_path_factory):
     return model, folder, fit(model, folder)
 
 
+@pytest.mark.backends
 def test_last_model_is_the_one_after_the_last_epoch(run):
     model, folder, _ = run
     saved = keras.saving.load_model(folder / "last.keras")
@@ -52,6 +53,7 @@ def test_last_model_is_the_one_after_the_last_epoch(run):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
 
 
+@pytest.mark.backends
 def test_best_model_has_the_best_figure(run):
     model, folder, checkpoints = run
     saved = keras_igpt.load(folder / "best.keras")
@@ -60,6 +62,7 @@ def test_best_model_has_the_best_figure(run):
     assert nats.mean() / 16 / np.log(2) == pytest.approx(best, rel=1e-5)
 
 
+@pytest.mark.backends
 def test_log_has_a_row_per_epoch(run):
     with open(run[1] / "log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
@@ -80,6 +83,7 @@ def test_state_says_how_far_the_run_came(run):
     assert state["epoch"] == 2 and state["spent"] == pytest.approx(1.0)
 
 
+@pytest.mark.backends
 def test_long_epochs_are_saved_within(fresh_model, tmp_path):
     checkpoints = fit(fresh_model, tmp_path, epochs=1, every_minutes=0.0)
     assert [row["step"] for row in checkpoints.rows] == [1, 2]
@@ -111,6 +115,7 @@ def test_epoch_that_is_not_over_does_not_count(fresh_model, tmp_path):
     assert state["epoch"] == 1 and state["batch"] == 1
 
 
+@pytest.mark.backends
 def test_nan_stops_and_keeps_the_last_good_model(fresh_model, tmp_path):
     fit(fresh_model, tmp_path, epochs=1)
     good = (tmp_path / "last.keras").read_bytes()
@@ -149,9 +154,10 @@ def averaged_run(smallest, tmp_path_factory):
 
 
 def weights_of(model):
-    return [np.asarray(weight) for weight in model.trainable_variables]
+    return [keras.ops.convert_to_numpy(w) for w in model.trainable_variables]
 
 
+@pytest.mark.backends
 def test_best_model_is_the_average(averaged_run):
     model, folder = averaged_run
     best = keras_igpt.load(folder / "best.keras")
@@ -160,6 +166,7 @@ def test_best_model_is_the_average(averaged_run):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+@pytest.mark.backends
 def test_last_model_is_as_trained_and_has_the_average_beside(averaged_run):
     model, folder = averaged_run
     last = keras_igpt.load(folder / "last.keras")
@@ -172,6 +179,7 @@ def test_last_model_is_as_trained_and_has_the_average_beside(averaged_run):
             np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
+@pytest.mark.backends
 def test_averaging_goes_on_where_it_ended(averaged_run):
     """A step of the resumed average, by its formula."""
     last = keras_igpt.load(averaged_run[1] / "last.keras")
@@ -189,6 +197,7 @@ def test_averaging_goes_on_where_it_ended(averaged_run):
 # === Progress ===
 
 
+@pytest.mark.backends
 def test_progress_bar_shows_step_and_figure(fresh_model, capsys):
     from rich.console import Console
 

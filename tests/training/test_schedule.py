@@ -66,6 +66,7 @@ def test_budget_does_not_fall_on_when_overspent():
     assert budget.rate(1.5) == budget.rate(1.0)
 
 
+@pytest.mark.backends
 def test_budget_of_epochs_ends_at_the_low_rate(line):
     budget = TrainingBudget(1e-3, epochs=2)
     history = fit_within(line, Points(), budget)
@@ -114,6 +115,7 @@ def test_part_of_an_epoch_is_rounded_up(line):
     assert len(fit_within(line, Points(), budget).epoch) == 2
 
 
+@pytest.mark.backends
 def test_callbacks_follow_the_budget_and_the_bar(line):
     called = []
 
@@ -141,6 +143,7 @@ def test_first_step_is_traced_once(line, monkeypatch):
     assert len(traces) == 1
 
 
+@pytest.mark.backends
 def test_loss_that_is_no_number_is_an_error(line):
     line.layers[0].kernel.assign([[np.nan]])
     with pytest.raises(FloatingPointError, match="nan"):

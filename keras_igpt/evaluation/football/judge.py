@@ -15,6 +15,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import save_model
+from keras_igpt.compiling import JIT_CONVOLUTIONS
 from keras_igpt.data.football import captions, scenes
 from keras_igpt.data.football.canvas import LABELS, SIZE
 from keras_igpt.images import lettering
@@ -90,7 +91,7 @@ class Judge:
                 name: LETTER_WEIGHT if name == "letters" else 1.0
                 for name in network.output
             },
-            jit_compile=False,  # XLA's convolutions are slow on processors
+            jit_compile=JIT_CONVOLUTIONS,
         )
         fit_within(
             network,
