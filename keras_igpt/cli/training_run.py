@@ -180,6 +180,7 @@ def _check_options(options, resume):
     check_positive("batch_size", options.batch_size)
     check_share("edit_share", options.edit_share)
     check_number("tokenizer_minutes", options.tokenizer_minutes, MOST_MINUTES)
+    check_number("checkpoint_minutes", options.checkpoint_minutes, MOST_MINUTES)
     check_seed(options.seed)
     if options.colors is not None:
         check_at_least("colors", options.colors, 2, MOST_CODES)
@@ -287,10 +288,11 @@ def _fit(model, batches, validation, options, folder, state, console):
             log_dir=folder / "tensorboard",
             **_samples(model, validation.inputs),
         ),
+        every_minutes=options.checkpoint_minutes,
         state=state,
         interruption=interruption,
     )
-    batches.done = state["batch"]
+    batches.done, batches.epoch_step = state["batch"], state["epoch_step"]
     with interruption.awaited():
         fit_within(
             model,

@@ -54,8 +54,10 @@ class TokenBatches(keras.utils.PyDataset):
             some are set aside. None: each image is one of its own.
     """
 
-    # Batches of the first epoch of `fit` that are done already.
+    # Batches of the first epoch of `fit` that are done already, and the steps
+    # that the model had learned before it; None: as many less.
     done = 0
+    epoch_step = None
 
     # How long `fit` goes on: its epochs, or a function that returns the share
     # that is over.
@@ -322,6 +324,7 @@ class ExactEpochs(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
         self.done = batches.done
+        self.epoch_step = batches.epoch_step
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Notes how long it goes on, and what dropout draws from."""
@@ -337,7 +340,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Orders the images."""
-        step = max(0, steps_done(self.model) - self.done)
+        step = self.epoch_step
+        if step is None or not self.done:
+            step = max(0, steps_done(self.model) - self.done)
         self.batches.begin_epoch(epoch, step, self.done)
         self.done = 0
 

@@ -143,7 +143,8 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
     Yields:
         Whether these are averages.
     """
-    optimizer = model.optimizer
+    # Half precision wraps the optimizer in one that scales the loss.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     averages = []
     if getattr(optimizer, "use_ema", False) and steps_done(model):
         averages = optimizer._model_variables_moving_average

@@ -13,7 +13,7 @@ import numpy as np
 from keras_igpt.annotations import Array, PathLike
 
 # Options that a run may go on with another value of.
-CHANGEABLE = ("epochs", "minutes", "learning_rate")
+CHANGEABLE = ("epochs", "minutes", "learning_rate", "checkpoint_minutes")
 
 # Images whose tokens tell data from other data, at most, and tokens of each.
 COMPARED_IMAGES = 64
@@ -53,6 +53,9 @@ class TrainingOptions:
             stay; None to train all.
         order: "raster" or "any", as `ImageGPT` takes it; None for that of
             `init_from`, or else "raster".
+        checkpoint_minutes: longest time without a checkpoint.
+        tokenizer_from: model whose tokenizer a new model takes, as
+            `keras_igpt.load` takes it; None for one of its own.
     """
 
     data: str | None
@@ -79,6 +82,8 @@ class TrainingOptions:
     seed: int
     lora: int | None = None
     order: str | None = None
+    checkpoint_minutes: float = 5.0
+    tokenizer_from: str | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:
