@@ -25,6 +25,7 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
+from keras_igpt.holding_out import validation_count
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import add_lora, from_model
 from keras_igpt.pretrained.loading import load
@@ -50,9 +51,6 @@ from keras_igpt.training.schedule import (
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-# Images set aside from the training split to choose the best model by.
-VALIDATION_IMAGES = 256
 
 # Bytes of captions that a new model reads; longer ones are cut.
 MAX_TEXT = 128
@@ -167,8 +165,7 @@ def _parts(batches: TokenBatches) -> tuple[TokenBatches, TokenBatches]:
     """The images to learn from, and those to choose the best model by."""
     if batches.num_groups == 1:  # Learned by heart, and measured by it.
         return batches, batches.part()
-    aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
-    return batches.split(aside)
+    return batches.split(validation_count(batches.num_images))
 
 
 def _check_options(options, resume):

@@ -9,6 +9,7 @@ import numpy as np
 
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
+from keras_igpt.holding_out import shuffled_aside
 from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.losses import masked_weights
 from keras_igpt.training.permutation import Permutation
@@ -263,15 +264,10 @@ class TokenBatches(keras.utils.PyDataset):
         if not self.rows.in_memory:
             chosen = Permutation(self.num_images, (0,))
             rest = chosen.window(count, self.num_images - count)
-            return (
-                self.part(rest, self.shuffle),
-                self.part(chosen.window(0, count)),
-            )
-        chosen = np.random.default_rng(0).permutation(self.num_images)
-        groups = chosen if self.groups is None else self.groups[chosen]
-        aside = _whole_groups(groups, count)
-        rest = self.part(chosen[~aside], self.shuffle)
-        return rest, self.part(chosen[aside])
+            aside = chosen.window(0, count)
+        else:
+            rest, aside = shuffled_aside(self.num_images, count, self.groups)
+        return self.part(rest, self.shuffle), self.part(aside)
 
     def on_epoch_end(self) -> None:
         """Goes on to the next epoch, if `fit` does not say which it is."""
@@ -282,30 +278,6 @@ def _as_index(chosen):
     """What arrays in memory take as an index."""
     whole = isinstance(chosen, slice | np.ndarray)
     return chosen if whole else chosen[np.arange(len(chosen))]
-
-
-def _whole_groups(groups, count):
-    """Which of the images to set aside, a bool array: first groups first."""
-    _, first, number, sizes = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
-    if len(sizes) < 2:
-        raise ValueError(
-            "The images must be of two groups at least, so that one can be "
-            f"set aside. Received: {len(groups)} images of one group. Add "
-            "images of other groups, or leave `group` out."
-        )
-    order = np.argsort(first)
-    taken, total = [], 0
-    for group in order:
-        if total + sizes[group] <= count:
-            taken.append(group)
-            total += sizes[group]
-        if total == count:
-            break
-    if not taken:
-        taken = [order[np.argmin(sizes[order])]]
-    return np.isin(number, taken)
 
 
 class ExactEpochs(keras.callbacks.Callback):

@@ -140,11 +140,11 @@ class ShardReader:
 
         path = self.folder / self._files[shard]
         if not path.is_file():
-            raise ValueError("there is no such file")
+            raise OSError("there is no such file")
         file = array_record_module.ArrayRecordReader(
             str(path), options=OPTIONS, file_reader_buffer_size=BUFFER
         )
         count = self.manifest.splits[self.split].shard_rows[shard]
         if file.num_records() != count:
-            raise ValueError(f"it has {file.num_records()} rows, not {count}")
+            raise OSError(f"it has {file.num_records()} rows, not {count}")
         return file
