@@ -11,6 +11,9 @@ import numpy as np
 
 from keras_igpt.annotations import Array
 
+# Rows that are read at once where all are asked for.
+AT_ONCE = 1024
+
 
 class ArrayRows:
     """Rows of arrays in memory.
@@ -66,7 +69,14 @@ class StoredRows:
     @property
     def columns(self) -> dict[str, Array]:
         """All rows, read into memory."""
-        return self.read(np.arange(len(self)))
+        parts = [
+            self.read(np.arange(first, min(first + AT_ONCE, len(self))))
+            for first in range(0, len(self), AT_ONCE)
+        ]
+        return {
+            name: np.concatenate([part[name] for part in parts])
+            for name in parts[0]
+        }
 
     def read(self, numbers: Array) -> dict[str, Array]:
         """Rows by number, a dict of arrays."""
