@@ -266,7 +266,10 @@ class TokenBatches(keras.utils.PyDataset):
             rest = chosen.window(count, self.num_images - count)
             aside = chosen.window(0, count)
         else:
-            rest, aside = shuffled_aside(self.num_images, count, self.groups)
+            # In order, as shards have them.
+            rest, aside = map(
+                np.sort, shuffled_aside(self.num_images, count, self.groups)
+            )
         return self.part(rest, self.shuffle), self.part(aside)
 
     def on_epoch_end(self) -> None:

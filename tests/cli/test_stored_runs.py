@@ -1,6 +1,7 @@
 """Tests of runs on shards, and of runs that nothing could be said to."""
 
 import csv
+import dataclasses
 import itertools
 import json
 import os
@@ -19,7 +20,7 @@ from small_models import invoke, train
 import keras_igpt
 from keras_igpt import data
 from keras_igpt.atomic_files import save_model
-from keras_igpt.data.shards.manifest import describe
+from keras_igpt.data.shards.manifest import describe, read_manifest, save
 from keras_igpt.data.shards.writer import write_shards
 
 # Of each setting, at random moments of training.
@@ -53,7 +54,7 @@ def model(folder, tmp_path_factory):
     """A file with the tokenizer that the shards are made by."""
     tokenizer = keras_igpt.PaletteTokenizer((4, 4), 4)
     tokenizer.adapt(data.load(folder))
-    model = keras_igpt.ImageGPT(tokenizer, num_layers=1, hidden_dim=16)
+    model = keras_igpt.ImageGPT(tokenizer, 1, 1, 16)
     path = tmp_path_factory.mktemp("model") / "model.keras"
     save_model(model, path)
     return path
@@ -67,7 +68,7 @@ def shards(folder, model, tmp_path_factory):
     return out
 
 
-def write(out, model, folder, **others):
+def write(out, model, folder, held_out):
     for split in ("train", "test"):
         images = data.load(folder, split)
         rows = data.arrays(images)
@@ -77,10 +78,10 @@ def write(out, model, folder, **others):
             columns=("tokens", "label", "text", "image"),
             class_names=tuple(images.class_names),
             rows_per_shard=6,
-            **(others if split == "train" else {}),
         )
         each = (dict(zip(rows, row)) for row in zip(*rows.values()))
         write_shards(out, split, each, manifest)
+    save(dataclasses.replace(read_manifest(out), held_out=held_out), out)
 
 
 def loaded(run):
@@ -131,6 +132,7 @@ def test_run_learns_no_rows_that_were_set_aside(run, shards):
     assert config["data"]["images"] == count - 2
 
 
+@pytest.mark.slow
 def test_shards_and_their_images_give_the_same_weights(
     smallest, shards, model, folder, tmp_path
 ):
