@@ -22,6 +22,7 @@ GROUND = {
     "argument_checks",
     "atomic_files",
     "compiling",
+    "holding_out",
     "progress",
     "version",
 }
@@ -32,8 +33,8 @@ ROOMS = {
     "layers": "compiling",
     "prompts": "layers",
     "edits": "images",
-    "data": "argument_checks images progress atomic_files",
-    "training": "argument_checks atomic_files progress images",
+    "data": "argument_checks images progress atomic_files holding_out",
+    "training": "argument_checks atomic_files progress images holding_out",
     "tokenizers": "argument_checks compiling images data training progress",
     "generation": (
         "argument_checks compiling progress images prompts edits training"

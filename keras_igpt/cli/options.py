@@ -97,6 +97,7 @@ class TokenizerName(enum.StrEnum):
 class Precision(enum.StrEnum):
     float32 = "float32"
     mixed_bfloat16 = "mixed_bfloat16"
+    mixed_float16 = "mixed_float16"
 
 
 ModelSize = enum.StrEnum("ModelSize", {name: name for name in SIZES})

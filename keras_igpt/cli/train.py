@@ -39,6 +39,14 @@ def train(
         int | None,
         typer.Option(help="Palette size. Default 16 (grey) or 512 (RGB)."),
     ] = None,
+    tokenizer_from: Annotated[
+        str | None,
+        typer.Option(
+            help="A model whose tokenizer is taken, rather than a new one; for "
+            "shards, the one that made them. --size, --channels and all else "
+            "about tokenizers are then its own."
+        ),
+    ] = None,
     codes: Annotated[
         int, typer.Option(help="Codebook size of --tokenizer vq and fsq.")
     ] = 512,
@@ -109,6 +117,9 @@ def train(
         ),
     ] = None,
     precision: Annotated[Precision, typer.Option()] = Precision.float32,
+    checkpoint_minutes: Annotated[
+        float, typer.Option(help="Longest time without a checkpoint.")
+    ] = 5.0,
     seed: SeedOption = 0,
     resume: Annotated[
         bool,
@@ -150,6 +161,8 @@ def train(
         seed=seed,
         lora=lora,
         order=order and order.value,
+        checkpoint_minutes=checkpoint_minutes,
+        tokenizer_from=tokenizer_from,
     )
     console = new_console()
     try:

@@ -25,6 +25,9 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
+from keras_igpt.data.batches import check_tokenizer, column_names
+from keras_igpt.data.shards.dataset import TokenDataset
+from keras_igpt.holding_out import validation_count
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import add_lora, from_model
 from keras_igpt.pretrained.loading import load
@@ -51,11 +54,11 @@ from keras_igpt.training.schedule import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Images set aside from the training split to choose the best model by.
-VALIDATION_IMAGES = 256
-
 # Bytes of captions that a new model reads; longer ones are cut.
 MAX_TEXT = 128
+
+# Captions of shards that are looked at to find the longest.
+SAMPLED = 10_000
 
 
 def run(
@@ -117,7 +120,9 @@ def _run(options, folder, resume, changed, console):
     if state["spent"] >= 1:
         return None
     keras.utils.set_random_seed(options.seed)
-    start = None
+    start = tokenizer = None
+    if options.tokenizer_from and not resume:
+        tokenizer = load_image_gpt(options.tokenizer_from).tokenizer
     if options.init_from and not resume:
         start = load_image_gpt(options.init_from)
         if options.order not in (None, start.config["order"]):
@@ -126,20 +131,17 @@ def _run(options, folder, resume, changed, console):
                 f"Received: --order {options.order}, for a model with "
                 f"order={start.config['order']!r}."
             )
-        height, width, channels = start.tokenizer.image_shape
+        tokenizer = start.tokenizer
+    if tokenizer is not None:
+        *size, channels = tokenizer.image_shape
         options = dataclasses.replace(
-            options, size=(height, width), channels=channels
+            options, size=tuple(size), channels=channels
         )
-    images = datasets.load(
-        options.data,
-        split="train",
-        image_size=options.size,
-        channels=options.channels,
-    )
+    images, held_out = _open_data(options)
     if resume:
         model = load(folder / "last.keras")
     else:
-        model = _new_model(options, images, start)
+        model = _new_model(options, images, start, tokenizer)
     batches = model.prepare(
         images,
         options.batch_size,
@@ -148,13 +150,31 @@ def _run(options, folder, resume, changed, console):
         edit_share=options.edit_share,
     )
     names = images.class_names if options.labels else []
-    data = run_options.describe_data(batches.inputs, names)
+    data = run_options.describe_data(batches.rows, names)
     if resume:
         run_folder.check_data(folder, data)
     else:
         run_folder.save_new(model, options, folder, data)
-    batches, validation = _parts(batches)
+    if held_out is None:
+        batches, validation = _parts(batches)
+    else:
+        validation = model.prepare(
+            held_out, shuffle=False, truncate=True, edit_share=0
+        )
     return _fit(model, batches, validation, options, folder, state, console)
+
+
+def _open_data(options):
+    """The images; and those to choose the best model by, if shards say so."""
+    images = datasets.load(
+        options.data,
+        split="train",
+        image_size=options.size,
+        channels=options.channels,
+    )
+    if not isinstance(images, TokenDataset):
+        return images, None
+    return images.parts()
 
 
 def _say_changes(options, changed, console):
@@ -167,8 +187,7 @@ def _parts(batches: TokenBatches) -> tuple[TokenBatches, TokenBatches]:
     """The images to learn from, and those to choose the best model by."""
     if batches.num_groups == 1:  # Learned by heart, and measured by it.
         return batches, batches.part()
-    aside = min(VALIDATION_IMAGES, max(1, batches.num_images // 10))
-    return batches.split(aside)
+    return batches.split(validation_count(batches.num_images))
 
 
 def _check_options(options, resume):
@@ -180,6 +199,7 @@ def _check_options(options, resume):
     check_positive("batch_size", options.batch_size)
     check_share("edit_share", options.edit_share)
     check_number("tokenizer_minutes", options.tokenizer_minutes, MOST_MINUTES)
+    check_number("checkpoint_minutes", options.checkpoint_minutes, MOST_MINUTES)
     check_seed(options.seed)
     if options.colors is not None:
         check_at_least("colors", options.colors, 2, MOST_CODES)
@@ -187,6 +207,11 @@ def _check_options(options, resume):
     check_one_of("cell_size", options.cell_size, CELL_SIZES)
     if options.size is not None:
         checked_image_size(options.size)
+    if options.tokenizer_from and options.init_from:
+        raise ValueError(
+            "`--tokenizer-from` must not come with --init-from, which has a "
+            f"tokenizer. Received: --tokenizer-from {options.tokenizer_from}."
+        )
     if options.lora is not None:
         _check_lora(options, resume)
     _new_budget(options)
@@ -207,7 +232,7 @@ def _check_lora(options, resume):
         )
 
 
-def _new_model(options, images, start=None):
+def _new_model(options, images, start=None, tokenizer=None):
     """A model for the images, which goes on from `start` if there is one."""
     names = images.class_names if options.labels else []
     wanted = {
@@ -219,7 +244,7 @@ def _new_model(options, images, start=None):
     }
     # Places of a caption's bytes are counted from its end.
     known = start.text_length if start else 0
-    if options.captions and "text" in images.element_spec:
+    if options.captions and "text" in column_names(images):
         wanted["text_length"] = known or _text_length(images)
     else:
         wanted["text_length"] = 0
@@ -231,21 +256,30 @@ def _new_model(options, images, start=None):
         if options.lora:
             add_lora(model, start, options.lora)
     else:
-        tokenizer = _new_tokenizer(options, images.image_shape)
+        tokenizer = tokenizer or _new_tokenizer(options, images)
         wanted["order"] = options.order or "raster"
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
     model.compile(default_optimizer(options.ema))
     # What data or options lack is found before the tokenizer's minutes.
+    check_tokenizer(images, model.tokenizer)
+    if isinstance(images, TokenDataset):
+        images.check_columns(model.edit_set.shown)
     first = next(datasets.batches(images, 1))
     for column in model.edit_set.columns:
         model.edit_set.column(column, first)
-    if not start:
+    if not model.tokenizer.adapted:
         _adapt(tokenizer, options, images)
     return model
 
 
-def _new_tokenizer(options, image_shape):
-    height, width, channels = image_shape
+def _new_tokenizer(options, images):
+    height, width, channels = images.image_shape
+    if isinstance(images, TokenDataset):
+        raise ValueError(
+            "`--tokenizer-from`, or `--init-from`, must name the model whose "
+            "tokenizer has made the shards: they hold tokens, not what they "
+            f"mean. Received: --data {options.data} without one."
+        )
     if options.tokenizer == "palette":
         default = 16 if channels == 1 else 512
         colors = default if options.colors is None else options.colors
@@ -269,7 +303,12 @@ def _adapt(tokenizer, options, images):
 
 
 def _text_length(images):
-    """Bytes of the longest caption, at most 128."""
+    """Bytes of the longest caption, at most 128; of shards, of a sample."""
+    if isinstance(images, TokenDataset):
+        some = images.without_images().sample(SAMPLED)
+        read = datasets.arrays(some, lambda batch: {"text": batch["text"]})
+        lengths = [len(text.encode("utf-8")) for text in read["text"]]
+        return min(max(lengths), MAX_TEXT)
     texts = images.map(lambda image: image["text"])
     lengths = [len(text) for text in texts.as_numpy_iterator()]
     return min(max(lengths, default=0), MAX_TEXT)
@@ -277,20 +316,21 @@ def _text_length(images):
 
 def _fit(model, batches, validation, options, folder, state, console):
     budget = _new_budget(options, state["spent"], state["batch"])
-    interruption = Interruption()
+    interruption, known = Interruption(), validation.inputs
     checkpoints = Checkpoints(
         folder,
-        validation.inputs,
+        known,
         budget,
         samples=SampleImages(
             folder / "samples",
             log_dir=folder / "tensorboard",
-            **_samples(model, validation.inputs),
+            **_samples(model, known),
         ),
+        every_minutes=options.checkpoint_minutes,
         state=state,
         interruption=interruption,
     )
-    batches.done = state["batch"]
+    batches.done, batches.epoch_step = state["batch"], state["epoch_step"]
     with interruption.awaited():
         fit_within(
             model,

@@ -8,6 +8,7 @@ import numpy as np
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.argument_checks import check_positive
 from keras_igpt.data import checks
+from keras_igpt.data.shards.dataset import TokenDataset
 from keras_igpt.images.arrays import slices
 
 # Images that `arrays` reads, and converts, at once.
@@ -22,7 +23,8 @@ def batches(dataset: Any, batch_size: int) -> Iterator[dict[str, Array]]:
     Args:
         dataset: a `tf.data.Dataset` of dictionaries, batched or not; or a
             dictionary of arrays, a uint8 array of images, or a tuple
-            `(images, labels)`.
+            `(images, labels)`; or shards, as `load` opens them, whose batches
+            have "tokens", and images if they were kept.
         batch_size: int. The last batch may be smaller.
 
     Returns:
@@ -32,6 +34,8 @@ def batches(dataset: Any, batch_size: int) -> Iterator[dict[str, Array]]:
         `(batch,)`, as far as there are such.
     """
     check_positive("batch_size", batch_size)
+    if isinstance(dataset, TokenDataset):
+        return dataset.batches(batch_size)
     if not hasattr(dataset, "as_numpy_iterator"):
         columns = checks.checked_arrays(dataset, "dataset")
         return _array_batches(columns, batch_size)
@@ -46,6 +50,8 @@ def num_images(dataset: Any) -> int | None:
     Args:
         dataset: as `batches` takes it.
     """
+    if isinstance(dataset, TokenDataset):
+        return len(dataset)
     if not hasattr(dataset, "as_numpy_iterator"):
         return len(checks.checked_arrays(dataset, "dataset")["image"])
     if checks.check_spec(dataset, "dataset") == 4:  # batches, of any size
@@ -89,6 +95,56 @@ def _next_batch(iterator):
         ) from error
 
 
+def tokens(batch: dict[str, Array], tokenizer: Any) -> Array:
+    """Tokens of a batch: those that it has, or else of its images.
+
+    Args:
+        batch: as `batches` yields it.
+        tokenizer: a Keras layer with `encode_all`.
+
+    Returns:
+        int array `(batch, cells)`.
+    """
+    if "tokens" in batch:
+        return batch["tokens"]
+    return tokenizer.encode_all(batch["image"])
+
+
+def check_tokenizer(dataset: Any, tokenizer: Any) -> None:
+    """Refuses shards that another tokenizer has made.
+
+    Args:
+        dataset: as `batches` takes it; images are all right.
+        tokenizer: a Keras layer.
+
+    Raises:
+        ValueError: if these are not its tokens.
+    """
+    if isinstance(dataset, TokenDataset):
+        dataset.check_tokenizer(tokenizer)
+
+
+def some_of(dataset: Any, count: int, images: bool = True) -> Any:
+    """Shards of at most so many rows, for what needs all in memory.
+
+    Args:
+        dataset: as `batches` takes it; what is no shards stays as it is.
+        count: int.
+        images: bool. Whether their images are needed.
+    """
+    if not isinstance(dataset, TokenDataset):
+        return dataset
+    some = dataset.sample(count)
+    return some if images else some.without_images()
+
+
+def column_names(dataset: Any) -> set[str]:
+    """What each image of a loaded data set comes with, as "text"."""
+    if isinstance(dataset, TokenDataset):
+        return set(dataset.columns)
+    return set(dataset.element_spec)
+
+
 def arrays(
     dataset: Any,
     convert: Callable[[dict[str, Array]], dict[str, ArrayLike]] | None = None,
@@ -118,7 +174,7 @@ def arrays(
     for batch in batches(dataset, GATHERED):
         if limit is not None:
             batch = {key: rows[: limit - count] for key, rows in batch.items()}
-        count += len(batch["image"])
+        count += len(next(iter(batch.values())))
         parts.append(convert(batch) if convert else batch)
         if count == limit:
             break

@@ -5,8 +5,8 @@ import concurrent.futures
 import math
 import pathlib
 import warnings
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,8 @@ from keras_igpt.annotations import Array, Tensor
 from keras_igpt.data.folder_index import (
     MAX_NAMED,
     SPLIT_FOLDERS,
+    FolderIndex,
+    Record,
     index_folder,
     name_classes,
     pick_split,
@@ -27,6 +29,95 @@ LOOK_AHEAD = 16
 
 # Of images of their own size that wait to be read: 256 MiB.
 WAITING_BYTES = 2**28
+
+
+class SplitFiles(NamedTuple):
+    """The images of one split, and what is known of them, unopened."""
+
+    records: list[Record]
+    class_names: list[str]  # the same for every split
+    has: set[str]  # of label, text, source, style and group
+    has_plain: bool  # whether some are pairs and some are not
+    skipped: list[tuple[str, str]]  # what is of no use, with the reason
+    num_files: int  # those of no use among them
+    notes: list[str]
+
+
+def split_files(
+    root: pathlib.Path, index: FolderIndex, split: str
+) -> SplitFiles:
+    """What a folder's index says of one split.
+
+    Args:
+        root: pathlib.Path of the folder.
+        index: what `index_folder` found in it.
+        split: str. "train", "test", "validation" or "all".
+
+    Raises:
+        ValueError: if there is no such split, or no image in it.
+    """
+    names = name_classes(index.splits["all"])
+    records = pick_split(root, index, split)
+    notes = list(index.notes)
+    has = {
+        field
+        for field in ("label", "text", "source", "style", "group")
+        if any(getattr(r, field) is not None for r in records)
+    }
+    pairs = [r for r in records if r.source is not None]
+    has_plain = 0 < len(pairs) < len(records)
+    if not pairs or any(r.style is None for r in pairs):
+        has.discard("style")
+    skipped = [
+        (str(path), why)
+        for path, why in index.unused
+        if split == "all" or not _is_of_others(path, root, index, split)
+    ]
+    num_files = len(records) + len(skipped)
+    _note_incomplete(records, has, notes, skipped)
+    return SplitFiles(records, names, has, has_plain, skipped, num_files, notes)
+
+
+def _note_incomplete(records, has, notes, skipped):
+    """Images that lie beside class folders belong to no class."""
+    if "text" in has:
+        without = sum(record.text is None for record in records)
+        if without:
+            notes.append(f"{without} images have no caption, but ''")
+    if "label" not in has:
+        return
+    for record in records:
+        if record.label is None:
+            skipped.append((str(record.path), "not in the folder of a class"))
+
+
+def map_ahead(
+    function: Callable[[Any], Any],
+    items: Iterable[Any],
+    look_ahead: Callable[[], int],
+) -> Iterator[tuple[Any, Any]]:
+    """Calls a function in a few threads, never far ahead of the reader.
+
+    Args:
+        function: of one item.
+        items: iterable.
+        look_ahead: function that says how many results may wait.
+
+    Yields:
+        Tuples of an item and its result, in order.
+    """
+    pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS)
+    waiting = collections.deque()
+    try:
+        for item in items:
+            waiting.append((item, pool.submit(function, item)))
+            if len(waiting) >= look_ahead():
+                item, future = waiting.popleft()
+                yield item, future.result()
+        for item, future in waiting:
+            yield item, future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class ImageFolder:
@@ -57,27 +148,12 @@ class ImageFolder:
         self.resize = resize
         self.image_shape = None
         self.num_reported = 0
-        index = index_folder(root)
-        self.class_names = name_classes(index.splits["all"])
+        files = split_files(root, index_folder(root), split)
+        self.records, self.class_names = files.records, files.class_names
         self.class_ids = {n: i for i, n in enumerate(self.class_names)}
-        self.records = pick_split(root, index, split)
-        self.notes = list(index.notes)
-        self.has = {
-            field
-            for field in ("label", "text", "source", "style", "group")
-            if any(getattr(r, field) is not None for r in self.records)
-        }
-        pairs = [r for r in self.records if r.source is not None]
-        self.has_plain = 0 < len(pairs) < len(self.records)
-        if not pairs or any(r.style is None for r in pairs):
-            self.has.discard("style")
-        self.skipped = [
-            (str(path), why)
-            for path, why in index.unused
-            if split == "all" or not _is_of_others(path, root, index, split)
-        ]
-        self.num_files = len(self.records) + len(self.skipped)
-        self._note_incomplete()
+        self.has, self.has_plain = files.has, files.has_plain
+        self.skipped, self.notes = files.skipped, files.notes
+        self.num_files = files.num_files
         if image_size is None:
             _check_one_size(self.records)
         self.image_shape = self._first_image(root).shape
@@ -96,19 +172,6 @@ class ImageFolder:
             yield example
         self._report()
 
-    def _note_incomplete(self):
-        """Images that lie beside class folders belong to no class."""
-        if "text" in self.has:
-            without = sum(record.text is None for record in self.records)
-            if without:
-                self.notes.append(f"{without} images have no caption, but ''")
-        if "label" not in self.has:
-            return
-        for record in self.records:
-            if record.label is None:
-                reason = "not in the folder of a class"
-                self.skipped.append((str(record.path), reason))
-
     def _first_image(self, root):
         for _, images in self._decode_ahead():
             return images[0]
@@ -121,28 +184,12 @@ class ImageFolder:
     def _decode_ahead(self):
         """Yields records with their images; notes the files it skips."""
         known_bad = {path for path, _ in self.skipped}
-        for record, result in self._results(known_bad):
+        usable = (r for r in self.records if str(r.path) not in known_bad)
+        for record, result in map_ahead(self._decode, usable, self._look_ahead):
             if isinstance(result, str):
                 self.skipped.append((str(record.path), result))
             else:
                 yield record, result
-
-    def _results(self, known_bad):
-        """Decodes in a few threads, never far ahead of the reader."""
-        pool = concurrent.futures.ThreadPoolExecutor(NUM_WORKERS)
-        waiting = collections.deque()
-        try:
-            for record in self.records:
-                if str(record.path) in known_bad:
-                    continue
-                waiting.append((record, pool.submit(self._decode, record)))
-                if len(waiting) >= self._look_ahead():
-                    record, future = waiting.popleft()
-                    yield record, future.result()
-            for record, future in waiting:
-                yield record, future.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
 
     def _look_ahead(self):
         """How many images may wait: few large ones."""

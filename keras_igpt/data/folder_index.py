@@ -84,6 +84,19 @@ def index_folder(root: pathlib.Path) -> FolderIndex:
     return FolderIndex(splits, unused, notes)
 
 
+def index_files(paths: Iterable[str]) -> FolderIndex:
+    """As `index_folder`, of images that are named one by one.
+
+    Args:
+        paths: str each, of any place. Those that come twice are read once.
+    """
+    records = [Record(path, path) for path in dict.fromkeys(paths)]
+    keys, _ = group_keys(records)
+    if keys:
+        records = [r._replace(group=k) for r, k in zip(records, keys)]
+    return FolderIndex(_hash_splits(_mixed(records)), [], [])
+
+
 def _tables(root, names, unused):
     """Tables by the folder that each is in, the upper ones first."""
     found = {}

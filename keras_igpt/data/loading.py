@@ -14,6 +14,7 @@ from typing import Any
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.argument_checks import checked_image_size
 from keras_igpt.data import checks, sources
+from keras_igpt.data.shards.dataset import is_shards, open_shards
 from keras_igpt.images import files
 from keras_igpt.images.arrays import (
     resize,
@@ -55,6 +56,9 @@ def load(
               fixed and mixes the classes. Damaged files, and all else that
               is not used, are reported in one warning after the first pass.
               A folder that is called as a built-in data set: "./digits".
+            - the path of a folder that `keras-igpt tokenize` has written: a
+              `TokenDataset` of rows that are read when they are needed, for
+              `prepare`. Splits are those that were written.
             - uint8 images of shape `(num, height, width[, channels])`, a
               tuple `(images, labels)`, or a dictionary of arrays.
             - a `tf.data.Dataset` of dictionaries with "image".
@@ -86,6 +90,9 @@ def load(
             "`split` must be a string such as 'train'. "
             f"Received: split={split!r}. Call `load` once per split."
         )
+    built_in = isinstance(source, str) and source in sources.BUILT_IN
+    if not built_in and is_shards(source):
+        return open_shards(source, split, image_size, channels)
     raw = sources.open_source(source, split, image_size, resize)
     checks.check_spec(raw.dataset, "source")
     fit = functools.partial(_fit, image_size=image_size, channels=channels)

@@ -86,11 +86,19 @@ def _open_named(source, split, image_size, fit):
         return open_drawn(source, split, image_size)
     if source.startswith("tfds:"):
         return _open_tfds(source.removeprefix("tfds:"), split)
-    folder = pathlib.Path(source).expanduser()
-    # "cifar10/config:1.0.0" is also a name.
-    if not folder.exists() and re.split("[/:]", source)[0] in _tfds_names():
+    if is_named(source):
         return _open_tfds(source, split)
+    folder = pathlib.Path(source).expanduser()
     return _open_folder(folder, split, image_size, fit)
+
+
+def is_named(source: str) -> bool:
+    """Whether a str is the name of a data set, not a path."""
+    if source in BUILT_IN or source.startswith("tfds:"):
+        return True
+    # "cifar10/config:1.0.0" is also a name, "gs://cifar10" is none.
+    exists = "://" in source or pathlib.Path(source).expanduser().exists()
+    return not exists and re.split("[/:]", source)[0] in _tfds_names()
 
 
 def _open_digits(split):

@@ -78,6 +78,12 @@ class EditSet:
             return ["image", "other", "pair"]
         return ["image"] if self.names else []
 
+    @property
+    def shown(self) -> list[str]:
+        """Images that training needs beside the tokens, by the data's keys."""
+        pairs = ["source"] if any(self._of_pairs) else []
+        return ["image", *pairs] if self.names else []
+
     def column(self, name: str, batch: int | Tensor) -> Array:
         """An array of one of `columns`, from a batch of data."""
         if name == "image":

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from keras_igpt.annotations import Array
+from keras_igpt.data.batches import some_of
 from keras_igpt.evaluation.recognition import recognition_figures
 from keras_igpt.evaluation.tokenizer_quality import tokenizer_figures
+from keras_igpt.images.arrays import most_images
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.training.losses import bits_per_pixel
@@ -24,7 +26,9 @@ def report(
     Args:
         model: a trained model.
         train: what the model was trained on, as `keras_igpt.data.load` gives.
-        test: images it has not seen.
+            Of shards at most 1 GiB of tokens is counted.
+        test: images it has not seen; shards must have images beside tokens
+            where the tokenizer is a learned one.
         seed: of the generated images that are to be recognised.
         sampling: further arguments of `ImageGPT.generate` for these.
 
@@ -121,6 +125,7 @@ def histogram_nats(
 
 def _tokens_of(model, images):
     """Inputs of a model, dict of arrays; captions are cut if too long."""
+    images = some_of(images, most_images(2**63 - 1, (2 * model.num_cells,)))
     return model.prepare(
         images, shuffle=False, truncate=True, edit_share=0
     ).inputs

@@ -13,6 +13,8 @@ import numpy as np
 from keras_igpt import data
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing
+from keras_igpt.data.batches import check_tokenizer, some_of, tokens
+from keras_igpt.models.classifier import MOST_PROBED
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.linear_probe import fit
 
@@ -30,7 +32,7 @@ def probe(
     Args:
         model: a trained model.
         train, test: images with labels, as `keras_igpt.data.batches` takes
-            them.
+            them; of shards at most 50,000.
         layers: numbers from 0 to the model's depth. Default: all.
         seed: chooses the training images that are set aside.
         report: called with a line of text for each result.
@@ -74,14 +76,21 @@ def _labelled(model, dataset):
                 "The images must have labels to be probed. "
                 f"Received: images with {', '.join(batch)}."
             )
+        if "image" not in batch:
+            raise ValueError(
+                "The images must be there to be probed: their pixels are a "
+                "baseline. Received: shards without images. Write them "
+                "without --no-images."
+            )
         images = batch["image"]
         return {
-            "tokens": model.tokenizer.encode_all(images),
+            "tokens": tokens(batch, model.tokenizer),
             "label": batch["label"],
             "pixels": images.reshape(len(images), -1).astype("float32") / 255,
         }
 
-    return data.arrays(dataset, columns)
+    check_tokenizer(dataset, model.tokenizer)
+    return data.arrays(some_of(dataset, MOST_PROBED), columns)
 
 
 def _described(model, train, test, layers):

@@ -12,14 +12,19 @@ from keras import ops
 from keras_igpt import data
 from keras_igpt.annotations import Tensor
 from keras_igpt.argument_checks import check_number, check_positive
+from keras_igpt.data.batches import check_tokenizer, some_of, tokens
 from keras_igpt.layers.primitives import zero_dense
 from keras_igpt.models import linear_probe
 from keras_igpt.models.network import ImageGPTNetwork
 from keras_igpt.models.token_model import TokenModel
+from keras_igpt.models.trainer import rows_of
 from keras_igpt.models.transfer import from_model
 from keras_igpt.prompts.conditions import encode_labels
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.losses import token_nats
+
+# Rows of shards that a linear probe is fitted to: more tell it little.
+MOST_PROBED = 50_000
 
 # Of the tokens' loss: with more, the labels' is lost in rounding.
 MOST_WEIGHT = 1000.0
@@ -152,7 +157,8 @@ class ImageGPTClassifier(TokenModel):
         """Tokenises images once, for `fit`, `evaluate` and `predict`.
 
         Args:
-            dataset: as `ImageGPT.prepare` takes it. Without labels what is
+            dataset: as `keras_igpt.data.batches` takes it; shards are read
+                as they are needed. Without labels what is
                 returned is good for `predict` alone.
             batch_size: int.
             shuffle: bool. A new order every epoch; False for `evaluate` and
@@ -163,15 +169,15 @@ class ImageGPTClassifier(TokenModel):
             A `keras.utils.PyDataset` of `(inputs, labels)` batches.
         """
         check_positive("batch_size", batch_size)
-        columns = data.arrays(dataset, self._columns)
-        groups = columns.pop("group", None)
+        rows, groups = rows_of(dataset, self.backbone, self._columns)
+        has_labels = "label" in rows.part(np.arange(1)).columns
         return TokenBatches(
-            columns,
+            rows,
             batch_size,
             shuffle,
             seed,
             self.backbone.draw_masked,
-            "label" if "label" in columns else None,
+            "label" if has_labels else None,
             groups=groups,
         )
 
@@ -183,7 +189,8 @@ class ImageGPTClassifier(TokenModel):
         (Kumar et al. 2022, "Fine-Tuning can Distort Pretrained Features").
 
         Args:
-            dataset: training images with labels, as `prepare` takes them.
+            dataset: training images with labels, as `prepare` takes them; of
+                shards at most 50,000.
             seed: int. Chooses the tenth that sets the regularisation.
 
         Returns:
@@ -192,7 +199,9 @@ class ImageGPTClassifier(TokenModel):
         Raises:
             ValueError: if there are no labels, or all are the same.
         """
-        columns = data.arrays(dataset, self._columns)
+        check_tokenizer(dataset, self.backbone.tokenizer)
+        some = some_of(dataset, MOST_PROBED, images=False)
+        columns = data.arrays(some, self._columns)
         labels = columns.get("label")
         if labels is None or len(np.unique(labels)) < 2:
             raise ValueError(
@@ -210,8 +219,7 @@ class ImageGPTClassifier(TokenModel):
 
     def _columns(self, batch):
         """Tokens, and labels if there are any, of a batch of data."""
-        tokens = self.backbone.tokenizer.encode_all(batch["image"])
-        columns = {"tokens": tokens}
+        columns = {"tokens": tokens(batch, self.backbone.tokenizer)}
         if "label" in batch:
             columns["label"] = encode_labels(batch["label"], self.num_classes)
         if "group" in batch:  # never given to the model

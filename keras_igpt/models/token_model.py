@@ -90,8 +90,8 @@ def _of_batches(model, x, **asked):
     weights = asked.pop("sample_weight", None)
     if weights is not None:
         weights = _checked_weights(weights, x.num_images)
-        done, x = x.done, x.part(shuffle=x.shuffle, weights=weights)
-        x.done = done
+        begun, x = x, x.part(shuffle=x.shuffle, weights=weights)
+        x.done, x.epoch_step = begun.done, begun.epoch_step
     if asked.get("class_weight") is not None and x.target != "label":
         raise ValueError(
             "`class_weight` must be None: what is told are tokens, not "

@@ -9,23 +9,33 @@ import numpy as np
 
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
+from keras_igpt.holding_out import shuffled_aside
 from keras_igpt.training.callbacks import steps_done, update_variables
 from keras_igpt.training.losses import masked_weights
+from keras_igpt.training.permutation import Permutation
+from keras_igpt.training.reading_ahead import ReadingAhead
+from keras_igpt.training.rows import ArrayRows, StoredRows, part_of
 
 # Share of the cells that the objective "bert" hides.
 MASKED_RATE = 0.15
 
 
 class TokenBatches(keras.utils.PyDataset):
-    """Tokenised images in memory, in batches for `fit` or `evaluate`.
+    """Tokenised images in batches for `fit` or `evaluate`.
 
     Each batch is `({"tokens", "label"…}, tokens)`: the model is given the
     tokens it should predict, and shifts them itself so that no cell sees its
     own.
 
+    Which rows a batch has is a function of the seed, the epoch and the
+    batch's number (`Permutation`), whether the rows are in memory or on a
+    disk, and whatever came before. Batches of stored rows are read ahead, by
+    threads.
+
     Args:
-        inputs: dict of int arrays of one length, `"tokens"` among them.
-        batch_size: int.
+        rows: dict of int arrays of one length, `"tokens"` among them; or a
+            `StoredRows` that reads such.
+        batch_size: int. Of all workers together.
         shuffle: bool. A new order every epoch. Batches then have one size,
             which compilers like; the few images left over differ by epoch.
             `evaluate` and `predict` take all images in order all the same.
@@ -45,17 +55,22 @@ class TokenBatches(keras.utils.PyDataset):
             some are set aside. None: each image is one of its own.
     """
 
-    # Batches of the first epoch of `fit` that are done already.
+    # Batches of the first epoch of `fit` that are done already, and the steps
+    # that the model had learned before it; None: as many less.
     done = 0
+    epoch_step = None
 
     # How long `fit` goes on: its epochs, or a function that returns the share
     # that is over.
     epochs = None
     clock = None
 
+    # Which part of each batch `batches[i]` is, and of how many.
+    worker = (0, 1)
+
     def __init__(
         self,
-        inputs: dict[str, Array],
+        rows: dict[str, Array] | ArrayRows | StoredRows,
         batch_size: int = 64,
         shuffle: bool = True,
         seed: int = 0,
@@ -69,7 +84,7 @@ class TokenBatches(keras.utils.PyDataset):
         super().__init__(**kwargs)
         self.draw = draw
         self.target = target
-        self.inputs = inputs
+        self.rows = ArrayRows(rows) if isinstance(rows, dict) else rows
         check_seed(seed)
         self.batch_size = batch_size
         self.shuffle = shuffle
@@ -77,12 +92,20 @@ class TokenBatches(keras.utils.PyDataset):
         self.weights = weights
         self.draw_plans = draw_plans
         self.groups = groups
+        self._ahead = None
+        if not self.rows.in_memory:
+            self._ahead = ReadingAhead(self._batch)
         self.begin_epoch(0)
+
+    @property
+    def inputs(self) -> dict[str, Array]:
+        """All rows as arrays in memory; those that are stored are read."""
+        return self.rows.columns
 
     @property
     def num_images(self) -> int:
         """How many images there are."""
-        return len(self.inputs["tokens"])
+        return len(self.rows)
 
     @property
     def num_groups(self) -> int:
@@ -103,9 +126,35 @@ class TokenBatches(keras.utils.PyDataset):
 
     def __getitem__(self, index):
         index += self.first
+        if self._ahead:
+            return self._ahead.get(index, len(self))
+        return self._batch(index)
+
+    def numbers(self, index: int) -> Array:
+        """The rows of a batch of this epoch, of all workers together.
+
+        Args:
+            index: int, the batch's number in the whole epoch.
+
+        Returns:
+            int64 array, numbers of rows.
+        """
         start = index * self.batch_size
-        chosen = self.order[start : start + self.batch_size]
-        inputs = {name: array[chosen] for name, array in self.inputs.items()}
+        places = np.arange(start, min(start + self.batch_size, len(self.rows)))
+        return self.order[places] if self.shuffle else places
+
+    def _batch(self, index):
+        """A batch, or this worker's part of it, by its number."""
+        chosen = self.numbers(index)
+        if not (self.draw or self.draw_plans):
+            return self._made(index, part_of(chosen, *self.worker))
+        # What is drawn depends on the batch, whatever the number of workers.
+        return keras.tree.map_structure(
+            lambda rows: part_of(rows, *self.worker), self._made(index, chosen)
+        )
+
+    def _made(self, index, chosen):
+        inputs = self.rows.read(chosen)
         generator = self._draws(index)
         if self.draw:
             inputs = self.draw(inputs, generator)
@@ -168,33 +217,33 @@ class TokenBatches(keras.utils.PyDataset):
         """
         self.epoch, self.first = epoch, first
         self.key = (self.seed, epoch, step)
-        self.order = np.arange(self.num_images)
-        if self.shuffle:
-            generator = np.random.default_rng(self.key)
-            self.order = generator.permutation(self.num_images)
+        self.order = Permutation(self.num_images, self.key)
+        if self._ahead:
+            self._ahead.forget()
 
     def part(
         self,
-        chosen: Array | slice = slice(None),
+        chosen: Any = slice(None),
         shuffle: bool = False,
         weights: Array | None = None,
     ) -> "TokenBatches":
         """Batches of some of the images; default: of all, in order.
 
         Args:
-            chosen: int array, or a slice.
+            chosen: int array, or a slice; of stored rows also a
+                `Permutation`.
             shuffle: bool, as the class takes it.
             weights: float array `(images,)` of all images; default: as here.
         """
         weights = self.weights if weights is None else weights
         return TokenBatches(
-            {name: array[chosen] for name, array in self.inputs.items()},
+            self.rows.part(chosen),
             self.batch_size,
             shuffle,
             self.seed,
             self.draw,
             self.target,
-            None if weights is None else weights[chosen],
+            None if weights is None else weights[_as_index(chosen)],
             self.draw_plans,
             None if self.groups is None else self.groups[chosen],
         )
@@ -212,39 +261,26 @@ class TokenBatches(keras.utils.PyDataset):
         Raises:
             ValueError: if all images are of one group.
         """
-        chosen = np.random.default_rng(0).permutation(self.num_images)
-        groups = chosen if self.groups is None else self.groups[chosen]
-        aside = _whole_groups(groups, count)
-        rest = self.part(chosen[~aside], self.shuffle)
-        return rest, self.part(chosen[aside])
+        if not self.rows.in_memory:
+            chosen = Permutation(self.num_images, (0,))
+            rest = chosen.window(count, self.num_images - count)
+            aside = chosen.window(0, count)
+        else:
+            # In order, as shards have them.
+            rest, aside = map(
+                np.sort, shuffled_aside(self.num_images, count, self.groups)
+            )
+        return self.part(rest, self.shuffle), self.part(aside)
 
     def on_epoch_end(self) -> None:
         """Goes on to the next epoch, if `fit` does not say which it is."""
         self.begin_epoch(self.epoch + 1)
 
 
-def _whole_groups(groups, count):
-    """Which of the images to set aside, a bool array: first groups first."""
-    _, first, number, sizes = np.unique(
-        groups, return_index=True, return_inverse=True, return_counts=True
-    )
-    if len(sizes) < 2:
-        raise ValueError(
-            "The images must be of two groups at least, so that one can be "
-            f"set aside. Received: {len(groups)} images of one group. Add "
-            "images of other groups, or leave `group` out."
-        )
-    order = np.argsort(first)
-    taken, total = [], 0
-    for group in order:
-        if total + sizes[group] <= count:
-            taken.append(group)
-            total += sizes[group]
-        if total == count:
-            break
-    if not taken:
-        taken = [order[np.argmin(sizes[order])]]
-    return np.isin(number, taken)
+def _as_index(chosen):
+    """What arrays in memory take as an index."""
+    whole = isinstance(chosen, slice | np.ndarray)
+    return chosen if whole else chosen[np.arange(len(chosen))]
 
 
 class ExactEpochs(keras.callbacks.Callback):
@@ -263,6 +299,7 @@ class ExactEpochs(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
         self.done = batches.done
+        self.epoch_step = batches.epoch_step
 
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Notes how long it goes on, and what dropout draws from."""
@@ -278,7 +315,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self, epoch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Orders the images."""
-        step = max(0, steps_done(self.model) - self.done)
+        step = self.epoch_step
+        if step is None or not self.done:
+            step = max(0, steps_done(self.model) - self.done)
         self.batches.begin_epoch(epoch, step, self.done)
         self.done = 0
 

@@ -158,7 +158,8 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
         Whether these are averages.
     """
     update_variables(model)
-    optimizer = model.optimizer
+    # Half precision wraps the optimizer in one that scales the loss.
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
     averages = []
     if getattr(optimizer, "use_ema", False) and steps_done(model):
         averages = optimizer._model_variables_moving_average

@@ -76,6 +76,11 @@ class Checkpoints(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Notes which epoch it is."""
         self.epoch, self.batch = epoch, self.done
+        # Steps before the epoch. They are fewer than steps and batches tell
+        # where half precision has left steps out.
+        self.epoch_step = steps_done(self.model) - self.done
+        if self.done:
+            self.epoch_step = self.state.get("epoch_step", self.epoch_step)
         self.first, self.done = self.done, 0
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
@@ -118,13 +123,14 @@ class Checkpoints(keras.callbacks.Callback):
     def save(self) -> None:
         """Saves the model, and how far the run has come."""
         update_variables(self.model)
-        over = self._epoch_is_over()
+        over, step = self._epoch_is_over(), steps_done(self.model)
         state = {
             "spent": min(self.budget.spent(self.batch - self.first), 1.0),
             "budget": self.budget.epochs or self.budget.minutes,
             "epoch": self.epoch + over,
             "batch": 0 if over else self.batch,
-            "step": steps_done(self.model),
+            "step": step,
+            "epoch_step": step if over else self.epoch_step,
             "best_val_bits_per_pixel": (
                 self.best if np.isfinite(self.best) else None
             ),

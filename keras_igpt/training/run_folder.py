@@ -57,7 +57,8 @@ def read_state(folder: PathLike) -> dict[str, Any]:
 
     Returns:
         dict of: `spent`, share of its budget; `epoch`, whole epochs; `batch`,
-        batches of the next one; `step`; and `best_val_bits_per_pixel`.
+        batches of the next one; `step`; `epoch_step`, the step at which that
+        epoch began; and `best_val_bits_per_pixel`.
 
     Raises:
         ValueError: if the files of a run are damaged.
@@ -79,10 +80,12 @@ def read_state(folder: PathLike) -> dict[str, Any]:
     state["best_val_bits_per_pixel"] = best
     numbers = isinstance(best, (int, float)) and all(
         isinstance(state[name], (int, float)) and state[name] >= 0
-        for name in ("spent", "epoch", "batch", "step")
+        for name in {"spent", "epoch", "batch", "step", "epoch_step"} & {*state}
     )
     if not numbers:
         raise _damaged(folder, f"which say {state}")
+    # Earlier versions did not say it.
+    state.setdefault("epoch_step", max(0, state["step"] - state["batch"]))
     return state
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
+from keras_igpt.training.rows import ArrayRows, StoredRows
 
 # Options that a run may go on with another value of.
-CHANGEABLE = ("epochs", "minutes", "learning_rate")
+CHANGEABLE = ("epochs", "minutes", "learning_rate", "checkpoint_minutes")
 
 # Images whose tokens tell data from other data, at most, and tokens of each.
 COMPARED_IMAGES = 64
@@ -53,6 +54,9 @@ class TrainingOptions:
             stay; None to train all.
         order: "raster" or "any", as `ImageGPT` takes it; None for that of
             `init_from`, or else "raster".
+        checkpoint_minutes: longest time without a checkpoint.
+        tokenizer_from: model whose tokenizer a new model takes, as
+            `keras_igpt.load` takes it; None for one of its own.
     """
 
     data: str | None
@@ -79,6 +83,8 @@ class TrainingOptions:
     seed: int
     lora: int | None = None
     order: str | None = None
+    checkpoint_minutes: float = 5.0
+    tokenizer_from: str | None = None
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:
@@ -197,31 +203,33 @@ def _same(wanted, had):
 
 
 def describe_data(
-    inputs: dict[str, Array], class_names: Iterable[str]
+    rows: ArrayRows | StoredRows | dict[str, Array],
+    class_names: Iterable[str],
 ) -> dict[str, Any]:
     """What tells a run's data from other data, for `config.json`.
 
     Args:
-        inputs: as `TokenBatches` holds them.
+        rows: as `TokenBatches` holds them.
         class_names: the data's, in the order of its labels.
 
     Returns:
-        dict of the number of images, the names, how often each label is
-        there, and some tokens of some of the images.
+        dict of the number of images, the names, and some tokens of some of
+        the images; and how often each label is there, if they are in memory.
     """
-    tokens = np.asarray(inputs["tokens"])
-    rows, columns = (
-        np.linspace(0, count - 1, min(count, most)).astype(int)
-        for count, most in zip(tokens.shape, (COMPARED_IMAGES, COMPARED_TOKENS))
-    )
-    some = tokens[rows][:, columns]
+    rows = ArrayRows(rows) if isinstance(rows, dict) else rows
+
+    def some_of(count, most):
+        return np.linspace(0, count - 1, min(count, most)).astype(int)
+
+    tokens = rows.read(some_of(len(rows), COMPARED_IMAGES))["tokens"]
+    some = tokens[:, some_of(tokens.shape[1], COMPARED_TOKENS)]
     described = {
-        "images": len(tokens),
+        "images": len(rows),
         "class_names": list(class_names),
         "tokens": [" ".join(map(str, row)) for row in some.tolist()],
     }
-    if "label" in inputs:
-        described["labels"] = np.bincount(inputs["label"]).tolist()
+    if rows.in_memory and "label" in rows.columns:
+        described["labels"] = np.bincount(rows.columns["label"]).tolist()
     return described
 
 

@@ -2,11 +2,16 @@
 
 import functools
 
+import keras
 import numpy as np
 import pytest
 
 from keras_igpt.generation.plans import draw_plans
-from keras_igpt.training.batches import TokenBatches, draw_masked
+from keras_igpt.training.batches import (
+    ExactEpochs,
+    TokenBatches,
+    draw_masked,
+)
 
 
 def batches(count=10, **kwargs):
@@ -189,3 +194,26 @@ def test_model_that_writes_row_by_row_is_given_no_plan():
 def test_parts_of_a_split_have_plans_too():
     for part in planned(count=20, batch_size=4).split(0.5):
         assert "plan" in part[0][0]
+
+
+# === Epochs that were begun ===
+
+
+def test_a_begun_epoch_has_its_order_where_steps_were_left_out():
+    """Half precision leaves steps out, so that there are fewer than batches."""
+    begun = batches(40, batch_size=4)
+    begun.begin_epoch(1, step=10)
+    rest = batches(40, batch_size=4)
+    rest.done, rest.epoch_step = 3, 10
+    callback = ExactEpochs(rest)
+    model = keras.Sequential([keras.layers.Dense(1)])
+    model.compile("sgd")
+    model.optimizer.iterations.assign(11)
+    callback.set_model(model)
+    callback.on_epoch_begin(1)
+    assert (
+        order(begun)[12:]
+        == np.concatenate(
+            [rest[i][1].ravel() for i in range(rest.num_batches)]
+        ).tolist()
+    )
