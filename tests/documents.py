@@ -28,6 +28,8 @@ NOT_RUN = {
     "make": "installs, or does what other tests do; targets are checked",
     "pip install": "changes the environment; extras are checked",
     "pytest": "these tests themselves",
+    "KERAS_BACKEND=": "these tests, on another backend: `make test`",
+    "export KERAS_BACKEND": "another process: tests/test_backends.py",
     "KERAS_IGPT_IMAGEGPT_SMALL=": "needs weights that are not here",
     "ruff": "`make lint`",
     "python -m benchmarks": "measures or draws for minutes; names are checked",

@@ -31,9 +31,7 @@ def truncate(*arguments):
 def truncated(probabilities, top_k=None, top_p=1.0):
     p = np.array([probabilities], "float32")
     top_k = p.shape[1] if top_k is None else top_k
-    kept = truncate(
-        p, np.array([top_k], "int32"), np.array([top_p], "float32")
-    )
+    kept = truncate(p, np.array([top_k], "int32"), np.array([top_p], "float32"))
     return (np.asarray(kept)[0] > 0).tolist()
 
 
