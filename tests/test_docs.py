@@ -292,7 +292,7 @@ def run(words):
         return
     ran.add(tuple(words))
     for option, value in zip(words, words[1:]):
-        is_needed = option in ("--model", "--init-from") or (
+        is_needed = option in ("--model", "--init-from", "--tokenizer") or (
             option == "--out" and "--resume" in words
         )
         if is_needed and value in MAKERS:
