@@ -69,9 +69,6 @@ class TokenBatches(keras.utils.PyDataset):
     epochs = None
     clock = None
 
-    # Which part of each batch `batches[i]` is, and of how many.
-    worker = (0, 1)
-
     def __init__(
         self,
         rows: dict[str, Array] | ArrayRows | StoredRows,
@@ -96,7 +93,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.weights = weights
         self.draw_plans = draw_plans
         self.groups = groups
-        self._ahead = None
+        self._worker, self._ahead = (0, 1), None
         if not self.rows.in_memory:
             self._ahead = ReadingAhead(self._batch)
         self.begin_epoch(0)
@@ -110,6 +107,16 @@ class TokenBatches(keras.utils.PyDataset):
     def num_images(self) -> int:
         """How many images there are."""
         return len(self.rows)
+
+    @property
+    def worker(self) -> tuple[int, int]:
+        """Which part of each batch `batches[i]` is, and of how many."""
+        return self._worker
+
+    @worker.setter
+    def worker(self, worker):
+        self._worker = worker
+        self._forget()
 
     @property
     def num_groups(self) -> int:
@@ -229,6 +236,10 @@ class TokenBatches(keras.utils.PyDataset):
         self.epoch, self.first = epoch, first
         self.key = (self.seed, epoch, step)
         self.order = Permutation(self.num_images, self.key)
+        self._forget()
+
+    def _forget(self):
+        """What was read ahead is of another order, or of another part."""
         if self._ahead:
             self._ahead.forget()
 

@@ -147,6 +147,13 @@ def test_workers_part_each_batch(workers):
     assert found == tokens(whole)
 
 
+def test_another_part_is_not_what_was_read_ahead():
+    batches = TokenBatches(stored(), 10, shuffle=False)
+    batches[0]
+    batches.worker = (1, 2)
+    assert batches[1][1].ravel().tolist() == [15, 16, 17, 18, 19]
+
+
 def test_a_worker_reads_its_own_rows_alone():
     seen = [], []
     for i in range(2):
