@@ -14,7 +14,7 @@ PAGES = [README] + [
     for name in (
         *("index", "guide", "edits", "your_data", "training", "serving"),
         *("photographs", "igpt", "football", "figures", "speed", "questions"),
-        *("few_steps", "security"),
+        *("few_steps", "large_data", "security"),
         *("architecture", "contributing", "api"),
     )
 ]
@@ -33,6 +33,7 @@ NOT_RUN = {
     "KERAS_IGPT_IMAGEGPT_SMALL=": "needs weights that are not here",
     "ruff": "`make lint`",
     "python -m benchmarks": "measures or draws for minutes; names are checked",
+    "keras-igpt tokenize --data gs://": "needs a cluster",
     "docker": "needs Docker: tests/serving runs what is exported",
     "curl": "needs the server of the line above",
 }

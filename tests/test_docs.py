@@ -50,7 +50,7 @@ MAKERS = {
     words[words.index("--out") + 1]: words
     for name in PAGES
     for words in commands(name)
-    if words[0] == "train" and "--resume" not in words
+    if words[0] in ("train", "tokenize") and "--resume" not in words
 }
 
 
@@ -268,7 +268,7 @@ def tiny(words):
     football = sizes.get(words[0], "football16")
     for i, word in enumerate(words[:-1]):
         words[i + 1] = small.get(word, words[i + 1])
-        if word == "--data":
+        if word == "--data" and words[i + 1] not in MAKERS:
             captioned = words[i + 1].startswith(("football", "openmoji"))
             words[i + 1] = "captioned" if captioned else "path/to/images"
         if (word, words[i + 1]) == ("--model", "football"):
@@ -278,12 +278,15 @@ def tiny(words):
     if words[0] == "train" and "--resume" not in words:
         words += ["--model", "tiny", "--colors", "8", "--codes", "8"]
         words += ["--tokenizer-minutes", "0.02"]
-        if not {"--size", "--init-from"} & set(words):
+        if not {"--size", "--init-from", "--tokenizer-from"} & set(words):
             words += ["--size", "16" if "vq" in words else "8"]
     return words
 
 
 ran = set()
+
+# Options that name what another command makes.
+NEEDED = "--model --init-from --tokenizer --tokenizer-from --data".split()
 
 
 def run(words):
@@ -292,7 +295,7 @@ def run(words):
         return
     ran.add(tuple(words))
     for option, value in zip(words, words[1:]):
-        is_needed = option in ("--model", "--init-from") or (
+        is_needed = option in NEEDED or (
             option == "--out" and "--resume" in words
         )
         if is_needed and value in MAKERS:
@@ -418,7 +421,7 @@ LESS = {
 )
 def test_python_runs(name, here):
     names = arguments(name)
-    if name == "docs/training.md":
+    if name in ("docs/training.md", "docs/large_data.md"):
         with_model(names)
     if name == "docs/igpt.md":
         write_original()

@@ -7,6 +7,7 @@ import pytest
 from keras_igpt import argument_checks
 from keras_igpt.cli.demo import guard, page
 from keras_igpt.data import folder, folder_index
+from keras_igpt.data.shards import manifest
 from keras_igpt.generation import plans
 from keras_igpt.images import crop, files, opening
 from keras_igpt.pretrained import inert_pickle, model_files, torch_files
@@ -34,6 +35,11 @@ STATED = [
     (f"images of over {files.LARGE:,} pixels", "one at a time"),
     ("that wait in a data set", f"{folder.WAITING_BYTES // MIB} MiB"),
     ("placed on a canvas", f"{crop.MAX_PLACED:,} pixels"),
+    (
+        "a manifest of shards",
+        f"{manifest.MAX_BYTES // MIB} MiB, {manifest.MAX_SHARDS:,} shards a "
+        f"split, {manifest.MAX_REJECTED:,} files",
+    ),
     ("labels of a table", f"{folder_index.MAX_CLASSES:,}"),
     ("counts", f"{argument_checks.MOST:,}"),
     (

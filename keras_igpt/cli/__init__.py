@@ -9,7 +9,15 @@ import sys
 
 import typer
 
-from keras_igpt.cli import edit, evaluate, generate, publish, quickstart, train
+from keras_igpt.cli import (
+    edit,
+    evaluate,
+    generate,
+    publish,
+    quickstart,
+    tokenize,
+    train,
+)
 from keras_igpt.cli.demo import server
 from keras_igpt.cli.quiet import silence_tensorflow
 
@@ -36,6 +44,10 @@ for command in (
     publish.pack,
 ):
     app.command()(command)
+# Options that it does not know are those of Apache Beam.
+app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)(tokenize.tokenize)
 
 
 def main() -> None:

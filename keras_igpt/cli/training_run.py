@@ -25,7 +25,11 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
-from keras_igpt.data.batches import check_tokenizer, column_names
+from keras_igpt.data.batches import (
+    check_columns,
+    check_tokenizer,
+    column_names,
+)
 from keras_igpt.data.shards.dataset import TokenDataset
 from keras_igpt.holding_out import validation_count
 from keras_igpt.models.image_gpt import ImageGPT
@@ -262,8 +266,7 @@ def _new_model(options, images, start=None, tokenizer=None):
     model.compile(default_optimizer(options.ema))
     # What data or options lack is found before the tokenizer's minutes.
     check_tokenizer(images, model.tokenizer)
-    if isinstance(images, TokenDataset):
-        images.check_columns(model.edit_set.shown)
+    check_columns(images, model.edit_set.shown)
     first = next(datasets.batches(images, 1))
     for column in model.edit_set.columns:
         model.edit_set.column(column, first)

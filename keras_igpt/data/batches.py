@@ -1,6 +1,6 @@
 """Data sets and arrays, walked through in batches."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -122,6 +122,20 @@ def check_tokenizer(dataset: Any, tokenizer: Any) -> None:
     """
     if isinstance(dataset, TokenDataset):
         dataset.check_tokenizer(tokenizer)
+
+
+def check_columns(dataset: Any, wanted: Iterable[str]) -> None:
+    """Refuses shards without columns that are needed.
+
+    Args:
+        dataset: as `batches` takes it; what is no shards is all right.
+        wanted: names of columns, as "image".
+
+    Raises:
+        ValueError: naming those that are not there.
+    """
+    if isinstance(dataset, TokenDataset):
+        dataset.check_columns(wanted)
 
 
 def some_of(dataset: Any, count: int, images: bool = True) -> Any:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_igpt.annotations import Array
-from keras_igpt.data.batches import some_of
+from keras_igpt.data.batches import check_columns, some_of
 from keras_igpt.evaluation.recognition import recognition_figures
 from keras_igpt.evaluation.tokenizer_quality import tokenizer_figures
 from keras_igpt.images.arrays import most_images
@@ -37,11 +37,14 @@ def report(
         `recognition_figures`; with a learned tokenizer, the
         `tokenizer_figures`.
     """
+    learned = not isinstance(model.tokenizer, PaletteTokenizer)
+    for images in (train, test) if learned else ():
+        check_columns(images, ["image"])
     counted, inputs = _tokens_of(model, train), _tokens_of(model, test)
     figures = likelihood_figures(model, counted, inputs)
     if model.num_classes:
         figures |= recognition_figures(model, counted, inputs, seed, **sampling)
-    if not isinstance(model.tokenizer, PaletteTokenizer):
+    if learned:
         figures |= tokenizer_figures(model.tokenizer, train, test)
     return figures
 

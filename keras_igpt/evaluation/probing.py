@@ -13,7 +13,12 @@ import numpy as np
 from keras_igpt import data
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing
-from keras_igpt.data.batches import check_tokenizer, some_of, tokens
+from keras_igpt.data.batches import (
+    check_columns,
+    check_tokenizer,
+    some_of,
+    tokens,
+)
 from keras_igpt.models.classifier import MOST_PROBED
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.linear_probe import fit
@@ -76,12 +81,6 @@ def _labelled(model, dataset):
                 "The images must have labels to be probed. "
                 f"Received: images with {', '.join(batch)}."
             )
-        if "image" not in batch:
-            raise ValueError(
-                "The images must be there to be probed: their pixels are a "
-                "baseline. Received: shards without images. Write them "
-                "without --no-images."
-            )
         images = batch["image"]
         return {
             "tokens": tokens(batch, model.tokenizer),
@@ -90,6 +89,7 @@ def _labelled(model, dataset):
         }
 
     check_tokenizer(dataset, model.tokenizer)
+    check_columns(dataset, ["label", "image"])  # Pixels are a baseline.
     return data.arrays(some_of(dataset, MOST_PROBED), columns)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_igpt import data
 from keras_igpt.annotations import Array
+from keras_igpt.data.batches import check_columns
 from keras_igpt.edits.consistency import (
     known_everywhere,
     luma,
@@ -128,6 +129,7 @@ def report(
         loaded = data.load(
             source, split=split, image_size=(height, width), channels=channels
         )
+        check_columns(loaded, ["image"])
         return data.arrays(loaded, _images_and_labels, limit)
 
     truth = images(split, count)["image"]

@@ -14,10 +14,14 @@ from keras_igpt.training.callbacks import steps_done, update_variables
 from keras_igpt.training.losses import masked_weights
 from keras_igpt.training.permutation import Permutation
 from keras_igpt.training.reading_ahead import ReadingAhead
-from keras_igpt.training.rows import ArrayRows, StoredRows, part_of
+from keras_igpt.training.rows import ArrayRows, StoredRows, bounds
 
 # Share of the cells that the objective "bert" hides.
 MASKED_RATE = 0.15
+
+# Images of a batch that share random numbers: so many more than its own, at
+# each end, are read by one of several workers.
+BLOCK = 32
 
 
 class TokenBatches(keras.utils.PyDataset):
@@ -65,9 +69,6 @@ class TokenBatches(keras.utils.PyDataset):
     epochs = None
     clock = None
 
-    # Which part of each batch `batches[i]` is, and of how many.
-    worker = (0, 1)
-
     def __init__(
         self,
         rows: dict[str, Array] | ArrayRows | StoredRows,
@@ -92,7 +93,7 @@ class TokenBatches(keras.utils.PyDataset):
         self.weights = weights
         self.draw_plans = draw_plans
         self.groups = groups
-        self._ahead = None
+        self._worker, self._ahead = (0, 1), None
         if not self.rows.in_memory:
             self._ahead = ReadingAhead(self._batch)
         self.begin_epoch(0)
@@ -106,6 +107,16 @@ class TokenBatches(keras.utils.PyDataset):
     def num_images(self) -> int:
         """How many images there are."""
         return len(self.rows)
+
+    @property
+    def worker(self) -> tuple[int, int]:
+        """Which part of each batch `batches[i]` is, and of how many."""
+        return self._worker
+
+    @worker.setter
+    def worker(self, worker):
+        self._worker = worker
+        self._forget()
 
     @property
     def num_groups(self) -> int:
@@ -146,16 +157,23 @@ class TokenBatches(keras.utils.PyDataset):
     def _batch(self, index):
         """A batch, or this worker's part of it, by its number."""
         chosen = self.numbers(index)
+        first, last = bounds(len(chosen), *self.worker)
         if not (self.draw or self.draw_plans):
-            return self._made(index, part_of(chosen, *self.worker))
-        # What is drawn depends on the batch, whatever the number of workers.
+            return self._made(index, 0, chosen[first:last])
+        # What is drawn depends on the block, whatever the number of workers.
+        begin = first // BLOCK * BLOCK
+        blocks = [
+            self._made(index, i // BLOCK, chosen[i : i + BLOCK])
+            for i in range(begin, last, BLOCK)
+        ]
         return keras.tree.map_structure(
-            lambda rows: part_of(rows, *self.worker), self._made(index, chosen)
+            lambda *rows: np.concatenate(rows)[first - begin : last - begin],
+            *blocks,
         )
 
-    def _made(self, index, chosen):
+    def _made(self, index, block, chosen):
         inputs = self.rows.read(chosen)
-        generator = self._draws(index)
+        generator = self._draws(index, block)
         if self.draw:
             inputs = self.draw(inputs, generator)
         if self.draw_plans is not None:
@@ -187,11 +205,11 @@ class TokenBatches(keras.utils.PyDataset):
             weights = np.repeat(weights[:, None], cells, axis=1)
         return weights
 
-    def _draws(self, index):
-        """Random numbers for a batch; the same ones if nothing is shuffled."""
-        if self.shuffle:
-            return np.random.default_rng((*self.key, index))
-        return np.random.default_rng((self.seed, index))
+    def _draws(self, index, block):
+        """Random numbers of a block; the same ones if nothing is shuffled."""
+        key = self.key if self.shuffle else (self.seed,)
+        more = (block,) if block else ()
+        return np.random.default_rng((*key, index, *more))
 
     def spent(self, index: int) -> float:
         """Share of the training that is over at a batch, from 0 to 1.
@@ -218,6 +236,10 @@ class TokenBatches(keras.utils.PyDataset):
         self.epoch, self.first = epoch, first
         self.key = (self.seed, epoch, step)
         self.order = Permutation(self.num_images, self.key)
+        self._forget()
+
+    def _forget(self):
+        """What was read ahead is of another order, or of another part."""
         if self._ahead:
             self._ahead.forget()
 

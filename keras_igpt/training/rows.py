@@ -95,13 +95,12 @@ class StoredRows:
         return StoredRows(self.count, self.read_rows, chosen)
 
 
-def part_of(rows: Any, index: int, count: int) -> Any:
-    """One of `count` parts of some rows, which are as even as can be.
+def bounds(num_rows: int, index: int, count: int) -> tuple[int, int]:
+    """The first row, and that behind the last, of one of `count` even parts.
 
     Args:
-        rows: array, or what can be sliced like one.
+        num_rows: int, how many rows are parted.
         index: int. Which part.
         count: int.
     """
-    first, last = (len(rows) * i // count for i in (index, index + 1))
-    return rows[first:last]
+    return num_rows * index // count, num_rows * (index + 1) // count

@@ -199,7 +199,7 @@ def test_probes_need_images(tmp_path):
     model = new_model()
     write(tmp_path, model, ("tokens", "label"))
     stored = data.load(tmp_path)
-    with pytest.raises(ValueError, match="shards without images"):
+    with pytest.raises(ValueError, match="without --no-images"):
         probing.probe(model, stored, stored)
 
 

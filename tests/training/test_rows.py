@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from keras_igpt.training.batches import TokenBatches
+from keras_igpt.training.batches import BLOCK, TokenBatches
 from keras_igpt.training.permutation import Permutation
 from keras_igpt.training.reading_ahead import ReadingAhead
 from keras_igpt.training.rows import ArrayRows, StoredRows
@@ -147,6 +147,13 @@ def test_workers_part_each_batch(workers):
     assert found == tokens(whole)
 
 
+def test_another_part_is_not_what_was_read_ahead():
+    batches = TokenBatches(stored(), 10, shuffle=False)
+    batches[0]
+    batches.worker = (1, 2)
+    assert batches[1][1].ravel().tolist() == [15, 16, 17, 18, 19]
+
+
 def test_a_worker_reads_its_own_rows_alone():
     seen = [], []
     for i in range(2):
@@ -154,6 +161,28 @@ def test_a_worker_reads_its_own_rows_alone():
         batches.worker = (i, 2)
         tokens(batches)
     assert sorted(seen[0] + seen[1]) == list(range(50))
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 16])
+def test_what_is_drawn_is_the_same_for_any_number_of_workers(workers):
+    def draw(inputs, generator):
+        drawn = generator.random(len(inputs["tokens"])) * 1e6
+        return {**inputs, "drawn": drawn}
+
+    def batches(seen=None):
+        return TokenBatches(stored(300, seen), 150, seed=1, draw=draw)
+
+    whole, seen = batches(), [[] for _ in range(workers)]
+    parts = [batches(seen[i]) for i in range(workers)]
+    for i, part in enumerate(parts):
+        part.worker = (i, workers)
+    for number in range(2):
+        found = [part[number][0]["drawn"] for part in parts]
+        expected = whole[number][0]["drawn"]
+        assert len(np.unique(expected)) == 150
+        np.testing.assert_array_equal(np.concatenate(found), expected)
+    most = 150 / workers + 1 + 2 * BLOCK
+    assert max(map(len, seen)) <= 2 * min(most, 150)
 
 
 # === Reading ahead ===
