@@ -99,6 +99,12 @@ class Precision(enum.StrEnum):
     mixed_bfloat16 = "mixed_bfloat16"
 
 
+class Strategy(enum.StrEnum):
+    mirrored = "mirrored"
+    multiworker = "multiworker"
+    jax = "jax"
+
+
 ModelSize = enum.StrEnum("ModelSize", {name: name for name in SIZES})
 
 

@@ -11,6 +11,8 @@ from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
 from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.losses import masked_weights
+from keras_igpt.training.replicas import RandomStates
+from keras_igpt.training.workers import part_of
 
 # Share of the cells that the objective "bert" hides.
 MASKED_RATE = 0.15
@@ -52,6 +54,9 @@ class TokenBatches(keras.utils.PyDataset):
     # that is over.
     epochs = None
     clock = None
+
+    # Which part of each batch `batches[i]` is, and of how many.
+    worker = (0, 1)
 
     def __init__(
         self,
@@ -97,6 +102,13 @@ class TokenBatches(keras.utils.PyDataset):
         return math.ceil(self.num_images / self.batch_size)
 
     @property
+    def sizes(self) -> set[int]:
+        """Of how many images the batches of an epoch are."""
+        size = min(self.batch_size, self.num_images)
+        rest = 0 if self.shuffle else self.num_images % size
+        return {size, rest} - {0}
+
+    @property
     def num_batches(self) -> int:
         """Batches that are left of this epoch."""
         return len(self) - self.first
@@ -105,6 +117,14 @@ class TokenBatches(keras.utils.PyDataset):
         index += self.first
         start = index * self.batch_size
         chosen = self.order[start : start + self.batch_size]
+        if not (self.draw or self.draw_plans):
+            return self._batch(index, part_of(chosen, *self.worker))
+        # What is drawn depends on the batch, whatever the number of workers.
+        return keras.tree.map_structure(
+            lambda rows: part_of(rows, *self.worker), self._batch(index, chosen)
+        )
+
+    def _batch(self, index, chosen):
         inputs = {name: array[chosen] for name, array in self.inputs.items()}
         generator = self._draws(index)
         if self.draw:
@@ -267,12 +287,7 @@ class ExactEpochs(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Notes how long it goes on, and what dropout draws from."""
         self.batches.epochs = self.params["epochs"]
-        # What dropout draws from, looked for once: a model is large.
-        self.states = [
-            variable
-            for variable in self.model.non_trainable_variables
-            if variable.name == "seed_generator_state"
-        ]
+        self.states = RandomStates(self.model)
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
@@ -286,10 +301,7 @@ class ExactEpochs(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Seeds dropout."""
-        key = (*self.batches.key, self.batches.first + batch)
-        seeds = np.random.SeedSequence(key).generate_state(len(self.states))
-        for state, seed in zip(self.states, seeds):
-            state.assign([int(seed) >> 1, 0])
+        self.states.seed((*self.batches.key, self.batches.first + batch))
 
 
 def draw_masked(
