@@ -13,19 +13,17 @@ import sys
 
 import numpy as np
 
-# What draws, clips, averages and weighs. `optimizer` and `precision` are apart;
-# the others are arguments of `ImageGPT`.
+# What draws, clips, averages and weighs. `rules` are the optimizer's; the
+# others, but for `precision`, are arguments of `ImageGPT`.
 KINDS = {
-    "raster": {"optimizer": {"use_ema": True, "ema_momentum": 0.9}},
+    "raster": {"rules": {"use_ema": True, "ema_momentum": 0.9}},
     "edits": {"edits": ["inpaint", "upscale"]},
     "any": {"order": "any"},
     "bert": {"objective": "bert"},
     "half": {"precision": "mixed_float16"},
     "dropout": {"dropout": 0.1},
-    "accumulated": {"optimizer": {"gradient_accumulation_steps": 2}},
-    "overwritten": {
-        "optimizer": {"use_ema": True, "ema_overwrite_frequency": 2}
-    },
+    "accumulated": {"rules": {"gradient_accumulation_steps": 2}},
+    "overwritten": {"rules": {"use_ema": True, "ema_overwrite_frequency": 2}},
 }
 
 
@@ -56,7 +54,7 @@ def main(out, kinds, distribute=None, devices=1, model_devices=1, **fit):
         np.savez(pathlib.Path(out) / f"{kind}.npz", **found)
 
 
-def new_model(optimizer=(), precision="float32", **asked):
+def new_model(rules=(), precision="float32", **asked):
     """A compiled model for digits of 8x8 pixels."""
     import keras
 
@@ -68,10 +66,8 @@ def new_model(optimizer=(), precision="float32", **asked):
         dtype=precision,
         **{"num_layers": 2, "num_heads": 2, "hidden_dim": 32, **asked},
     )
-    # Adam's usual epsilon makes whole steps of gradients that are rounding
-    # errors, another one for each way to add up.
-    rules = {"global_clipnorm": 0.5, "epsilon": 1e-3, **dict(optimizer)}
-    model.compile(keras.optimizers.AdamW(5e-3, weight_decay=0.05, **rules))
+    rules = {"learning_rate": 1e-3, "global_clipnorm": 0.5, **dict(rules)}
+    model.compile(keras.optimizers.AdamW(**rules))
     return model
 
 
