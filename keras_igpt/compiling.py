@@ -229,6 +229,23 @@ def _without_gradients(function):
     return run
 
 
+def replica() -> tuple[int | Tensor, int]:
+    """Which of the replicas of `tf.distribute` asks, and how many there are.
+
+    Returns:
+        Tuple of an int, or an int32 scalar tensor, from 0; and an int, 1 if a
+        model is not divided by rows, or this is no step of it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 0, 1
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return 0, 1
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+
+
 def num_workers() -> int:
     """How many batches are best generated side by side.
 

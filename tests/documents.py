@@ -24,6 +24,8 @@ NOT_RUN = {
     "keras-igpt quickstart": "trains for two minutes: tests/cli",
     "keras-igpt demo": "never ends: tests/cli/demo",
     "keras-igpt train --data openmoji": "draws for a minute; as football's",
+    "keras-igpt train --distribute": "needs GPUs or machines: tests/cli",
+    "export KERAS_BACKEND=": "is for another process: tests/training",
     "keras-igpt evaluate --model runs/openmoji": "needs the line above",
     "make": "installs, or does what other tests do; targets are checked",
     "pip install": "changes the environment; extras are checked",

@@ -100,6 +100,12 @@ class Precision(enum.StrEnum):
     mixed_float16 = "mixed_float16"
 
 
+class Strategy(enum.StrEnum):
+    mirrored = "mirrored"
+    multiworker = "multiworker"
+    jax = "jax"
+
+
 ModelSize = enum.StrEnum("ModelSize", {name: name for name in SIZES})
 
 

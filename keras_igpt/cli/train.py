@@ -17,6 +17,7 @@ from keras_igpt.cli.options import (
     Precision,
     SeedOption,
     SplitOption,
+    Strategy,
     TokenizerName,
     load_data,
     load_image_gpt,
@@ -121,6 +122,22 @@ def train(
         float, typer.Option(help="Longest time without a checkpoint.")
     ] = 5.0,
     seed: SeedOption = 0,
+    distribute: Annotated[
+        Strategy | None,
+        typer.Option(
+            help="mirrored: on all GPUs of this machine. multiworker: on the "
+            "machines that TF_CONFIG names, started on each of them. jax: on "
+            "all devices, with KERAS_BACKEND=jax. --batch-size is that of all "
+            "together."
+        ),
+    ] = None,
+    model_devices: Annotated[
+        int,
+        typer.Option(
+            help="With --distribute jax: so many devices divide a model's "
+            "weights between them."
+        ),
+    ] = 1,
     resume: Annotated[
         bool,
         typer.Option(
@@ -165,30 +182,44 @@ def train(
         tokenizer_from=tokenizer_from,
     )
     console = new_console()
+    if distribute == Strategy.multiworker:
+        console.print("Waiting for the other workers …", style="dim")
     try:
-        row = run(options, out, resume, console, _given(context))
+        row = run(
+            options,
+            out,
+            resume,
+            console,
+            _given(context),
+            distribute and distribute.value,
+            model_devices,
+        )
     except Interrupted as end:
-        console.print(f"Interrupted; saved at step {end.step}. Go on with:")
-        folder = shlex.quote(str(out))
-        # What LoRA learned is added to the weights that are saved.
-        again = (
-            f"--init-from {folder} …" if lora else f"--resume --out {folder}"
-        )
-        console.print(
-            f"  keras-igpt train {again}",
-            highlight=False,
-            soft_wrap=True,
-        )
+        _say_how_to_go_on(end, out, lora, console)
         raise typer.Exit(128 + end.number) from None
     if row is None:
         console.print("This run has spent its budget already.")
-        return
+    elif not row:
+        console.print("Done. The first worker has saved it.")
+    else:
+        console.print(
+            f"Step {row['step']}: validation "
+            f"{row['val_bits_per_pixel']:.3f} bits/pixel. Saved in {out}."
+        )
+        console.print(
+            f"Try: keras-igpt generate --model {out} --n 16", highlight=False
+        )
+
+
+def _say_how_to_go_on(end, out, lora, console):
+    console.print(f"Interrupted; saved at step {end.step}. Go on with:")
+    folder = shlex.quote(str(out))
+    # What LoRA learned is added to the weights that are saved.
+    again = f"--init-from {folder} …" if lora else f"--resume --out {folder}"
     console.print(
-        f"Step {row['step']}: validation "
-        f"{row['val_bits_per_pixel']:.3f} bits/pixel. Saved in {out}."
-    )
-    console.print(
-        f"Try: keras-igpt generate --model {out} --n 16", highlight=False
+        f"  keras-igpt train {again}",
+        highlight=False,
+        soft_wrap=True,
     )
 
 

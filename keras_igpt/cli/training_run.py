@@ -4,6 +4,7 @@ Models and tokenizers are made here, for `training` knows models only as Keras
 does.
 """
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Iterable
@@ -46,6 +47,11 @@ from keras_igpt.training.callbacks import (
     steps_done,
 )
 from keras_igpt.training.checkpoints import Checkpoints
+from keras_igpt.training.distribution import (
+    check_batches,
+    check_budget,
+    new_strategy,
+)
 from keras_igpt.training.interruptions import Interruption
 from keras_igpt.training.run_options import TrainingOptions
 from keras_igpt.training.schedule import (
@@ -53,6 +59,15 @@ from keras_igpt.training.schedule import (
     TrainingBudget,
     default_optimizer,
     fit_within,
+)
+from keras_igpt.training.workers import (
+    explained,
+    fit_scope,
+    is_chief,
+    is_multiworker,
+    scope,
+    share_weights,
+    wait_for_all,
 )
 
 if TYPE_CHECKING:
@@ -71,8 +86,12 @@ def run(
     resume: bool = False,
     console: "Console | None" = None,
     given: Iterable[str] = (),
+    distribute: str | None = None,
+    model_devices: int = 1,
 ) -> dict[str, Any] | None:
     """Trains a model on images.
+
+    With several workers each calls it with the same arguments.
 
     Args:
         options: what was asked for.
@@ -83,12 +102,18 @@ def run(
             part.
         console: where progress is shown; the standard one if None.
         given: names of the options that were chosen, not left out.
+        distribute, model_devices: as `new_strategy` takes them; None for one
+            device.
 
     Returns:
         The last checkpoint's row of figures; None if nothing was left to do.
+        It is empty where this is not the worker that writes files.
 
     Raises:
-        Interrupted: if a signal ended it. All is saved.
+        Interrupted: if a signal ended it. All is saved. Of several workers it
+            simply ends one, and so all: the run goes on from its last
+            checkpoint.
+        ConnectionError: if another worker has ended.
     """
     folder = pathlib.Path(folder)
     changed = {}
@@ -99,11 +124,17 @@ def run(
     else:
         run_folder.check_free(folder)
     _check_options(options, resume)
-    check_writable("--out", folder)
-    with run_folder.locked(folder):
-        if not resume:  # Another process may have begun one since.
-            run_folder.check_free(folder)
-        return _run(options, folder, resume, changed, console)
+    check_budget(distribute, options.minutes)
+    strategy = new_strategy(distribute, model_devices)
+    check_batches(strategy, options.batch_size)
+    with explained(strategy):
+        if not is_chief(strategy):
+            return _run(options, folder, resume, changed, console, strategy)
+        check_writable("--out", folder)
+        with run_folder.locked(folder):
+            if not resume:  # Another process may have begun one since.
+                run_folder.check_free(folder)
+            return _run(options, folder, resume, changed, console, strategy)
 
 
 class Interrupted(Exception):
@@ -115,10 +146,11 @@ class Interrupted(Exception):
         self.step = step
 
 
-def _run(options, folder, resume, changed, console):
+def _run(options, folder, resume, changed, console, strategy):
+    chief = is_chief(strategy)
     if resume:
         _say_changes(options, changed, console)
-        state = run_folder.begin_again(folder, options, changed)
+        state = run_folder.begin_again(folder, options, changed, chief)
     else:
         state = run_folder.read_state(folder)
     if state["spent"] >= 1:
@@ -143,9 +175,10 @@ def _run(options, folder, resume, changed, console):
         )
     images, held_out = _open_data(options)
     if resume:
-        model = load(folder / "last.keras")
+        with scope(strategy):
+            model = load(folder / "last.keras")
     else:
-        model = _new_model(options, images, start, tokenizer)
+        model = _new_model(options, images, start, tokenizer, strategy)
     batches = model.prepare(
         images,
         options.batch_size,
@@ -157,7 +190,7 @@ def _run(options, folder, resume, changed, console):
     data = run_options.describe_data(batches.rows, names)
     if resume:
         run_folder.check_data(folder, data)
-    else:
+    elif chief:
         run_folder.save_new(model, options, folder, data)
     if held_out is None:
         batches, validation = _parts(batches)
@@ -165,7 +198,14 @@ def _run(options, folder, resume, changed, console):
         validation = model.prepare(
             held_out, shuffle=False, truncate=True, edit_share=0
         )
-    return _fit(model, batches, validation, options, folder, state, console)
+    fitted = (model, batches, validation, options, state)
+    with fit_scope(strategy):
+        if chief:
+            row = _fit(*fitted, folder, console, is_multiworker(strategy))
+        else:
+            row = _fit_along(*fitted)
+    wait_for_all(strategy)
+    return row
 
 
 def _open_data(options):
@@ -236,8 +276,26 @@ def _check_lora(options, resume):
         )
 
 
-def _new_model(options, images, start=None, tokenizer=None):
+def _new_model(options, images, start=None, tokenizer=None, strategy=None):
     """A model for the images, which goes on from `start` if there is one."""
+    if not start and tokenizer is None:
+        tokenizer = _new_tokenizer(options, images)
+    with scope(strategy):
+        model = _untrained(options, images, start, tokenizer)
+    # What data or options lack is found before the tokenizer's minutes.
+    check_tokenizer(images, model.tokenizer)
+    check_columns(images, model.edit_set.shown)
+    first = next(datasets.batches(images, 1))
+    for column in model.edit_set.columns:
+        model.edit_set.column(column, first)
+    # On one device, by each worker; one of them counts.
+    if not model.tokenizer.adapted:
+        _adapt(tokenizer, options, images)
+    share_weights(strategy, model.tokenizer.weights)
+    return model
+
+
+def _untrained(options, images, start, tokenizer):
     names = images.class_names if options.labels else []
     wanted = {
         "num_classes": len(names),
@@ -260,18 +318,9 @@ def _new_model(options, images, start=None, tokenizer=None):
         if options.lora:
             add_lora(model, start, options.lora)
     else:
-        tokenizer = tokenizer or _new_tokenizer(options, images)
         wanted["order"] = options.order or "raster"
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
     model.compile(default_optimizer(options.ema))
-    # What data or options lack is found before the tokenizer's minutes.
-    check_tokenizer(images, model.tokenizer)
-    check_columns(images, model.edit_set.shown)
-    first = next(datasets.batches(images, 1))
-    for column in model.edit_set.columns:
-        model.edit_set.column(column, first)
-    if not model.tokenizer.adapted:
-        _adapt(tokenizer, options, images)
     return model
 
 
@@ -317,7 +366,17 @@ def _text_length(images):
     return min(max(lengths, default=0), MAX_TEXT)
 
 
-def _fit(model, batches, validation, options, folder, state, console):
+def _fit_along(model, batches, validation, options, state):
+    """Fits as the chief does, and writes no files."""
+    budget = _new_budget(options, state["spent"], state["batch"])
+    batches.done, batches.epoch_step = state["batch"], state["epoch_step"]
+    fit_within(model, batches, budget, initial_epoch=state["epoch"])
+    return {}
+
+
+def _fit(
+    model, batches, validation, options, state, folder, console, multiworker
+):
     budget = _new_budget(options, state["spent"], state["batch"])
     interruption, known = Interruption(), validation.inputs
     checkpoints = Checkpoints(
@@ -334,7 +393,9 @@ def _fit(model, batches, validation, options, folder, state, console):
         interruption=interruption,
     )
     batches.done, batches.epoch_step = state["batch"], state["epoch_step"]
-    with interruption.awaited():
+    # Workers step together: one that ends early would leave the others alone.
+    alone = not multiworker
+    with interruption.awaited() if alone else contextlib.nullcontext():
         fit_within(
             model,
             batches,

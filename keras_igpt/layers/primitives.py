@@ -7,6 +7,9 @@ from typing import Any
 
 import keras
 
+from keras_igpt.annotations import Tensor
+from keras_igpt.compiling import replica
+
 NORM_EPSILON = 1e-5
 
 _EMPTY = contextvars.ContextVar("empty", default=False)
@@ -83,3 +86,21 @@ def dense(
         dtype=dtype,
         name=name,
     )
+
+
+def row_uniforms(
+    batch: int | Tensor, seed: keras.random.SeedGenerator
+) -> Tensor:
+    """One random number for each row, whatever replicas divide the rows.
+
+    Args:
+        batch: int, or int scalar tensor. Rows of this replica, B; all have as
+            many.
+        seed: with the same state on all replicas.
+
+    Returns:
+        float32 tensor of shape `(B,)`, from 0 to 1.
+    """
+    index, count = replica()
+    draw = keras.random.uniform((batch * count,), seed=seed)
+    return draw[index * batch : (index + 1) * batch] if count > 1 else draw

@@ -8,6 +8,12 @@ import keras
 import numpy as np
 
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
+from keras_igpt.training.replicas import (
+    divided,
+    first_batch,
+    reducible,
+    sum_before_clipping,
+)
 from keras_igpt.training.schedule import build_optimizer
 
 # What Keras's own takes, whatever another library puts in its place.
@@ -47,6 +53,7 @@ class TokenModel(keras.Model):
         """
         _check_prepared(x)
         build_optimizer(self)
+        sum_before_clipping(self)
         if not isinstance(x, TokenBatches):
             return super().fit(x, *args, **kwargs)
         asked = dict(_FIT.bind(self, x, *args, **kwargs).arguments)
@@ -59,12 +66,30 @@ class TokenModel(keras.Model):
     def evaluate(self, x: Any = None, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.evaluate`, on what `prepare` returns."""
         _check_prepared(x)
-        return super().evaluate(_in_order(x), *args, **kwargs)
+        return super().evaluate(self._parts(x), *args, **kwargs)
 
     def predict(self, x: Any, *args: Any, **kwargs: Any) -> Any:
         """As `keras.Model.predict`, on what `prepare` returns."""
         _check_prepared(x)
-        return super().predict(_in_order(x), *args, **kwargs)
+        return super().predict(self._parts(x), *args, **kwargs)
+
+    def _parts(self, x):
+        """Every image once: shuffling is for `fit` alone."""
+        return divided(self, _in_order(x), learns=False)
+
+    def train_step(self, *args: Any) -> Any:
+        """As Keras's, also with several workers."""
+        return reducible(self, super().train_step(*args))
+
+    def test_step(self, *args: Any) -> Any:
+        """As Keras's, also with several workers."""
+        return reducible(self, super().test_step(*args))
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """As Keras's on TensorFlow, which fails with several workers."""
+        if iterator is not None and self._distribute_strategy is not None:
+            iterator, data_batch = None, first_batch(self, iterator)
+        super()._maybe_symbolic_build(iterator, data_batch)
 
 
 def _on_any_backend(config):
@@ -81,7 +106,6 @@ def _on_any_backend(config):
 
 
 def _in_order(x):
-    """Every image once: shuffling is for `fit` alone."""
     return x.part() if isinstance(x, TokenBatches) and x.shuffle else x
 
 
@@ -101,7 +125,8 @@ def _of_batches(model, x, **asked):
     share = asked.pop("validation_split", 0.0)
     if share and asked.get("validation_data") is None:
         x, asked["validation_data"] = _split(x, share)
-    asked["validation_data"] = _in_order(asked.get("validation_data"))
+    held_out = _in_order(asked.get("validation_data"))
+    asked["validation_data"] = divided(model, held_out, learns=False)
     callbacks = asked.pop("callbacks", None) or []
     if isinstance(callbacks, keras.callbacks.Callback):
         callbacks = [callbacks]
@@ -111,6 +136,7 @@ def _of_batches(model, x, **asked):
     else:
         callbacks = [ExactEpochs(x), *callbacks]
     # Keras would shuffle the batches by a running generator.
+    x = divided(model, x)
     return {**asked, "x": x, "callbacks": callbacks, "shuffle": False}
 
 

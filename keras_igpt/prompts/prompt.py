@@ -18,6 +18,7 @@ from keras_igpt.layers.primitives import (
     dense,
     empty_weights,
     norm,
+    row_uniforms,
     table,
     zero_dense,
 )
@@ -363,5 +364,4 @@ class PromptSummary(keras.layers.Layer):
 
 
 def _draw_nulls(part, batch):
-    draw = keras.random.uniform((batch,), seed=part.seed_generator)
-    return draw < part.null_rate
+    return row_uniforms(batch, part.seed_generator) < part.null_rate

@@ -14,6 +14,7 @@ from keras_igpt.training.callbacks import steps_done, update_variables
 from keras_igpt.training.losses import masked_weights
 from keras_igpt.training.permutation import Permutation
 from keras_igpt.training.reading_ahead import ReadingAhead
+from keras_igpt.training.replicas import RandomStates
 from keras_igpt.training.rows import ArrayRows, StoredRows, bounds
 
 # Share of the cells that the objective "bert" hides.
@@ -129,6 +130,13 @@ class TokenBatches(keras.utils.PyDataset):
         if self.shuffle and self.num_images >= self.batch_size:
             return self.num_images // self.batch_size
         return math.ceil(self.num_images / self.batch_size)
+
+    @property
+    def sizes(self) -> set[int]:
+        """Of how many images the batches of an epoch are."""
+        size = min(self.batch_size, self.num_images)
+        rest = 0 if self.shuffle else self.num_images % size
+        return {size, rest} - {0}
 
     @property
     def num_batches(self) -> int:
@@ -326,12 +334,7 @@ class ExactEpochs(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
         """Notes how long it goes on, and what dropout draws from."""
         self.batches.epochs = self.params["epochs"]
-        # What dropout draws from, looked for once: a model is large.
-        self.states = [
-            variable
-            for variable in self.model.non_trainable_variables
-            if variable.name == "seed_generator_state"
-        ]
+        self.states = RandomStates(self.model)
 
     def on_epoch_begin(
         self, epoch: int, logs: dict[str, float] | None = None
@@ -347,12 +350,9 @@ class ExactEpochs(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Seeds dropout."""
-        key = (*self.batches.key, self.batches.first + batch)
-        seeds = np.random.SeedSequence(key).generate_state(len(self.states))
         if self.states:
             update_variables(self.model)
-        for state, seed in zip(self.states, seeds):
-            state.assign([int(seed) >> 1, 0])
+        self.states.seed((*self.batches.key, self.batches.first + batch))
 
 
 def draw_masked(

@@ -164,7 +164,8 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
     if getattr(optimizer, "use_ema", False) and steps_done(model):
         averages = optimizer._model_variables_moving_average
     weights = model.trainable_variables if averages else []
-    own = [keras.ops.convert_to_numpy(weight) for weight in weights]
+    own = [keras.ops.convert_to_tensor(weight) for weight in weights]
+    own = [keras.ops.convert_to_numpy(value) for value in own]
     try:
         for weight, average in zip(weights, averages):
             weight.assign(average)

@@ -90,7 +90,10 @@ def read_state(folder: PathLike) -> dict[str, Any]:
 
 
 def begin_again(
-    folder: PathLike, options: TrainingOptions, changed: dict[str, Any]
+    folder: PathLike,
+    options: TrainingOptions,
+    changed: dict[str, Any],
+    chief: bool = True,
 ) -> dict[str, Any]:
     """Puts a run's folder into the state of its last checkpoint.
 
@@ -101,22 +104,24 @@ def begin_again(
         folder: the run's.
         options: of the run from now on.
         changed: what those that are others were, by name.
+        chief: whether this process writes files; others only read.
 
     Returns:
         As `read_state`, with `spent` a share of the budget that is now.
     """
     folder = pathlib.Path(folder)
     state = read_state(folder)
-    for place in (folder, folder / "samples"):
-        clear_temporaries(place)
-    cut_log(folder, state["step"])
+    if chief:
+        for place in (folder, folder / "samples"):
+            clear_temporaries(place)
+        cut_log(folder, state["step"])
+        if changed:
+            config = read_config(folder)
+            config["options"] |= {n: getattr(options, n) for n in changed}
+            save_json(folder / "config.json", config)
     name = "minutes" if options.epochs is None else "epochs"
     budget = getattr(options, name)
     had = state.get("budget") or changed.get(name, budget)
-    if changed:
-        config = read_config(folder)
-        config["options"] |= {n: getattr(options, n) for n in changed}
-        save_json(folder / "config.json", config)
     return {**state, "spent": state["spent"] * had / budget}
 
 
