@@ -10,7 +10,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import keras_igpt
-from keras_igpt.cli import app, training_run
+from keras_igpt.cli import app
+from keras_igpt.cli.runs import training_run
 from keras_igpt.data.football import canvas
 from keras_igpt.prompts.captions import encode_text
 from keras_igpt.training.run_options import TrainingOptions

@@ -148,7 +148,7 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model on images; the folder --out holds all results."""
-    from keras_igpt.cli.training_run import Interrupted, run
+    from keras_igpt.cli.runs.training_run import Interrupted, run
     from keras_igpt.training.run_options import TrainingOptions
 
     if epochs is None and minutes is None and not resume:
@@ -184,16 +184,9 @@ def train(
     console = new_console()
     if distribute == Strategy.multiworker:
         console.print("Waiting for the other workers …", style="dim")
+    devices = (distribute and distribute.value, model_devices)
     try:
-        row = run(
-            options,
-            out,
-            resume,
-            console,
-            _given(context),
-            distribute and distribute.value,
-            model_devices,
-        )
+        row = run(options, out, resume, console, _given(context), *devices)
     except Interrupted as end:
         _say_how_to_go_on(end, out, lora, console)
         raise typer.Exit(128 + end.number) from None

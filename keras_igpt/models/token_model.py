@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
-from keras_igpt.training.replicas import (
+from keras_igpt.training.distributed.replicas import (
     divided,
     first_batch,
     reducible,

@@ -11,10 +11,10 @@ from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
 from keras_igpt.holding_out import shuffled_aside
 from keras_igpt.training.callbacks import steps_done, update_variables
+from keras_igpt.training.distributed.replicas import RandomStates
 from keras_igpt.training.losses import masked_weights
 from keras_igpt.training.permutation import Permutation
 from keras_igpt.training.reading_ahead import ReadingAhead
-from keras_igpt.training.replicas import RandomStates
 from keras_igpt.training.rows import ArrayRows, StoredRows, bounds
 
 # Share of the cells that the objective "bert" hides.
@@ -115,7 +115,8 @@ class TokenBatches(keras.utils.PyDataset):
         return self._worker
 
     @worker.setter
-    def worker(self, worker):
+    def worker(self, worker: tuple[int, int]) -> None:
+        """Another part: what was read ahead is of the one before."""
         self._worker = worker
         self._forget()
 

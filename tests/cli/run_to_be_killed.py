@@ -13,7 +13,7 @@ import sys
 import keras
 from small_models import smallest, train
 
-from keras_igpt.cli import training_run
+from keras_igpt.cli.runs import new_model
 from keras_igpt.training.schedule import default_optimizer
 
 
@@ -21,7 +21,7 @@ def main(folder, options):
     options = json.loads(options)
     scale = options.pop("scale", None)
     if scale:
-        training_run.default_optimizer = lambda ema: (
+        new_model.default_optimizer = lambda ema: (
             keras.optimizers.LossScaleOptimizer(default_optimizer(ema), scale)
         )
     resume = (pathlib.Path(folder) / "config.json").exists()

@@ -7,7 +7,7 @@ import keras
 import pytest
 from small_models import make_model
 
-from keras_igpt.training.distribution import (
+from keras_igpt.training.distributed.strategies import (
     DIVIDED_WEIGHTS,
     check_batches,
     check_budget,

@@ -4,8 +4,8 @@ import numpy as np
 import processes
 import pytest
 
-from keras_igpt.training import workers
 from keras_igpt.training.batches import TokenBatches
+from keras_igpt.training.distributed import workers
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 5])
@@ -62,9 +62,9 @@ def test_sizes_of_batches():
 
 SHARED = """
 import keras, numpy as np
-from keras_igpt.training import distribution, workers
+from keras_igpt.training.distributed import strategies, workers
 
-strategy = distribution.new_strategy("multiworker")
+strategy = strategies.new_strategy("multiworker")
 index = workers.worker_index(strategy)
 assert workers.data_part(strategy) == (index, 2)
 weights = [

@@ -1,8 +1,4 @@
-"""A training run: from options to a folder with a model.
-
-Models and tokenizers are made here, for `training` knows models only as Keras
-does.
-"""
+"""A training run: from options to a folder with a model."""
 
 import contextlib
 import dataclasses
@@ -26,6 +22,7 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
+from keras_igpt.cli.runs.new_model import new_model
 from keras_igpt.data.batches import (
     check_columns,
     check_tokenizer,
@@ -47,7 +44,7 @@ from keras_igpt.training.callbacks import (
     steps_done,
 )
 from keras_igpt.training.checkpoints import Checkpoints
-from keras_igpt.training.distribution import (
+from keras_igpt.training.distributed.strategies import (
     check_batches,
     check_budget,
     new_strategy,
@@ -60,7 +57,7 @@ from keras_igpt.training.schedule import (
     default_optimizer,
     fit_within,
 )
-from keras_igpt.training.workers import (
+from keras_igpt.training.distributed.workers import (
     explained,
     fit_scope,
     is_chief,
@@ -72,12 +69,6 @@ from keras_igpt.training.workers import (
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-# Bytes of captions that a new model reads; longer ones are cut.
-MAX_TEXT = 128
-
-# Captions of shards that are looked at to find the longest.
-SAMPLED = 10_000
 
 
 def run(
@@ -178,7 +169,7 @@ def _run(options, folder, resume, changed, console, strategy):
         with scope(strategy):
             model = load(folder / "last.keras")
     else:
-        model = _new_model(options, images, start, tokenizer, strategy)
+        model = new_model(options, images, start, tokenizer, strategy)
     batches = model.prepare(
         images,
         options.batch_size,
@@ -274,96 +265,6 @@ def _check_lora(options, resume):
             f"the weights that are saved. Received: --lora {options.lora}. "
             "Begin a new run with --init-from and the folder of this one."
         )
-
-
-def _new_model(options, images, start=None, tokenizer=None, strategy=None):
-    """A model for the images, which goes on from `start` if there is one."""
-    if not start and tokenizer is None:
-        tokenizer = _new_tokenizer(options, images)
-    with scope(strategy):
-        model = _untrained(options, images, start, tokenizer)
-    # What data or options lack is found before the tokenizer's minutes.
-    check_tokenizer(images, model.tokenizer)
-    check_columns(images, model.edit_set.shown)
-    first = next(datasets.batches(images, 1))
-    for column in model.edit_set.columns:
-        model.edit_set.column(column, first)
-    # On one device, by each worker; one of them counts.
-    if not model.tokenizer.adapted:
-        _adapt(tokenizer, options, images)
-    share_weights(strategy, model.tokenizer.weights)
-    return model
-
-
-def _untrained(options, images, start, tokenizer):
-    names = images.class_names if options.labels else []
-    wanted = {
-        "num_classes": len(names),
-        "class_names": tuple(names),
-        "edits": tuple(options.edits),
-        "dropout": options.dropout,
-        "dtype": options.precision,
-    }
-    # Places of a caption's bytes are counted from its end.
-    known = start.text_length if start else 0
-    if options.captions and "text" in column_names(images):
-        wanted["text_length"] = known or _text_length(images)
-    else:
-        wanted["text_length"] = 0
-    if start:
-        if start.config["start"] == "class" and not names:
-            for name in ("num_classes", "class_names"):  # It needs classes.
-                wanted.pop(name)
-        model = from_model(start, **wanted)
-        if options.lora:
-            add_lora(model, start, options.lora)
-    else:
-        wanted["order"] = options.order or "raster"
-        model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
-    model.compile(default_optimizer(options.ema))
-    return model
-
-
-def _new_tokenizer(options, images):
-    height, width, channels = images.image_shape
-    if isinstance(images, TokenDataset):
-        raise ValueError(
-            "`--tokenizer-from`, or `--init-from`, must name the model whose "
-            "tokenizer has made the shards: they hold tokens, not what they "
-            f"mean. Received: --data {options.data} without one."
-        )
-    if options.tokenizer == "palette":
-        default = 16 if channels == 1 else 512
-        colors = default if options.colors is None else options.colors
-        return PaletteTokenizer((height, width), colors, channels)
-    return VQTokenizer(
-        (height, width),
-        options.codes,
-        channels,
-        quantizer=options.tokenizer,
-        cell_size=options.cell_size,
-    )
-
-
-def _adapt(tokenizer, options, images):
-    if options.tokenizer == "palette":
-        tokenizer.adapt(images)
-    else:
-        tokenizer.adapt(
-            images, minutes=options.tokenizer_minutes, seed=options.seed
-        )
-
-
-def _text_length(images):
-    """Bytes of the longest caption, at most 128; of shards, of a sample."""
-    if isinstance(images, TokenDataset):
-        some = images.without_images().sample(SAMPLED)
-        read = datasets.arrays(some, lambda batch: {"text": batch["text"]})
-        lengths = [len(text.encode("utf-8")) for text in read["text"]]
-        return min(max(lengths), MAX_TEXT)
-    texts = images.map(lambda image: image["text"])
-    lengths = [len(text) for text in texts.as_numpy_iterator()]
-    return min(max(lengths, default=0), MAX_TEXT)
 
 
 def _fit_along(model, batches, validation, options, state):

@@ -12,8 +12,8 @@ import keras
 import numpy as np
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
-from keras_igpt.training.distribution import check_batches
-from keras_igpt.training.workers import (
+from keras_igpt.training.distributed.strategies import check_batches
+from keras_igpt.training.distributed.workers import (
     data_part,
     is_multiworker,
     num_replicas,

@@ -50,7 +50,8 @@ def test_all_kinds_of_models_can_be_divided(tmp_path):
 
 
 def test_devices_must_be_a_multiple():
-    words = "from keras_igpt.training.distribution import new_strategy as new"
+    room = "keras_igpt.training.distributed.strategies"
+    words = f"from {room} import new_strategy as new"
     process = processes.start(
         ["-c", f"{words}\nnew('jax', 3)"],
         KERAS_BACKEND="jax",

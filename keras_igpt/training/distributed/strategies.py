@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from keras_igpt.argument_checks import check_one_of, check_positive
-from keras_igpt.training.workers import num_replicas
+from keras_igpt.training.distributed.workers import num_replicas
 
 STRATEGIES = ("mirrored", "multiworker", "jax")
 

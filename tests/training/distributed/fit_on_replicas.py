@@ -41,8 +41,8 @@ def main(out, kinds, distribute=None, devices=1, model_devices=1, **fit):
         )
     import keras
 
-    from keras_igpt.training.distribution import new_strategy
-    from keras_igpt.training.workers import fit_scope, scope
+    from keras_igpt.training.distributed.strategies import new_strategy
+    from keras_igpt.training.distributed.workers import fit_scope, scope
 
     strategy = new_strategy(distribute, model_devices)
     for kind in kinds:
