@@ -418,7 +418,7 @@ LESS = {
 )
 def test_python_runs(name, here):
     names = arguments(name)
-    if name == "docs/training.md":
+    if name in ("docs/training.md", "docs/large_data.md"):
         with_model(names)
     if name == "docs/igpt.md":
         write_original()
