@@ -313,7 +313,8 @@ def read_files(
             yield row["name"], images
             continue
         known = {key: row[key] for key in keys & set(row)}
-        images = {k: set_channels(v, channels) for k, v in images.items()}
+        if channels == 1:
+            images = {k: set_channels(v, 1) for k, v in images.items()}
         paired = "source" in images
         images.setdefault("source", np.zeros_like(images["image"]))
         yield row["name"], {**images, **known, "paired": paired}

@@ -34,8 +34,10 @@ LOCAL_NAMES = ("direct", "directrunner")
 # What the processes of this machine say, while they work.
 LOG = "workers.log"
 
-# Seconds between two looks at which shards are there.
+# Seconds between two looks at which shards are there: here, and elsewhere.
 PAUSE = 0.5
+
+FAR_PAUSE = 20.0
 
 
 class WriteShard(beam.DoFn):
@@ -130,7 +132,7 @@ def run(
         options: as `checked_options` returns them.
 
     Raises:
-        RuntimeError: if Beam says that it failed.
+        ChildProcessError: if a worker failed, with what it said.
     """
     threads = _threads(options)
     config = json.dumps(tokenizer.get_config())
@@ -142,10 +144,23 @@ def run(
             | "Spread" >> beam.Reshuffle()
             | "Tokenize" >> beam.ParDo(WriteShard(out, type(tokenizer), config))
         )
-        result = pipeline.run()
-        state = result.wait_until_finish()
+        try:
+            result = pipeline.run()
+            state = result.wait_until_finish()
+        # Beam raises what a worker did, or all that it said as one text.
+        except Exception as error:
+            raise _failed(str(error) or type(error).__name__) from error
     if str(state) not in ("DONE", "None"):
-        raise RuntimeError(f"Beam's runner ended as {state}.")
+        raise _failed(f"the runner ended as {state}")
+
+
+def _failed(said):
+    (*_, last) = ["", *filter(str.strip, said.splitlines())]
+    return ChildProcessError(
+        "Every worker must be able to read the images and to write shards. "
+        f"Received: {last:.500}. Once that is mended, the same call goes on "
+        "from the shards that are there."
+    )
 
 
 def _runner(options, out):
@@ -213,9 +228,11 @@ def _watched(
         sizes[plan.file(split, shard)] = last - first
     ended = threading.Event()
 
+    pause = FAR_PAUSE if places.is_remote(out) else PAUSE
+
     def watch(advance):
-        while not ended.wait(PAUSE):
-            for name in [n for n in sizes if _is_there(out, n)]:
+        while not ended.wait(pause):
+            for name in sizes.keys() & _names_in(out):
                 advance(sizes.pop(name))
 
     with progress.bar("tokenizing images", sum(sizes.values())) as advance:
@@ -228,8 +245,8 @@ def _watched(
             thread.join()
 
 
-def _is_there(out, name):
+def _names_in(out):
     try:
-        return places.is_file(places.join(out, name))
+        return places.list_names(out)
     except Exception:  # another machine that does not answer; asked again
-        return False
+        return set()

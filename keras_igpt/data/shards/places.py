@@ -4,6 +4,7 @@ A path is of this machine, or one that a file system of Apache Beam knows, as
 "gs://bucket/folder". Beam is imported when such a one is met.
 """
 
+import concurrent.futures
 import contextlib
 import json
 import os
@@ -12,7 +13,7 @@ import posixpath
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from keras_igpt.annotations import PathLike
@@ -20,6 +21,9 @@ from keras_igpt.atomic_files import clear_temporaries
 
 # Bytes that are copied at once.
 PART = 2**20
+
+# Files that are read or written at once.
+NUM_THREADS = 16
 
 
 def is_remote(path: PathLike) -> bool:
@@ -62,6 +66,28 @@ def list_files(folder: PathLike) -> dict[str, int]:
         for item in sorted(found.metadata_list, key=lambda item: item.path)
         if not item.path.endswith("/")
     }
+
+
+def list_names(folder: PathLike) -> set[str]:
+    """Names of the files in a folder, not of those in its folders."""
+    if not is_remote(folder):
+        with contextlib.suppress(FileNotFoundError):
+            return set(os.listdir(folder))
+        return set()
+    root = os.fspath(folder).rstrip("/") + "/"
+    (found,) = _file_systems().match([root + "*"])
+    return {item.path.removeprefix(root) for item in found.metadata_list}
+
+
+def each(function: Callable[..., Any], items: Iterable[Any]) -> list[Any]:
+    """Results of a function of each item: files far away take their time.
+
+    Args:
+        function: of one item, called in several threads.
+        items: iterable.
+    """
+    with concurrent.futures.ThreadPoolExecutor(NUM_THREADS) as pool:
+        return list(pool.map(function, items))
 
 
 @contextlib.contextmanager

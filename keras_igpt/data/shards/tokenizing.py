@@ -72,6 +72,7 @@ def tokenize(
     Raises:
         ValueError: if an argument is wrong, or `out` has other shards.
         BlockingIOError: if another process writes to `out`.
+        ChildProcessError: if a worker fails, as on a full disk.
         ImportError: if Beam is not installed.
     """
     tokenizer = getattr(tokenizer, "tokenizer", tokenizer)
@@ -80,7 +81,7 @@ def tokenize(
     if workers is not None:
         check_positive("workers", workers, 1024)
     if splits is not None:
-        splits = list(checked_names("splits", splits))
+        splits = _checked_splits(splits)
     pipeline = _import_pipeline()
     workers = workers or os.cpu_count() or 1
     options = list(options)
@@ -100,6 +101,7 @@ def tokenize(
         data=source.name,
     )
     plan = work.new_plan(manifest, source)
+    _check_count(plan)
     with _locked(out):
         if places.is_file(places.join(out, manifests.FILE)):
             found = _complete(out, plan)
@@ -159,6 +161,26 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.disable(before)
+
+
+def _checked_splits(splits):
+    splits = list(checked_names("splits", splits))
+    if not all(map(manifests.SPLIT_NAME.fullmatch, splits)):
+        raise ValueError(
+            "`splits` must be whole ones, named by letters, digits and _. "
+            f"Received: splits={splits}."
+        )
+    return splits
+
+
+def _check_count(plan):
+    most = max(map(plan.count, plan.rows))
+    if most > manifests.MAX_SHARDS:
+        raise ValueError(
+            f"`rows_per_shard` must be so large that there are at most "
+            f"{manifests.MAX_SHARDS:,} shards. Received: rows_per_shard="
+            f"{plan.manifest.rows_per_shard}, which makes {most:,}."
+        )
 
 
 def _checked_name(name, data):
@@ -222,7 +244,7 @@ def _begin(out, plan, source, tokenizer):
     places.clear(places.join(out, work.FOLDER))
     weights = [ops.convert_to_numpy(w) for w in tokenizer.weights]
     work.begin(out, plan, source, weights)
-    there = places.list_files(out)
+    there = places.list_names(out)
     return [
         (split, shard)
         for split, shard in plan.shards
@@ -236,8 +258,9 @@ def _finish(out, plan, source):
     splits, groups = {}, []
     for split in plan.rows:
         rows = []
-        for shard in range(plan.count(split)):
-            done = work.read_done(out, split, shard)
+        for done in places.each(
+            lambda shard: work.read_done(out, *shard), plan.shards_of(split)
+        ):
             rows.append(done["rows"])
             rejected += map(tuple, done["rejected"])
             groups += done.get("groups", []) if split == "train" else []

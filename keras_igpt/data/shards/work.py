@@ -49,11 +49,11 @@ class Plan:
     @property
     def shards(self) -> list[tuple[str, int]]:
         """Split and number of every shard."""
-        return [
-            (split, shard)
-            for split in self.rows
-            for shard in range(self.count(split))
-        ]
+        return [shard for split in self.rows for shard in self.shards_of(split)]
+
+    def shards_of(self, split: str) -> list[tuple[str, int]]:
+        """As `shards`, of one split."""
+        return [(split, shard) for shard in range(self.count(split))]
 
     def count(self, split: str) -> int:
         """How many shards a split has."""
@@ -118,10 +118,13 @@ def begin(out: PathLike, plan: Plan, source: ImageSource, weights: Any) -> None:
     with places.new_file(place(out, "tokenizer.npz")) as temporary:
         with open(temporary, "wb") as file:
             np.savez(file, **{str(i): w for i, w in enumerate(weights)})
-    for split, shard in plan.shards if plan.is_files else ():
-        first, last = plan.range(split, shard)
-        rows = source.files[split][first:last]
-        places.write_json(place(out, _name("files", split, shard)), rows)
+
+    def write_files(shard):
+        first, last = plan.range(*shard)
+        rows = source.files[shard[0]][first:last]
+        places.write_json(place(out, _name("files", *shard)), rows)
+
+    places.each(write_files, plan.shards if plan.is_files else ())
     content = {
         "manifest": manifests.as_json(plan.manifest),
         "rows": list(plan.rows.items()),

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+import tensorflow_datasets as tfds
 from PIL import Image
 
 from keras_igpt import data
+from keras_igpt.data.football import scenes
 from keras_igpt.data.shards.image_source import (
     open_images,
     read_files,
@@ -151,3 +153,38 @@ def test_empty_list_is_refused(tmp_path):
     (tmp_path / "none.txt").write_text("\n")
     with pytest.raises(ValueError, match="names none"):
         open_images(str(tmp_path / "none.txt"), SHAPE)
+
+
+@pytest.fixture(scope="module")
+def few_scenes(tmp_path_factory):
+    """A folder of TFDS with a few football images."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = str(tmp_path_factory.mktemp("tfds"))
+        patch.setattr(tfds.core.constants, "DATA_DIR", folder)
+        counts = {"train": 6, "validation": 2, "test": 4}
+        patch.setattr(scenes, "SPLITS", counts)
+        yield
+
+
+@pytest.mark.parametrize("name", ["football", "football/layout+twin"])
+def test_ranges_of_a_tfds_data_set_are_all_of_it(few_scenes, name):
+    shape = (32, 32, 3)
+    source = open_images(name, shape)
+    count = source.rows["train"]
+    assert count == (12 if "+" in name else 6)
+    assert list(source.rows) == ["train", "validation", "test"]
+    edges = [0, 2, 5, count // 2 + 2, count]
+    found = [
+        row
+        for first, last in zip(edges, edges[1:])
+        for _, row in read_named(name, "train", first, last, shape)
+    ]
+    loaded = list(data.load(name, image_size=32).as_numpy_iterator())
+    assert len(found) == len(loaded)
+    for row, example in zip(found, loaded):
+        np.testing.assert_array_equal(row["image"], example["image"])
+        assert row["text"] == example["text"].decode()
+        assert row.get("group") == (
+            str(example["group"]) if "group" in example else None
+        )
+    assert source.columns == set(found[0]) - {"image"}

@@ -101,10 +101,12 @@ def test_json_is_read_as_it_was_written(folder):
 
 def test_files_are_listed_with_their_sizes(folder):
     assert places.list_files(folder) == {}
+    assert places.list_names(folder) == set()
     for name in ("b", "a", "d/e"):
         with places.new_file(places.join(folder, name)) as path:
             pathlib.Path(path).write_bytes(name.encode())
     assert places.list_files(folder) == {"a": 1, "b": 1, "d/e": 3}
+    assert {"a", "b"} <= places.list_names(folder) <= {"a", "b", "d"}
 
 
 def test_failed_file_is_absent(folder):

@@ -14,6 +14,7 @@ from PIL import Image
 
 import keras_igpt
 from keras_igpt import data
+from keras_igpt.data.shards import manifest as manifests
 from keras_igpt.data.shards import work
 from keras_igpt.data.shards.manifest import read_manifest
 from keras_igpt.data.shards.reader import ShardReader
@@ -221,10 +222,6 @@ def test_several_processes_write_the_same(
     assert contents(tmp_path) == contents(shards)
 
 
-class Stop(Exception):
-    """In place of a kill, which `test_killing.py` has."""
-
-
 def test_finished_shards_are_not_made_again(
     shards, pictures, tokenizer, tmp_path, monkeypatch
 ):
@@ -232,12 +229,12 @@ def test_finished_shards_are_not_made_again(
 
     def stop(out, split, shard, content):
         if len(begun) == 3:
-            raise Stop
+            raise OSError("Stop: no space left on device")
         begun.append((split, shard))
         write(out, split, shard, content)
 
     monkeypatch.setattr(work, "write_done", stop)
-    with pytest.raises(Exception, match="Stop"):
+    with pytest.raises(ChildProcessError, match="Received: .*Stop"):
         data.tokenize(
             pictures, tokenizer, tmp_path, rows_per_shard=6, workers=1
         )
@@ -285,6 +282,7 @@ def test_portable_runner_writes_the_same(shards, pictures, tokenizer, tmp_path):
         ({"workers": 0}, "`workers` must be a positive int"),
         ({"name": "My pictures"}, "`name` must be small letters"),
         ({"splits": "train"}, "`splits` must be a list"),
+        ({"splits": ["train[:9]"]}, "`splits` must be whole ones"),
         ({"splits": ["soup"]}, "`splits` must be among"),
         ({"options": ["--soup=1"]}, "must be Beam's.*Received: --soup=1"),
         ({"runner": "SoupRunner"}, "SoupRunner"),
@@ -322,6 +320,14 @@ with tokenizing._locked(sys.argv[1]):
     print("locked", flush=True)
     sys.stdin.readline()
 """
+
+
+def test_too_many_shards_are_refused(
+    pictures, tokenizer, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(manifests, "MAX_SHARDS", 3)
+    with pytest.raises(ValueError, match="`rows_per_shard` must be so large"):
+        data.tokenize(pictures, tokenizer, tmp_path, rows_per_shard=6)
 
 
 def test_two_processes_do_not_share_a_folder(pictures, tokenizer, tmp_path):
