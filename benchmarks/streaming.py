@@ -11,7 +11,6 @@ how rows are found, read, decoded and drawn from, not a disk.
 """
 
 import argparse
-import dataclasses
 import json
 import os
 import pathlib
@@ -74,7 +73,7 @@ def write(folder, count):
     )
     for name in others:
         os.link(folder / first, folder / name)
-    write_metadata(folder, dataclasses.replace(manifest))
+    write_metadata(folder, manifest)
 
 
 def measure(source, steps, size):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import football
-from keras_igpt import ImageGPT, VQTokenizer
+from benchmarks import football, streaming
+from keras_igpt import ImageGPT, VQTokenizer, data
 from keras_igpt.data.football import scenes
 from keras_igpt.evaluation.football import judge, report
 
@@ -70,3 +70,11 @@ def test_judge_shows_figures_of_a_football_model(tmp_path, monkeypatch):
     )
     headers = [column.header for column in tables[0].columns]
     assert {"all 1", "en 1", "all 2", "decoded", "real"} <= set(headers)
+
+
+@pytest.mark.slow
+def test_streaming_is_measured_in_shards_that_repeat_scenes(tmp_path):
+    streaming.write(tmp_path, 1_000)
+    found = streaming.measure(str(tmp_path), 1, "tiny")
+    assert len(data.load(tmp_path)) == 1_000
+    assert all(figure > 0 for figure in found.values())

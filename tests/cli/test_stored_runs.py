@@ -1,13 +1,12 @@
 """Tests of runs on shards, and of runs that nothing could be said to."""
 
+import contextlib
 import csv
 import dataclasses
-import itertools
 import json
 import os
 import pathlib
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -218,35 +217,37 @@ def test_commands_take_shards(run, shards, tmp_path):
 # === Killed at any moment ===
 
 ALL = {  # What draws anything at random, or is kept from step to step.
-    "epochs": 5,
+    "epochs": 4,
     "batch_size": 4,
     "dropout": 0.2,
     "ema": 0.5,
     "edits": ["inpaint", "colorize"],
-    "checkpoint_minutes": 0.005,
+    "checkpoint_minutes": 0.01,
 }
 
 
+@contextlib.contextmanager
 def begin(folder, options):
-    """A process that trains, once it has begun."""
+    """A process that trains, once it has begun; none is left behind."""
     paths = [str(ROOT), str(ROOT / "tests")]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            pathlib.Path(__file__).with_name("run_to_be_killed.py"),
-        ]
-        + [folder, json.dumps(options)],
+    program = pathlib.Path(__file__).with_name("run_to_be_killed.py")
+    with subprocess.Popen(
+        [sys.executable, program, folder, json.dumps(options)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-    )
-    assert process.stdout.readline() == "begun\n", process.stderr.read()
-    return process
+    ) as process:
+        try:
+            said = process.stdout.readline()
+            assert said == "begun\n", process.stderr.read()
+            yield process
+        finally:
+            process.kill()
 
 
 def end(process):
-    _, errors = process.communicate(timeout=300)
+    _, errors = process.communicate(timeout=900)
     assert process.returncode == 0, errors
 
 
@@ -263,18 +264,16 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(
         options |= {"size": 4}
     if precision == "mixed_float16":  # The first steps are left out.
         options |= {"scale": 2.0**24}
-    whole = begin(tmp_path / "whole", options)
     moments = random.Random(f"{source} {precision}")
-    for kill in itertools.count(1):
-        process = begin(tmp_path / "run", options)
-        if kill > KILLS:
-            break
-        time.sleep(moments.uniform(*MOMENTS))
-        assert process.poll() is None, process.stderr.read()
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-    end(process)
-    end(whole)
+    with begin(tmp_path / "whole", options) as whole:
+        for _ in range(KILLS):
+            with begin(tmp_path / "run", options) as process:
+                time.sleep(moments.uniform(*MOMENTS))
+                assert process.poll() is None, process.stderr.read()
+                process.kill()
+        with begin(tmp_path / "run", options) as process:
+            end(process)
+        end(whole)
     assert_same_model(tmp_path / "whole", tmp_path / "run")
     one, two = (
         json.loads((tmp_path / name / "state.json").read_text())
@@ -283,4 +282,4 @@ def test_a_run_killed_at_random_moments_ends_as_an_undisturbed_one(
     for name in ("epoch", "batch", "step"):
         assert one[name] == two[name]
     if precision == "mixed_float16":
-        assert 0 < one["step"] < 25  # Steps were left out, not all.
+        assert 0 < one["step"] < 16  # Steps were left out, not all.

@@ -34,7 +34,13 @@ def test_state_of_earlier_versions_is_read(tmp_path):
     known = {"spent": 0.5, "epoch": 3, "best_val_bits_per_pixel": 1.5}
     (tmp_path / "state.json").write_text(json.dumps(known))
     found = run_folder.read_state(tmp_path)
-    assert found == {**known, "batch": 0, "step": 0}
+    assert found == {**known, "batch": 0, "step": 0, "epoch_step": 0}
+
+
+def test_begin_of_an_epoch_that_an_earlier_version_did_not_say(tmp_path):
+    known = {"spent": 0.5, "epoch": 3, "batch": 4, "step": 19}
+    (tmp_path / "state.json").write_text(json.dumps(known))
+    assert run_folder.read_state(tmp_path)["epoch_step"] == 15
 
 
 def test_figure_to_beat_is_the_best_models_own(tmp_path):
