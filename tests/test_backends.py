@@ -87,7 +87,11 @@ def test_shipped_model_answers_as_on_tensorflow(name):
     given = moved_files.shipped_answers(name)
     with np.load(GOLDEN / f"{name}.npz") as expected:
         np.testing.assert_allclose(given["nats"], expected["nats"], rtol=1e-5)
-        np.testing.assert_array_equal(given["images"], expected["images"])
+        # Tokens are the same: of another one many pixels would differ. Their
+        # decoder rounds a few to the next level.
+        shown = given["images"].astype(int)
+        assert abs(shown - expected["images"]).max() <= 1
+        assert np.mean(shown != expected["images"]) < 1e-3
 
 
 # === What needs TensorFlow ===

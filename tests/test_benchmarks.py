@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import football, streaming
+from benchmarks import backends, football, streaming
 from keras_igpt import ImageGPT, VQTokenizer, data
 from keras_igpt.data.football import scenes
 from keras_igpt.evaluation.football import judge, report
@@ -46,6 +46,28 @@ def test_judge_takes_several_scales(asked):
 def test_judge_conversions_takes_a_number(asked):
     invoke("judge-conversions", "--model", "m.keras", "--n", 5)
     assert asked == {"split": "test", "count": 5, "seed": 0}
+
+
+def test_backends_are_measured_in_all_their_cases():
+    assert [case["title"] for case in backends.chosen(False)] == list(
+        backends.CASES
+    )
+
+
+def test_row_of_a_backend_is_beside_tensorflow():
+    runs = {"keras_igpt": [2.0, 4.0, 3.0], "on JAX": [1.5, 1.0, 2.0]}
+    case = {"tokens": 300, "results": {}}
+    for system, seconds in runs.items():
+        run = {"first_seconds": 9.0, "seconds": seconds}
+        found = {"runs": {"run": run}, "peak_bytes": 2**30}
+        case["results"][system] = found
+    assert backends.row(case, "on JAX") == [
+        "JAX",
+        "200",
+        "2.00",
+        "9.0 s",
+        "1.00",
+    ]
 
 
 @pytest.mark.slow

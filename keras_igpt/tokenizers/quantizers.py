@@ -221,16 +221,18 @@ class ScalarQuantizer(keras.layers.Layer):
 
     def _bounded(self, vectors):
         """Into the open interval from -0.5 to levels - 0.5."""
-        return self.levels * ops.sigmoid(vectors) - 0.5
+        return ops.multiply(self.levels, ops.sigmoid(vectors)) - 0.5
 
     def _numbers(self, rounded):
         # Sigmoids reach 0 and 1 in float32, and would round to no level.
         digits = ops.clip(rounded, 0, self.levels - 1)
-        return ops.sum(ops.cast(digits, "int32") * self.places, axis=-1)
+        numbers = ops.multiply(ops.cast(digits, "int32"), self.places)
+        return ops.sum(numbers, axis=-1)
 
     def _scaled(self, digits):
         """Levels spread from -1 to 1."""
-        return digits * (2.0 / (self.levels - 1)) - 1.0
+        scale = (2.0 / (self.levels - 1)).astype("float32")
+        return ops.multiply(digits, scale) - 1.0
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -8,6 +8,7 @@ import pytest
 from small_models import make_model
 
 import keras_igpt
+from keras_igpt.training.callbacks import update_variables
 from keras_igpt.training.losses import bits_per_pixel
 
 
@@ -173,6 +174,27 @@ def test_keras_backup_goes_on_as_if_not_killed(tiny_images, tmp_path):
     batches = prepared(again, tiny_images)
     again.fit(batches, epochs=3, verbose=0, callbacks=[backup])
     assert_same_weights(whole, again)
+
+
+@pytest.mark.backends
+@pytest.mark.usefixtures("smallest")
+def test_a_model_saved_within_an_epoch_goes_on_as_if_not_saved(
+    tiny_images, tmp_path
+):
+    class Save(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                update_variables(self.model)
+                self.model.save(tmp_path / "part.keras")
+
+    whole, saved = compiled(), compiled()
+    whole.fit(prepared(whole, tiny_images), verbose=0)
+    saved.fit(prepared(saved, tiny_images), verbose=0, callbacks=[Save()])
+    part = keras_igpt.load(tmp_path / "part.keras")
+    batches = prepared(part, tiny_images)
+    batches.done = 1
+    part.fit(batches, verbose=0)
+    assert_same_weights(whole, part)
 
 
 # === Groups ===

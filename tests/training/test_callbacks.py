@@ -139,6 +139,18 @@ def test_averages_stand_in_for_weights(averaging):
 
 
 @pytest.mark.backends
+def test_fit_goes_on_after_it_has_left_the_average(fresh_model):
+    batches = TokenBatches(some_inputs(fresh_model, 6), 3)
+    optimizer = keras.optimizers.Adam(1e-2, use_ema=True, ema_momentum=0.5)
+    fresh_model.compile(optimizer)
+    first, second = (
+        fresh_model.fit(batches, epochs=4, verbose=0).history["loss"]
+        for _ in range(2)
+    )
+    assert second[-1] < first[0]
+
+
+@pytest.mark.backends
 def test_weights_come_back_after_an_error(averaging):
     model = averaging
     own = kernel_of(model.head.kernel)
