@@ -61,7 +61,7 @@ SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
 
 
 @contextlib.contextmanager
-def smallest(steps_per_epoch=None):
+def smallest(steps_per_epoch=None, eagerly=True):
     """Within, sizes called tiny are smaller, and nothing is compiled long.
 
     For tests of what stands around models: without XLA, and with `fit` step
@@ -84,7 +84,8 @@ def smallest(steps_per_epoch=None):
     eager = property(lambda model: True, lambda model, value: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf, "function", plain)
-        patch.setattr(keras.Model, "run_eagerly", eager)
+        if eagerly:
+            patch.setattr(keras.Model, "run_eagerly", eager)
         if steps_per_epoch:
             patch.setattr(keras.Model, "fit", short)
         patch.setitem(keras_igpt.ImageGPT.SIZES, "tiny", SMALLEST)

@@ -14,6 +14,7 @@ from keras_igpt.training.callbacks import (
     SampleImages,
     averaged_weights,
     check_finite,
+    number_of,
     steps_done,
     write_tensorboard,
 )
@@ -137,7 +138,7 @@ class Checkpoints(keras.callbacks.Callback):
             "epoch": self.epoch + 1,
             "step": step,
             "seconds": round(time.monotonic() - self.begin, 1),
-            "learning_rate": float(self.model.optimizer.learning_rate),
+            "learning_rate": number_of(self.model.optimizer.learning_rate),
             "loss": float(logs.get("loss", np.nan)),
             "bits_per_pixel": float(logs.get("bits_per_pixel", np.nan)),
             "val_bits_per_pixel": validation,

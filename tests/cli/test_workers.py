@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import pathlib
 import shutil
 import signal
 import time
@@ -14,6 +15,8 @@ from PIL import Image
 from small_models import invoke, train
 
 import keras_igpt
+
+PROGRAM = pathlib.Path(__file__).with_name("train_small.py")
 
 STEPS = ("--size", 8, "--colors", 8, "--batch-size", 8, "--epochs", 4)
 
@@ -40,7 +43,7 @@ def captioned(tmp_path_factory):
 
 
 def command(*words):
-    return ["-m", "keras_igpt.cli", "train", *words]
+    return [PROGRAM, "train", *words]
 
 
 def start_workers(*words, count=2):
