@@ -54,7 +54,7 @@ def start(words, **variables):
     )
 
 
-def finish(processes, seconds=300):
+def finish(processes, seconds=900):
     """What processes have said; none lives on. All must end well."""
     try:
         said = [each.communicate(timeout=seconds)[0] for each in processes]

@@ -62,7 +62,7 @@ SMALLEST = {"num_layers": 1, "num_heads": 1, "hidden_dim": 16}
 
 
 @contextlib.contextmanager
-def smallest(steps_per_epoch=None):
+def smallest(steps_per_epoch=None, eagerly=True):
     """Within, sizes called tiny are smaller, and nothing is compiled long.
 
     For tests of what stands around models: without XLA, and with `fit` step
@@ -85,7 +85,8 @@ def smallest(steps_per_epoch=None):
     eager = property(lambda model: True, lambda model, value: None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tf, "function", plain)
-        if keras.backend.backend() != "jax":  # whose steps one by one take long
+        # JAX's steps one by one take long.
+        if eagerly and keras.backend.backend() != "jax":
             patch.setattr(keras.Model, "run_eagerly", eager)
         if steps_per_epoch:
             patch.setattr(keras.Model, "fit", short)

@@ -34,11 +34,16 @@ def update_variables(model: keras.Model) -> None:
 
 
 def steps_done(model: keras.Model) -> int:
-    """Steps that a compiled model has learned, on any device."""
+    """Steps that a compiled model has learned."""
     update_variables(model)
+    return int(number_of(model.optimizer.iterations))
+
+
+def number_of(variable: keras.Variable) -> float:
+    """A variable's number, on any device."""
     # Python cannot read a variable with copies on several devices.
-    count = keras.ops.convert_to_tensor(model.optimizer.iterations)
-    return int(keras.ops.convert_to_numpy(count))
+    tensor = keras.ops.convert_to_tensor(variable)
+    return keras.ops.convert_to_numpy(tensor).item()
 
 
 class SampleImages(keras.callbacks.Callback):

@@ -167,8 +167,9 @@ def explained(strategy: Any) -> Iterator[None]:
     try:
         yield
     except lost as error:
+        said = " ".join(error.message.split()).partition("} ")[2][:160]
         raise ConnectionError(
-            "All workers must live until the end. Received: an error, for "
-            f"another one has ended or cannot be reached: {error.message}. "
-            "Start all of them again with --resume."
+            "All workers must live until the end. Received: another one has "
+            f"ended or cannot be reached ({said} …). Start all of them again "
+            "with --resume."
         ) from error
