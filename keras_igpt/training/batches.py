@@ -114,7 +114,8 @@ class TokenBatches(keras.utils.PyDataset):
         return self._worker
 
     @worker.setter
-    def worker(self, worker):
+    def worker(self, worker: tuple[int, int]) -> None:
+        """Sets which part it is from now on."""
         self._worker = worker
         self._forget()
 
