@@ -116,7 +116,7 @@ class TokenBatches(keras.utils.PyDataset):
 
     @worker.setter
     def worker(self, worker: tuple[int, int]) -> None:
-        """Another part: what was read ahead is of the one before."""
+        """Sets which part it is from now on."""
         self._worker = worker
         self._forget()
 
