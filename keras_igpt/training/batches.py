@@ -292,6 +292,11 @@ class ExactEpochs(keras.callbacks.Callback):
             update_variables(self.model)
         for state, seed in zip(self.states, seeds):
             state.assign([int(seed) >> 1, 0])
+        if self.states and keras.backend.backend() == "torch":
+            import torch
+
+            # Its dropout looks at no state, but draws from all there is.
+            torch.manual_seed(int(seeds[0]))
 
 
 def draw_masked(
