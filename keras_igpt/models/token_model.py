@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
-from keras_igpt.training.schedule import build_optimizer
+from keras_igpt.training.schedule import build_optimizer, part_averages
 
 # What Keras's own takes, whatever another library puts in its place.
 _FIT = inspect.signature(keras.Model.fit)
@@ -47,6 +47,7 @@ class TokenModel(keras.Model):
         """
         _check_prepared(x)
         build_optimizer(self)
+        part_averages(self)
         if not isinstance(x, TokenBatches):
             return super().fit(x, *args, **kwargs)
         asked = dict(_FIT.bind(self, x, *args, **kwargs).arguments)
