@@ -14,7 +14,7 @@ from keras_igpt.training.distributed.replicas import (
     reducible,
     sum_before_clipping,
 )
-from keras_igpt.training.schedule import build_optimizer
+from keras_igpt.training.schedule import build_optimizer, part_averages
 
 # What Keras's own takes, whatever another library puts in its place.
 _FIT = inspect.signature(keras.Model.fit)
@@ -54,6 +54,7 @@ class TokenModel(keras.Model):
         _check_prepared(x)
         build_optimizer(self)
         sum_before_clipping(self)
+        part_averages(self)
         if not isinstance(x, TokenBatches):
             return super().fit(x, *args, **kwargs)
         asked = dict(_FIT.bind(self, x, *args, **kwargs).arguments)

@@ -10,7 +10,7 @@ import numpy as np
 from keras_igpt.annotations import Array
 from keras_igpt.argument_checks import check_seed
 from keras_igpt.holding_out import shuffled_aside
-from keras_igpt.training.callbacks import steps_done, update_variables
+from keras_igpt.training.callbacks import steps_done
 from keras_igpt.training.distributed.replicas import RandomStates
 from keras_igpt.training.losses import masked_weights
 from keras_igpt.training.permutation import Permutation
@@ -351,8 +351,6 @@ class ExactEpochs(keras.callbacks.Callback):
         self, batch: int, logs: dict[str, float] | None = None
     ) -> None:
         """Seeds dropout."""
-        if self.states:
-            update_variables(self.model)
         self.states.seed((*self.batches.key, self.batches.first + batch))
 
 

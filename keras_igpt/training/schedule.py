@@ -176,6 +176,21 @@ def build_optimizer(model: keras.Model) -> None:
             model.optimizer.build(model.trainable_variables)
 
 
+def part_averages(model: keras.Model) -> None:
+    """Gives averages of weights memory of their own, for `fit` to go on.
+
+    At its end `fit` puts them into the weights. On JAX each is one array with
+    its weight then, and a step cannot be given an array twice.
+
+    Args:
+        model: a `keras.Model`; nothing happens if it averages no weights.
+    """
+    averages = model.compiled and getattr(model.optimizer, "use_ema", False)
+    if averages and keras.backend.backend() == "jax":
+        for average in model.optimizer._model_variables_moving_average:
+            average.assign(keras.ops.copy(average))
+
+
 def fit_within(
     model: keras.Model,
     batches: Any,

@@ -109,7 +109,6 @@ def test_images_of_a_batch_may_have_orders_of_their_own(any_model):
         np.testing.assert_array_equal(together[i], alone[0])
 
 
-@pytest.mark.backends
 @pytest.mark.filterwarnings("ignore:`masks` is empty")
 @pytest.mark.parametrize("guidance_scale", [1.0, 3.0])
 def test_images_of_a_batch_may_have_holes_of_their_own(

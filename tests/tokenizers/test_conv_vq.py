@@ -64,7 +64,6 @@ def test_tokens_depend_on_all_pixels(tokenizer):
 
 
 @pytest.mark.slow
-@pytest.mark.backends
 def test_adapt_teaches_more_than_the_mean_colour(images):
     keras.utils.set_random_seed(0)
     made = ConvVQTokenizer((16, 24), **{**SMALL, "hidden_dim": 8})

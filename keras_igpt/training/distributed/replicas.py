@@ -12,6 +12,7 @@ import keras
 import numpy as np
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
+from keras_igpt.training.callbacks import update_variables
 from keras_igpt.training.distributed.strategies import check_batches
 from keras_igpt.training.distributed.workers import (
     data_part,
@@ -179,6 +180,7 @@ class RandomStates:
     """
 
     def __init__(self, model: keras.Model) -> None:
+        self.model = model
         # Looked for once: a model is large.
         self.states = [
             variable
@@ -201,7 +203,16 @@ class RandomStates:
 
     def seed(self, key: tuple[int, ...]) -> None:
         """Makes what is drawn next a function of some ints."""
+        if not self.states:
+            return
+        update_variables(self.model)
         _seed([state.assign for state in self.states], key)
+        if keras.backend.backend() == "torch":
+            import torch
+
+            # Its dropout looks at no state, but draws from all there is.
+            seeds = np.random.SeedSequence(key).generate_state(1)
+            torch.manual_seed(int(seeds[0]))
         for place in range(len(self.copies[0]) if self.copies else 0):
             replica = self.first + place
             if replica:
