@@ -102,7 +102,10 @@ def test_two_workers_make_the_run_of_one(captioned, tmp_path):
     words = ["--data", captioned, *STEPS, *ALL, "--dropout", 0, "--out"]
     processes.finish(start_workers(*words, tmp_path / "two"))
     processes.finish([processes.start(command(*words, tmp_path / "one"))])
-    assert_same_run(tmp_path / "two", tmp_path / "one")
+    # Adam makes steps of rounding errors: weights are compared where sums are
+    # added up alike.
+    one, two = (figures(tmp_path / name) for name in ("one", "two"))
+    np.testing.assert_allclose(two, one, atol=1e-4)
 
 
 @pytest.mark.slow
