@@ -33,7 +33,9 @@ ROOMS = {
     "layers": "compiling",
     "prompts": "layers",
     "edits": "images",
-    "data": "argument_checks images progress atomic_files holding_out",
+    "data": (
+        "argument_checks compiling images progress atomic_files holding_out"
+    ),
     "training": "argument_checks atomic_files progress images holding_out",
     "tokenizers": "argument_checks compiling images data training progress",
     "generation": (

@@ -45,7 +45,10 @@ def tokenize(
     ] = None,
     workers: Annotated[
         int | None,
-        typer.Option(help="Processes on this machine. Default: one a core."),
+        typer.Option(
+            help="Processes on this machine. Default: one a core; with an "
+            "accelerator one."
+        ),
     ] = None,
     runner: Annotated[
         str, typer.Option(help="Beam's runner, as SparkRunner.")

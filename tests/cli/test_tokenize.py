@@ -1,5 +1,9 @@
 """Tests of `keras-igpt tokenize`."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from small_models import invoke
 
@@ -59,3 +63,24 @@ def test_unknown_option_is_named(class_folder, class_run, tmp_path):
 def test_size_must_be_that_of_the_model(class_folder, class_run, tmp_path):
     with pytest.raises(ValueError, match="`--size` must be left out"):
         run(class_folder, class_run, tmp_path, "--size", 64)
+
+
+@pytest.mark.slow
+def test_processes_write_nothing_to_the_terminal(
+    class_folder, class_run, tmp_path
+):
+    words = ["--data", class_folder, "--tokenizer", class_run]
+    words += ["--out", tmp_path / "out", "--rows", 5, "--workers", 2]
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "keras_igpt.cli", "tokenize"),
+            *map(str, words),
+        ],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert done.returncode == 0
+    # But for the progress bar's line, on a machine that is very slow.
+    lines = [x for x in done.stderr.splitlines() if "tokenizing" not in x]
+    assert lines == []

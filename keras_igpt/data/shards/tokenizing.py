@@ -61,7 +61,8 @@ def tokenize(
         rows_per_shard: int. Images that each file is made of.
         name: str, the data set's name, with which files begin: small letters,
             digits and _. None: the name of the data.
-        workers: int. Processes on this machine; None: one a core. Other
+        workers: int. Processes on this machine; None: one a core, and one
+            alone with an accelerator, whose memory they would share. Other
             runners have options of their own.
         runner: str, one of Beam's runners, as "SparkRunner".
         options: Beam's own flags, as "--spark_master_url=spark://host:7077".
@@ -83,7 +84,10 @@ def tokenize(
     if splits is not None:
         splits = _checked_splits(splits)
     pipeline = _import_pipeline()
-    workers = workers or os.cpu_count() or 1
+    if workers is None:
+        from keras_igpt.compiling import num_workers
+
+        workers = num_workers()
     options = list(options)
     with _quiet():
         pipeline.checked_options(runner, workers, options)
