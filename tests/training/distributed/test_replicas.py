@@ -65,7 +65,7 @@ def assert_close(found, expected, kind):
     for name, values in expected.items():
         # Of an image, nats of 64 tokens are added up.
         tolerance = 1e-3 if name in ("logits", "scores") else 1e-4
-        tolerance = 2e-2 if kind == "half" else tolerance
+        tolerance = 1e-2 if kind == "half" else tolerance
         np.testing.assert_allclose(
             found[name],
             values,
