@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import keras_igpt
 from keras_igpt.cli import app
-from keras_igpt.cli.runs import training_run
+from keras_igpt.cli.training import training_run
 from keras_igpt.data.football import canvas
 from keras_igpt.prompts.captions import encode_text
 from keras_igpt.training.run_options import TrainingOptions

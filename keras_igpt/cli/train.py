@@ -148,7 +148,7 @@ def train(
     ] = False,
 ) -> None:
     """Trains a model on images; the folder --out holds all results."""
-    from keras_igpt.cli.runs.training_run import Interrupted, run
+    from keras_igpt.cli.training.training_run import Interrupted, run
     from keras_igpt.training.run_options import TrainingOptions
 
     if epochs is None and minutes is None and not resume:

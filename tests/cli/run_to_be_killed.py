@@ -13,7 +13,7 @@ import sys
 import keras
 from small_models import smallest, train
 
-from keras_igpt.cli.runs import new_model
+from keras_igpt.cli.training import new_model
 from keras_igpt.training.schedule import default_optimizer
 
 

@@ -16,7 +16,7 @@ from small_models import train
 
 import keras_igpt
 from keras_igpt.atomic_files import save_model
-from keras_igpt.cli.runs import training_run
+from keras_igpt.cli.training import training_run
 from keras_igpt.training import checkpoints
 from keras_igpt.training.interruptions import Interruption
 

@@ -9,7 +9,7 @@ import small_models
 from small_models import invoke, train
 
 from keras_igpt import ImageGPT, VQTokenizer, load
-from keras_igpt.cli.runs import training_run
+from keras_igpt.cli.training import training_run
 
 
 @pytest.fixture

@@ -22,20 +22,11 @@ from keras_igpt.argument_checks import (
 )
 from keras_igpt.atomic_files import check_writable
 from keras_igpt.cli.options import load_image_gpt, new_console
-from keras_igpt.cli.runs.new_model import new_model
-from keras_igpt.data.batches import (
-    check_columns,
-    check_tokenizer,
-    column_names,
-)
+from keras_igpt.cli.training.new_model import new_model
 from keras_igpt.data.shards.dataset import TokenDataset
 from keras_igpt.holding_out import validation_count
-from keras_igpt.models.image_gpt import ImageGPT
-from keras_igpt.models.transfer import add_lora, from_model
 from keras_igpt.pretrained.loading import load
 from keras_igpt.tokenizers.autoencoder import CELL_SIZES
-from keras_igpt.tokenizers.palette import PaletteTokenizer
-from keras_igpt.tokenizers.vq import VQTokenizer
 from keras_igpt.training import run_folder, run_options
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.callbacks import (
@@ -49,22 +40,20 @@ from keras_igpt.training.distributed.strategies import (
     check_budget,
     new_strategy,
 )
-from keras_igpt.training.interruptions import Interruption
-from keras_igpt.training.run_options import TrainingOptions
-from keras_igpt.training.schedule import (
-    MOST_MINUTES,
-    TrainingBudget,
-    default_optimizer,
-    fit_within,
-)
 from keras_igpt.training.distributed.workers import (
     explained,
     fit_scope,
     is_chief,
     is_multiworker,
     scope,
-    share_weights,
     wait_for_all,
+)
+from keras_igpt.training.interruptions import Interruption
+from keras_igpt.training.run_options import TrainingOptions
+from keras_igpt.training.schedule import (
+    MOST_MINUTES,
+    TrainingBudget,
+    fit_within,
 )
 
 if TYPE_CHECKING:
