@@ -10,6 +10,20 @@ from keras_igpt.annotations import Tensor
 from keras_igpt.layers.primitives import dense
 
 
+def inner_width(hidden_dim: int, activation: str) -> int:
+    """The inner width unless another is asked for.
+
+    Args:
+        hidden_dim: int. Width of the residual stream.
+        activation: as `FeedForward` takes it. A gated one has two kernels
+            more, so its width is two thirds of the others', up to a multiple
+            of 16.
+    """
+    if activation != "swiglu":
+        return 4 * hidden_dim
+    return math.ceil(hidden_dim * 8 / 3 / 16) * 16
+
+
 @keras.saving.register_keras_serializable("keras_igpt")
 class FeedForward(keras.layers.Layer):
     """The part of a block that treats every position by itself.
@@ -40,8 +54,7 @@ class FeedForward(keras.layers.Layer):
         self.use_bias = use_bias
         self.output_scale = output_scale
         gated = activation == "swiglu"
-        usual = math.ceil(hidden_dim * 8 / 3 / 16) * 16
-        self.inner_dim = inner_dim or (usual if gated else 4 * hidden_dim)
+        self.inner_dim = inner_dim or inner_width(hidden_dim, activation)
         self.inner = dense(
             self.inner_dim * (2 if gated else 1),
             use_bias,

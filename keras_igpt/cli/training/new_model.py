@@ -9,10 +9,12 @@ from keras_igpt.data.batches import (
     column_names,
 )
 from keras_igpt.data.shards.dataset import TokenDataset
+from keras_igpt.layers.feed_forward import inner_width
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import add_lora, from_model
 from keras_igpt.tokenizers.palette import PaletteTokenizer
 from keras_igpt.tokenizers.vq import VQTokenizer
+from keras_igpt.training.distributed.strategies import check_widths
 from keras_igpt.training.distributed.workers import scope, share_weights
 from keras_igpt.training.run_options import TrainingOptions
 from keras_igpt.training.schedule import default_optimizer
@@ -43,6 +45,7 @@ def new_model(
     Raises:
         ValueError: if data or options lack what the model needs.
     """
+    _check_widths(options, start, strategy)
     if not start and tokenizer is None:
         tokenizer = _new_tokenizer(options, images)
     with scope(strategy):
@@ -58,6 +61,18 @@ def new_model(
         _adapt(tokenizer, options, images)
     share_weights(strategy, model.tokenizer.weights)
     return model
+
+
+def _check_widths(options, start, strategy):
+    if start:
+        inner_dim = start.blocks[0].feed_forward.inner_dim
+        check_widths(start.config["hidden_dim"], inner_dim, strategy)
+        return
+    size = ImageGPT.SIZES[options.model]
+    inner_dim = inner_width(
+        size["hidden_dim"], size.get("activation", "swiglu")
+    )
+    check_widths(size["hidden_dim"], inner_dim, strategy)
 
 
 def _untrained(options, images, start, tokenizer):

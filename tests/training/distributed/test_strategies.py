@@ -2,6 +2,7 @@
 
 import json
 import re
+import types
 
 import keras
 import pytest
@@ -12,6 +13,7 @@ from keras_igpt.training.distributed.strategies import (
     check_batches,
     check_budget,
     check_cluster,
+    check_widths,
     new_strategy,
 )
 
@@ -141,3 +143,15 @@ def test_large_weights_are_divided(options):
         for axes in found:
             side = weight.shape[axes.index("model")]
             assert len(axes) == len(weight.shape) and side % 8 == 0
+
+
+@pytest.mark.parametrize("widths", [(96, 256), (256, 96)])
+def test_devices_must_divide_the_widths(widths):
+    mesh = types.SimpleNamespace(axis_names=("batch", "model"), shape=(1, 64))
+    strategy = types.SimpleNamespace(device_mesh=mesh)
+    with pytest.raises(ValueError, match="must divide the widths.*96"):
+        check_widths(*widths, strategy)
+
+
+def test_widths_of_models_on_one_device_are_free():
+    assert check_widths(97, 1, None) is None
