@@ -22,8 +22,9 @@ from keras_igpt.atomic_files import save_model
 from keras_igpt.data.shards.manifest import describe, read_manifest, save
 from keras_igpt.data.shards.writer import write_shards
 
-# Of each setting, at random moments of training.
-KILLS = 5
+# Of each of four settings, at random moments of training; each takes as long
+# as it takes to load TensorFlow.
+KILLS = int(os.environ.get("KERAS_IGPT_KILLS", 2))
 
 # Seconds after its begin in which a process is killed.
 MOMENTS = (0.0, 4.0)
