@@ -14,7 +14,8 @@ from keras_igpt.data.shards.manifest import read_manifest
 
 # How often a run is killed, at moments that are drawn: one of one process,
 # which begins at once, and one that begins others.
-KILLS = {1: 20, 2: 2}
+TIMES = int(os.environ.get("KERAS_IGPT_KILLS", 2))
+KILLS = {1: 4 * TIMES, 2: -(-TIMES // 3)}
 
 NUM_IMAGES = 240
 
