@@ -206,6 +206,8 @@ def test_a_new_model_takes_the_tokenizer_of_another(
     )
 
 
+# A classifier asks nothing of what edits look at.
+@pytest.mark.filterwarnings("ignore:Gradients do not exist")
 @pytest.mark.slow
 def test_commands_take_shards(run, shards, tmp_path):
     asked = ("--model", run, "--data", shards)

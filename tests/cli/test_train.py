@@ -17,7 +17,7 @@ def asked(monkeypatch):
     """What a run is asked for, which is not begun."""
     seen = {}
 
-    def run(options, folder, resume, console, given):
+    def run(options, folder, resume, console, given, *devices):
         seen.update(options=options, folder=folder, resume=resume, given=given)
         return {"step": 1, "val_bits_per_pixel": 2.0}
 
