@@ -29,6 +29,16 @@ gc.freeze()
 gc.set_threshold(20_000, 10, 10)
 
 
+def pytest_collection_modifyitems(items):
+    """Leaves out what takes minutes each, unless it is asked for."""
+    if "KERAS_IGPT_LONG" in os.environ:
+        return
+    left_out = pytest.mark.skip(reason="takes minutes: set KERAS_IGPT_LONG=1")
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(left_out)
+
+
 @pytest.fixture(scope="module")
 def smallest():
     """Small sizes and no long compiling, as `small_models.smallest`."""

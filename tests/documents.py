@@ -33,6 +33,7 @@ NOT_RUN = {
     "KERAS_BACKEND=": "these tests, on another backend: `make test`",
     "export KERAS_BACKEND": "another process: tests/test_backends.py",
     "KERAS_IGPT_IMAGEGPT_SMALL=": "needs weights that are not here",
+    "KERAS_IGPT_LONG=": "these tests themselves, for longer",
     "KERAS_IGPT_KILLS=": "these tests themselves, for longer",
     "ruff": "`make lint`",
     "python -m benchmarks": "measures or draws for minutes; names are checked",

@@ -59,6 +59,7 @@ def pairs():
     return [(a, b) for a in BACKENDS for b in BACKENDS if a != b]
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("saved, loaded", pairs())
 def test_file_answers_on_another_backend_as_on_its_own(moved, saved, loaded):
@@ -69,6 +70,7 @@ def test_file_answers_on_another_backend_as_on_its_own(moved, saved, loaded):
     np.testing.assert_array_equal(other["guided"], own["guided"])
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("saved, loaded", pairs())
 def test_training_goes_on_on_another_backend(moved, saved, loaded):

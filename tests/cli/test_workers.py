@@ -108,6 +108,7 @@ def test_two_workers_make_the_run_of_one(captioned, tmp_path):
     np.testing.assert_allclose(two, one, atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.slow
 @pytest.mark.parametrize("lost", [0, 1], ids=["chief", "other"])
 def test_a_lost_worker_ends_the_others_and_the_run_goes_on(
@@ -142,6 +143,7 @@ def wait_for(path, seconds=500):
     assert path.exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_workers_share_a_tokenizer_that_one_of_them_learned(
     captioned, tmp_path
@@ -154,6 +156,7 @@ def test_workers_share_a_tokenizer_that_one_of_them_learned(
     assert keras_igpt.load(run).tokenizer.adapted
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_another_number_of_workers_goes_on(whole, tmp_path):
     """One, in this process: rows, edits and figures are the same."""
@@ -193,6 +196,7 @@ def test_batch_that_two_workers_cannot_divide_is_refused(captioned, tmp_path):
     assert not run.exists()
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_model_divided_on_jax_goes_on(captioned, tmp_path):
     """Four devices, two for the weights and two for the batch."""

@@ -15,7 +15,7 @@ ALIKE = ("raster", "edits", "any", "bert", "half")
 
 MIRRORED = {"distribute": "mirrored", "devices": 2}
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 def start(out, kinds, asked=MIRRORED, **variables):
