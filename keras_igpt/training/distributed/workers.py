@@ -13,6 +13,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_igpt.training.rows import bounds
+
 
 def strategy_of(model: keras.Model) -> Any:
     """The strategy that a model is trained with; None for one device."""
@@ -93,7 +95,7 @@ def part_of(rows: Any, index: int, count: int) -> Any:
         index: int. Which part.
         count: int.
     """
-    first, last = (len(rows) * i // count for i in (index, index + 1))
+    first, last = bounds(len(rows), index, count)
     return rows[first:last]
 
 
