@@ -39,6 +39,14 @@ def steps_done(model: keras.Model) -> int:
     return int(number_of(model.optimizer.iterations))
 
 
+def inner_optimizer(model: keras.Model) -> keras.optimizers.Optimizer:
+    """The optimizer of a compiled model that has its rules.
+
+    Half precision wraps it in one that scales the loss.
+    """
+    return getattr(model.optimizer, "inner_optimizer", model.optimizer)
+
+
 def number_of(variable: keras.Variable) -> float:
     """A variable's number, on any device."""
     # Python cannot read a variable with copies on several devices.
@@ -163,8 +171,7 @@ def averaged_weights(model: keras.Model) -> Iterator[bool]:
         Whether these are averages.
     """
     update_variables(model)
-    # Half precision wraps the optimizer in one that scales the loss.
-    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    optimizer = inner_optimizer(model)
     averages = []
     if getattr(optimizer, "use_ema", False) and steps_done(model):
         averages = optimizer._model_variables_moving_average

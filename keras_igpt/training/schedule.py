@@ -12,6 +12,7 @@ from keras_igpt.argument_checks import check_number
 from keras_igpt.training.callbacks import (
     BudgetBar,
     StopOnNaN,
+    inner_optimizer,
     update_variables,
 )
 
@@ -185,9 +186,11 @@ def part_averages(model: keras.Model) -> None:
     Args:
         model: a `keras.Model`; nothing happens if it averages no weights.
     """
-    averages = model.compiled and getattr(model.optimizer, "use_ema", False)
-    if averages and keras.backend.backend() == "jax":
-        for average in model.optimizer._model_variables_moving_average:
+    if not model.compiled or keras.backend.backend() != "jax":
+        return
+    optimizer = inner_optimizer(model)
+    if getattr(optimizer, "use_ema", False):
+        for average in optimizer._model_variables_moving_average:
             average.assign(keras.ops.copy(average))
 
 

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
-from keras_igpt.training.callbacks import update_variables
+from keras_igpt.training.callbacks import inner_optimizer, update_variables
 from keras_igpt.training.distributed.strategies import check_batches
 from keras_igpt.training.distributed.workers import (
     data_part,
@@ -112,7 +112,7 @@ def sum_before_clipping(model: keras.Model) -> None:
     import tensorflow as tf
 
     optimizer = model.optimizer
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner = inner_optimizer(model)
     for name in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
         if getattr(inner, name):
             raise ValueError(
