@@ -160,10 +160,11 @@ def test_little_is_in_memory_beside_the_model(tmp_path):
     conversion.load(tmp_path / "new")  # what the first load imports is not it
     tracemalloc.start()
     loaded = conversion.load(tmp_path / "new")
-    peak = tracemalloc.get_traced_memory()[1]
+    kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    # TensorFlow's own copies, the weights, are not traced.
-    assert peak < 0.3 * 4 * loaded.count_params()
+    # The weights may be traced: TensorFlow takes over arrays that happen to
+    # lie at its alignment, and copies the others to where it is not seen.
+    assert peak - kept < 0.3 * 4 * loaded.count_params()
 
 
 # === OpenAI's checkpoints ===
