@@ -11,11 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 from keras import ops
 
-from keras_igpt.allocation import keep_freed_memory
 from keras_igpt.annotations import Array, Tensor
-
-# All that computes comes by here.
-keep_freed_memory()
 
 # Whether networks of convolutions learn with `jit_compile`. Under XLA they are
 # slow on processors, and TensorFlow does without; PyTorch's compiler takes

@@ -57,9 +57,36 @@ def test_what_the_environment_says_goes_first(monkeypatch, variables):
     assert not kept and freed > 350
 
 
-def test_what_compiles_keeps_it(monkeypatch):
-    program = PROGRAM.replace(
-        "print(keep_freed_memory())",
-        "import keras_igpt.compiling; print(True)",
-    )
+TRAINED = {
+    "a model": """
+import keras_igpt
+tokenizer = keras_igpt.PaletteTokenizer((4, 4), 2)
+images = np.zeros((2, 4, 4, 3), "uint8")
+images[1] = 255
+tokenizer.adapt(images)
+model = keras_igpt.ImageGPT(
+    tokenizer, num_layers=1, num_heads=1, hidden_dim=8
+)
+model.compile()
+model.fit(model.prepare(images), verbose=0)
+""",
+    "what is trained beside it": """
+import keras
+from keras_igpt.training.schedule import TrainingBudget, fit_within
+network = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+network.compile("sgd", "mse")
+class Rows(keras.utils.PyDataset):
+    def __len__(self):
+        return 1
+    def __getitem__(self, index):
+        return np.zeros((4, 1)), np.zeros((4, 1))
+fit_within(network, Rows(), TrainingBudget(1e-3, epochs=1))
+""",
+}
+
+
+@pytest.mark.parametrize("kind", TRAINED)
+def test_training_keeps_it(monkeypatch, kind):
+    call = "print(keep_freed_memory())"
+    program = PROGRAM.replace(call, TRAINED[kind] + "print(True)")
     assert run(monkeypatch, program)[1] < 50

@@ -15,8 +15,7 @@ import keras_igpt
 ROOT = pathlib.Path(keras_igpt.__file__).parent
 FILES = sorted(ROOT.rglob("*.py"))
 
-# Files that import nothing of the package, and that the ground may import; the
-# names for annotations are for all.
+# Files that import nothing of the package, and that all may import.
 BELOW = {"allocation", "annotations"}
 # The ground: files beside the rooms.
 GROUND = {
@@ -58,7 +57,7 @@ def allowed(room):
     """Rooms and ground files that files of a room may import."""
     rule = ROOMS[room]
     if not rule.startswith("*"):
-        return {room, "annotations", *rule.split()}
+        return {room, *BELOW, *rule.split()}
     before = list(ROOMS)[: list(ROOMS).index(room) + 1]
     return GROUND | set(before) - {rule.removeprefix("* -")}
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from keras_igpt.allocation import keep_freed_memory
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
 from keras_igpt.training.distributed.replicas import (
     divided,
@@ -52,6 +53,7 @@ class TokenModel(keras.Model):
         `validation_split` sets images aside, chosen at random.
         """
         _check_prepared(x)
+        keep_freed_memory()
         build_optimizer(self)
         sum_before_clipping(self)
         part_averages(self)

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from keras_igpt.allocation import keep_freed_memory
 from keras_igpt.argument_checks import check_number
 from keras_igpt.training.callbacks import (
     BudgetBar,
@@ -225,6 +226,7 @@ def fit_within(
     """
     epochs = ENDLESS if budget.epochs is None else math.ceil(budget.epochs)
     shown = [] if bar is None else [bar]
+    keep_freed_memory()
     build_optimizer(model)
     if budget.minutes and hasattr(batches, "clock"):
         batches.clock = lambda: budget.spent(0)
