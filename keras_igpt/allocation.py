@@ -3,8 +3,7 @@
 glibc gives each large array pages of its own, and returns them to the system
 when it is freed; the next one is new pages, which the system must clear.
 TensorFlow frees and asks for as many arrays as a step has operations: for
-training on processors that took as long as all computing did. JAX and PyTorch
-ask the same library.
+training on processors that took as long as all computing did.
 """
 
 import ctypes
