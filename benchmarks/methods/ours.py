@@ -60,7 +60,7 @@ class Palette(Ours):
 
     def bits_per_pixel(self, images, labels):
         # A palette of all levels: exact.
-        nats = self.model.score({"image": images, "label": labels})
+        nats = self.model.score(images, labels=labels)
         height, width, _ = self.data.image_shape
         return float(np.mean(nats) / np.log(2) / (height * width))
 
