@@ -106,8 +106,8 @@ class LSTM(Method):
 
     def generate(self, labels, seed):
         generator = np.random.default_rng(seed)
-        count = self.tokenizer.num_tokens
-        columns = self.tokenizer.grid_size[1]
+        rows, columns = self.tokenizer.grid_size
+        count = rows * columns
         uniforms = generator.random((len(labels), count), "float32")
         step = self._step()
 
