@@ -16,7 +16,12 @@ from rich.table import Table
 
 from benchmarks import cases, machine, systems
 
-SYSTEMS = {"keras_igpt": "TensorFlow", "on JAX": "JAX", "on PyTorch": "PyTorch"}
+SYSTEMS = {
+    "keras_igpt": "TensorFlow",
+    "on JAX": "JAX",
+    "on JAX, huge pages": "JAX, huge pages",
+    "on PyTorch": "PyTorch",
+}
 
 # What is measured, of `cases`.
 CASES = ("generate, batch 1", "generate, batch 16", "fit, batch 16, float32")

@@ -21,11 +21,19 @@ REQUIREMENTS = {
     "kerashub": ["tensorflow=", "keras=", "keras-hub=", "keras-nlp=", "numpy="],
 }
 
+# Large arrays lie in large pages, where Linux is asked for them.
+HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
+
 # Name: worker's module, its environment, what it adds to the case; its
-# `"backend"` is Keras's.
+# `"backend"` is Keras's, `"variables"` are those of its process.
 SYSTEMS = {
     "keras_igpt": ("worker_ours", None, {}),
     "on JAX": ("worker_ours", None, {"backend": "jax"}),
+    "on JAX, huge pages": (
+        "worker_ours",
+        None,
+        {"backend": "jax", "variables": HUGE_PAGES},
+    ),
     "on PyTorch": ("worker_ours", None, {"backend": "torch"}),
     "any order": ("worker_ours", None, {"order": "any"}),
     "in 32 steps": ("worker_ours", None, {"order": "any", "steps": 32}),
@@ -102,6 +110,7 @@ class Worker:
             env={
                 **os.environ,
                 **VARIABLES,
+                **options.get("variables", {}),
                 "KERAS_BACKEND": options.get("backend", "tensorflow"),
             },
             process_group=0,

@@ -139,7 +139,7 @@ def main():
     parser.add_argument("--n", type=int, default=1000, help="images of each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="images of each split")
-    parser.add_argument("--only", help="names of methods, commas between")
+    parser.add_argument("--only", help="names of methods, with '; ' between")
     parser.add_argument("--out", type=pathlib.Path, default="runs/methods")
     options = parser.parse_args()
     console = Console()
@@ -155,7 +155,7 @@ def main():
     options.out.mkdir(parents=True, exist_ok=True)
     name = options.data.replace(":", "-").replace("/", "-")
     for kind in METHODS:
-        if options.only and kind.NAME not in options.only.split(","):
+        if options.only and kind.NAME not in options.only.split("; "):
             continue
         if kind is ours.Palette and height * width > LONGEST:
             continue

@@ -13,6 +13,7 @@ import keras_igpt
 from benchmarks.methods.method import (
     Batches,
     Method,
+    batch_size,
     in_batches,
     sized,
     within,
@@ -101,7 +102,8 @@ class LSTM(Method):
             own = tokens[some].astype("int32")
             return {"tokens": own, "label": labels[some]}, own
 
-        batches = Batches(rows, len(images), self.seed)
+        batch = batch_size(tokens.shape[1])
+        batches = Batches(rows, len(images), self.seed, batch)
         within(minutes, self.rate, self.model, batches, self.NAME)
 
     def generate(self, labels, seed):

@@ -7,7 +7,10 @@ from keras_igpt.progress import steps
 from keras_igpt.training.callbacks import BudgetBar
 from keras_igpt.training.schedule import TrainingBudget, fit_within
 
+# Images of a step; of long sequences fewer, for the steps to be many.
 BATCH = 64
+
+TOKENS = 8192
 
 
 class Method:
@@ -53,6 +56,11 @@ def within(budget_minutes, rate, model, batches, name):
     fit_within(model, batches, budget, bar=bar)
 
 
+def batch_size(cells):
+    """Images of a step, if each is so many tokens."""
+    return min(BATCH, max(TOKENS // cells, 8))
+
+
 class Batches(keras.utils.PyDataset):
     """Rows of arrays in an order of their own each epoch, without end.
 
@@ -60,11 +68,13 @@ class Batches(keras.utils.PyDataset):
         make: function of row numbers to what `fit` takes.
         count: how many rows there are.
         seed: of the order.
+        size: rows of a batch.
     """
 
-    def __init__(self, make, count, seed):
+    def __init__(self, make, count, seed, size=BATCH):
         super().__init__()
         self.make, self.count, self.seed, self.epoch = make, count, seed, 0
+        self.size = size
         self.order = self._order()
 
     def _order(self):
@@ -72,10 +82,10 @@ class Batches(keras.utils.PyDataset):
         return generator.permutation(self.count)
 
     def __len__(self):
-        return max(self.count // BATCH, 1)
+        return max(self.count // self.size, 1)
 
     def __getitem__(self, index):
-        return self.make(self.order[index * BATCH : (index + 1) * BATCH])
+        return self.make(self.order[index * self.size :][: self.size])
 
     def on_epoch_end(self):
         self.epoch += 1

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 import keras_igpt
-from benchmarks.methods.method import BATCH, Method, within
+from benchmarks.methods.method import Method, batch_size, within
 
 # Layers and width: the size of all other methods follows from it.
 LAYERS, WIDTH = 6, 128
@@ -33,7 +33,8 @@ class Ours(Method):
         )
         self.model.compile()
         batches = self.model.prepare(
-            {"image": images, "label": labels}, batch_size=BATCH
+            {"image": images, "label": labels},
+            batch_size=batch_size(self.model.num_cells),
         )
         within(minutes, self.rate, self.model, batches, self.NAME)
 
