@@ -54,8 +54,9 @@ def evaluate(
         str,
         typer.Option(
             help="What `--metrics` compare: features of a classifier trained "
-            "now on the data's classes; of the judge of football images; or "
-            "of a .keras file from images to vectors."
+            "now on the data's classes; of the judge of football images; of "
+            "inception, as papers have; or of a .keras file from images to "
+            "vectors."
         ),
     ] = "classifier",
     save_features: Annotated[
@@ -140,6 +141,16 @@ def _network(features, train, seed, path):
     from keras_igpt.evaluation.image_features import ImageFeatures
     from keras_igpt.evaluation.set_figures import TRAIN_IMAGES
 
+    if features == "inception":
+        from keras_igpt.evaluation.inception import InceptionFeatures
+
+        if path is not None:
+            raise ValueError(
+                "`--save-features` must come with features that are learned "
+                "here; Inception's are the same for all. Received: "
+                f"--features inception --save-features {path}."
+            )
+        return InceptionFeatures()
     if features == Features.judge:
         from keras_igpt.evaluation.football.judge import Judge
 
@@ -160,7 +171,8 @@ def _network(features, train, seed, path):
     else:
         if not features.endswith(".keras"):
             raise ValueError(
-                "`--features` must be classifier, judge or a .keras file. "
+                "`--features` must be classifier, judge, inception or a "
+                ".keras file. "
                 f"Received: --features {features}."
             )
         network = found = ImageFeatures.load(features)

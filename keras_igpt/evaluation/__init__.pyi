@@ -4,3 +4,4 @@ from .distances import kernel_distance as kernel_distance
 from .distances import nearest_distance as nearest_distance
 from .distances import precision_recall as precision_recall
 from .image_features import ImageFeatures as ImageFeatures
+from .inception import InceptionFeatures as InceptionFeatures
