@@ -69,8 +69,15 @@ def test_metrics_compare_sets_and_keep_what_was_generated(
         (("--metrics", "fid", "--npz", "a.zip"), r"\.npz"),
         (("--metrics", "fid", "--n", 0), "--n"),
         (
-            ("--metrics", "fid", "--features", "inception"),
-            "classifier, judge or a .keras file",
+            ("--metrics", "fid", "--features", "vgg"),
+            "classifier, judge, inception or a .keras file",
+        ),
+        (
+            (
+                *("--metrics", "fid", "--features", "inception"),
+                *("--save-features", "a.keras"),
+            ),
+            "the same for all",
         ),
     ],
 )
