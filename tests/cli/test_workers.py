@@ -126,7 +126,7 @@ def test_a_lost_worker_ends_the_others_and_the_run_goes_on(
     finally:
         for each in workers:
             each.kill()
-            each.wait()
+            each.communicate()  # closes what it wrote to
     assert workers[1 - lost].returncode == 1
     assert "another one has ended or cannot be reached" in " ".join(
         said.split()
