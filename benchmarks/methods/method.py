@@ -10,7 +10,7 @@ from keras_igpt.training.schedule import TrainingBudget, fit_within
 # Images of a step; of long sequences fewer, for the steps to be many.
 BATCH = 64
 
-TOKENS = 8192
+TOKENS = 2048
 
 
 class Method:
