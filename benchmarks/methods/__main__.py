@@ -3,11 +3,14 @@
 Each learns from the same images for as long, with about as many weights, one
 after another; each setting of a method (`RATES`) has all the time, and the
 one with the smaller kernel distance to the validation images is shown. Writes
-`methods-DATA.json`, a table in Markdown, and a sheet with a row per method,
-into `--out`.
+`methods-DATA.json`, an image of each class by each method in
+`methods-DATA.npz`, and as a sheet with a row per method in `methods-DATA.png`
+into `--out`; prints a table in Markdown. With `--only`, other methods' are
+taken from the files that are there.
 """
 
 import argparse
+import json
 import pathlib
 import time
 
@@ -16,7 +19,7 @@ from rich.console import Console
 
 import keras_igpt
 from benchmarks.methods import datasets, gan, lstm, ours, templates, vae
-from keras_igpt.atomic_files import save_json
+from keras_igpt.atomic_files import replacing, save_json
 from keras_igpt.evaluation import distances
 from keras_igpt.evaluation.image_features import (
     ImageFeatures,
@@ -118,7 +121,7 @@ def tried(kind, data, judges, options, size, labels):
 
 def markdown(results):
     """The table: a row per figure, a column per method."""
-    names = list(results)
+    names = [kind.NAME for kind in METHODS if kind.NAME in results]
     lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
     for key, (title, form) in COLUMNS.items():
         cells = [
@@ -150,10 +153,15 @@ def main():
         np.random.default_rng(1).permutation(data.test[1]), options.n
     )
     height, width, _ = data.image_shape
-    results, rows = {}, []
     size = _size_of_ours(data)
     options.out.mkdir(parents=True, exist_ok=True)
     name = options.data.replace(":", "-").replace("/", "-")
+    file = options.out / f"methods-{name}"
+    results, shown = _of_before(file) if options.only else ({}, {})
+    first = [
+        np.flatnonzero(labels == label)[0]
+        for label in sorted(set(labels.tolist()))
+    ]
     for kind in METHODS:
         if options.only and kind.NAME not in options.only.split("; "):
             continue
@@ -161,25 +169,32 @@ def main():
             continue
         console.print(f"{kind.NAME} …")
         found, images = tried(kind, data, judges, options, size, labels)
-        results[kind.NAME] = found
-        first = [
-            np.flatnonzero(labels == label)[0]
-            for label in sorted(set(labels.tolist()))
-        ]
-        rows.append(images[first][:12])
+        results[kind.NAME] = {**found, "minutes": options.minutes}
+        shown[kind.NAME] = images[first][:12]
         console.print(
             {k: v for k, v in found.items() if k in ("fid", "recognised")}
         )
-        save_json(
-            options.out / f"methods-{name}.json",
-            {"minutes": options.minutes, "n": options.n, "found": results},
-        )
-    save_png(
-        options.out / f"methods-{name}.png",
-        contact_sheet(np.concatenate(rows), len(rows[0])),
-        {"seed": options.seed},
-    )
+        _save(file, results, shown)
     print(markdown(results))
+
+
+def _of_before(file):
+    """Figures and images of an earlier run, as `_save` wrote them."""
+    if not file.with_suffix(".json").exists():
+        return {}, {}
+    results = json.loads(file.with_suffix(".json").read_text("utf-8"))
+    with np.load(file.with_suffix(".npz")) as shown:
+        return results, dict(shown)
+
+
+def _save(file, results, shown):
+    order = [kind.NAME for kind in METHODS if kind.NAME in shown]
+    save_json(file.with_suffix(".json"), {name: results[name] for name in order})
+    with replacing(file.with_suffix(".npz")) as path:
+        np.savez_compressed(path, **shown)
+    rows = [shown[name] for name in order]
+    sheet = contact_sheet(np.concatenate(rows), len(rows[0]))
+    save_png(file.with_suffix(".png"), sheet)
 
 
 def _size_of_ours(data):

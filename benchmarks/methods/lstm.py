@@ -119,7 +119,7 @@ class LSTM(Method):
                 [np.zeros((len(own), cell.units), "float32")] * 2
                 for cell in self.model.cells
             ]
-            before = over = tokens[:, :1]
+            before = over = tokens[:, :1].copy()
             for i in range(count):
                 if i:
                     before = tokens[:, i - 1 : i]

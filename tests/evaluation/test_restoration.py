@@ -94,14 +94,13 @@ def test_without_classes_there_is_no_frechet_distance(figures):
     assert "frechet" not in figures["denoise"]["figures"]["as given"]
 
 
-def test_a_model_without_edits_is_an_error(source):
-    model = make_model()
-    with pytest.raises(ValueError, match="learned to restore"):
-        restoration.report(model, source, split="train", count=4)
+def test_a_model_without_edits_fills_holes(source):
+    found = restoration.report(make_model(), source, split="train", count=4)
+    assert set(found) == {"inpaint", "outpaint"}
 
 
-def test_only_edits_of_the_model_are_tried(denoised):
-    assert set(denoised) == {"denoise"}
+def test_only_edits_that_the_model_can_do_are_tried(denoised):
+    assert set(denoised) == {"inpaint", "outpaint", "denoise"}
 
 
 def test_features_may_be_given(denoiser, source):
