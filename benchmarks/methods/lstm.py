@@ -82,6 +82,7 @@ class LSTM(Method):
             )
             self.tokenizer.adapt(images, minutes=minutes / 4)
             minutes *= 3 / 4
+        others = self.tokenizer.count_params()
         tokens = self.tokenizer.encode_all(images)
         columns = self.tokenizer.grid_size[1]
         vocabulary = self.tokenizer.vocabulary_size
@@ -91,7 +92,7 @@ class LSTM(Method):
             network({"tokens": tokens[:2], "label": labels[:2]})
             return network
 
-        self.model = sized(make, self.size, range(16, 513, 8))
+        self.model = sized(make, self.size - others, range(16, 513, 8))
         self.model.compile(
             keras.optimizers.Adam(self.rate, clipnorm=1.0),
             keras.losses.SparseCategoricalCrossentropy(from_logits=True),
@@ -165,4 +166,4 @@ class LSTM(Method):
 
     @property
     def num_weights(self):
-        return self.model.count_params()
+        return self.model.count_params() + self.tokenizer.count_params()

@@ -6,14 +6,18 @@ import numpy as np
 import keras_igpt
 from benchmarks.methods.method import Method, batch_size, within
 
-# Layers and width: the size of all other methods follows from it.
+# Layers, and width with a palette: the size of all other methods follows.
 LAYERS, WIDTH = 6, 128
+
+# With learned tokens, whose tokenizer has weights as well: as many together.
+NARROWER = 96
 
 
 class Ours(Method):
     """An ImageGPT on the tokens that `tokens` makes."""
 
     RATES = (3e-3, 1e-3)
+    WIDTH = WIDTH
 
     def __init__(self, data, rate, size, seed):
         super().__init__(data, rate, size, seed)
@@ -27,8 +31,8 @@ class Ours(Method):
         self.model = keras_igpt.ImageGPT(
             self.tokenizer,
             num_layers=LAYERS,
-            num_heads=WIDTH // 32,
-            hidden_dim=WIDTH,
+            num_heads=self.WIDTH // 32,
+            hidden_dim=self.WIDTH,
             num_classes=self.data.num_classes,
         )
         self.model.compile()
@@ -68,6 +72,7 @@ class Palette(Ours):
 
 class Learned(Ours):
     NAME = "keras_igpt, learned tokens"
+    WIDTH = NARROWER
 
     def tokens(self):
         height, width, channels = self.data.image_shape

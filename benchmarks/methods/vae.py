@@ -37,7 +37,7 @@ class Network(keras.Model):
                 for filters in grow
                 for layer in (
                     keras.layers.Conv2D(filters, 4, 2, padding="same"),
-                    keras.layers.GroupNormalization(8),
+                    keras.layers.GroupNormalization(4),
                     keras.layers.Activation("swish"),
                 )
             ]
@@ -51,7 +51,7 @@ class Network(keras.Model):
                 for filters in grow[::-1]
                 for layer in (
                     keras.layers.Conv2DTranspose(filters, 4, 2, "same"),
-                    keras.layers.GroupNormalization(8),
+                    keras.layers.GroupNormalization(4),
                     keras.layers.Activation("swish"),
                 )
             ]
@@ -113,7 +113,7 @@ class VAE(Method):
             network({"image": images[:2].astype("int32"), "label": labels[:2]})
             return network
 
-        self.model = sized(make, self.size, range(8, 257, 8))
+        self.model = sized(make, self.size, range(8, 257, 4))
         self.model.compile(
             keras.optimizers.Adam(self.rate),
             lambda wanted, nats: ops.mean(nats),
