@@ -100,9 +100,9 @@ class CompiledFunction:
 
     Compiled code keeps the variables and the arithmetic that it was traced
     with. Before each call the model is compared with what it was then: LoRA,
-    quantisation, another dtype policy or other variables lead to a new trace.
-    Values of variables are read at each call. It may be called from several
-    threads.
+    quantisation, another dtype policy or other variables lead to a new trace,
+    and so do arguments of another structure. Values of variables are read at
+    each call. It may be called from several threads.
 
     Args:
         model: a Keras model or layer whose variables the function reads.
@@ -127,17 +127,22 @@ class CompiledFunction:
         # How often it has been compiled for another state of the model.
         self.num_states = 0
         self._state = None
-        self._traced = None
+        self._traced = {}
         self._lock = threading.Lock()
 
     def __call__(self, *args):
         with self._lock:
             state = _State(self.model)
             if self._state != state:
-                self._traced = self._compile(args)
+                self._traced = {}
                 self._state = state
                 self.num_states += 1
-            traced = self._traced
+            # A trace is of one structure. TensorFlow refuses others, and keeps
+            # a lock then, for which all other threads would wait.
+            structure = str(keras.tree.map_structure(lambda _: 0, args))
+            if structure not in self._traced:
+                self._traced[structure] = self._compile(args)
+            traced = self._traced[structure]
         return traced(*args)
 
     def _compile(self, args):

@@ -55,6 +55,14 @@ def test_one_trace_serves_all_sizes(layer):
     assert len(traces) == 1
 
 
+def test_arguments_of_another_structure_get_a_trace_of_their_own(layer):
+    run = CompiledFunction(layer, lambda given: sum(given.values()))
+    one = np.ones(2, "float32")
+    assert np.asarray(run({"a": one})).tolist() == [1, 1]
+    assert np.asarray(run({"a": one, "b": one})).tolist() == [2, 2]
+    assert run.num_states == 1
+
+
 def test_threads_share_one_trace(layer):
     traces = []
 

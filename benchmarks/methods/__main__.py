@@ -189,7 +189,8 @@ def _of_before(file):
 
 def _save(file, results, shown):
     order = [kind.NAME for kind in METHODS if kind.NAME in shown]
-    save_json(file.with_suffix(".json"), {name: results[name] for name in order})
+    kept = {name: results[name] for name in order}
+    save_json(file.with_suffix(".json"), kept)
     with replacing(file.with_suffix(".npz")) as path:
         np.savez_compressed(path, **shown)
     rows = [shown[name] for name in order]

@@ -194,6 +194,13 @@ def evaluate_edits(
             "judge of football images."
         ),
     ] = Features.classifier,
+    best_of: Annotated[
+        int,
+        typer.Option(
+            help="At temperature 1, so many candidates of each image, of "
+            "which the model keeps the one it finds likeliest."
+        ),
+    ] = 1,
     seed: SeedOption = 0,
     out: Annotated[
         pathlib.Path | None,
@@ -217,7 +224,9 @@ def evaluate_edits(
         from keras_igpt.evaluation.football.judge import Judge
 
         network = Judge.train(seed=seed).features
-    figures = restoration.report(image_gpt, data, split, n, seed, network)
+    figures = restoration.report(
+        image_gpt, data, split, n, seed, network, best_of
+    )
     if out is not None:
         asked = {"model": str(model), "data": data, "seed": seed}
         save_png(out, restoration.sheet(figures), asked)

@@ -159,12 +159,20 @@ def sampling_options(
             "constant."
         ),
     ] = None,
+    best_of: Annotated[
+        int | None,
+        typer.Option(
+            help="Generate so many candidates of each image, and keep the "
+            "one that the model finds likeliest."
+        ),
+    ] = None,
 ) -> dict[str, Any]:
     """Arguments of `ImageGPT.generate` that say how to sample."""
     asked = {
         "steps": steps,
         "step_schedule": step_schedule and step_schedule.value,
         "guidance_schedule": guidance_schedule and guidance_schedule.value,
+        "best_of": best_of,
     }
     return {
         "guidance_scale": guidance,

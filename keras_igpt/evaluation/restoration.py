@@ -13,6 +13,7 @@ import numpy as np
 
 from keras_igpt import data
 from keras_igpt.annotations import Array
+from keras_igpt.argument_checks import check_positive
 from keras_igpt.data.batches import check_columns
 from keras_igpt.edits.consistency import (
     known_everywhere,
@@ -33,6 +34,7 @@ from keras_igpt.evaluation.baselines import (
 from keras_igpt.evaluation.distances import set_distances
 from keras_igpt.evaluation.image_features import ImageFeatures
 from keras_igpt.evaluation.tokenizer_quality import reconstructed
+from keras_igpt.generation.image_generator import MAX_BATCH
 from keras_igpt.images import metrics
 from keras_igpt.images.arrays import most_images, slices
 from keras_igpt.images.files import contact_sheet
@@ -90,6 +92,7 @@ def report(
     count: int = 200,
     seed: int = 0,
     features: Callable[[Array], Array] | None = None,
+    best_of: int = 1,
 ) -> dict[str, dict[str, Any]]:
     """Restores test images with a model and without.
 
@@ -105,6 +108,7 @@ def report(
         features: function of uint8 images to vectors, for Fréchet distances,
             such as an `ImageFeatures`. Default: those of a classifier trained
             now on the data's classes; none without classes.
+        best_of: see `ImageGPT.generate`; at temperature 1.
 
     Returns:
         dict of dicts, for each trial that the model can do: "pictures", a
@@ -116,6 +120,7 @@ def report(
         ImportError: if OpenCV or SciPy is missing.
     """
     check_packages()  # before minutes of work
+    check_positive("best_of", best_of, MAX_BATCH)
     height, width, channels = model.tokenizer.image_shape
     trials = [name for name in TRIALS if _fits(name, model)]
 
@@ -134,7 +139,7 @@ def report(
     for name in steps("restoring images", trials):
         generator = np.random.default_rng(seed)
         trial = TRIALS[name](truth, train["image"], generator)
-        shown = _restored(model, trial, train["image"], seed)
+        shown = _restored(model, trial, train["image"], seed, best_of)
         shown["tokens of the truth"] = reconstructed(model.tokenizer, truth)
         figures[name] = {
             "pictures": {
@@ -165,21 +170,23 @@ def _fits(name, model):
     return name.split()[0] in learned
 
 
-def _restored(model, trial, train, seed):
+def _restored(model, trial, train, seed, best_of):
     """What each method makes of what is given."""
     closest = nearest(trial.source, train, trial.view)
     closest = np.asarray(EDITS["inpaint"].keep(closest, *_kept(trial)))
-    restored = {
-        f"keras_igpt, temperature {temperature}": model.edit(
+    shown = {**trial.baselines, "nearest training picture": closest}
+    for temperature, count in ((0, 1), (1, best_of)):
+        name = f"keras_igpt, temperature {temperature}"
+        name += f", best of {count}" if count > 1 else ""
+        shown[name] = model.edit(
             trial.given,
             trial.edit,
             trial.masks,
             temperature=float(temperature),
             seed=seed,
+            best_of=count,
         )
-        for temperature in (0, 1)
-    }
-    return {**trial.baselines, "nearest training picture": closest, **restored}
+    return shown
 
 
 def _kept(trial):

@@ -20,6 +20,12 @@ from keras_igpt.edits.holes import filled
 from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
+from keras_igpt.generation.candidates import (
+    candidate_nats,
+    candidate_seeds,
+    likeliest,
+    repeated,
+)
 from keras_igpt.generation.loop import Decoder
 from keras_igpt.generation.parallel import ParallelDecoder
 from keras_igpt.generation.plans import (
@@ -241,6 +247,7 @@ class ImageGenerator:
         steps=None,
         step_schedule=None,
         order=None,
+        best_of=1,
         **settings,
     ):
         """Images from conditions and tokens `(B, N)`, known here and there.
@@ -249,6 +256,7 @@ class ImageGenerator:
         not at all if they are at the end.
         """
         self.check_generates()
+        check_positive("best_of", best_of, MAX_BATCH)
         count = len(tokens)
         if sampler is not None:
             check_sampler_alone(settings)
@@ -276,23 +284,37 @@ class ImageGenerator:
             padded = keras.tree.map_structure(
                 functools.partial(_power_of_two, chunk=chunk), rows
             )
+            if best_of > 1:
+                padded = repeated(padded, best_of)
+                own = padded["settings"]["seed"][::best_of]
+                padded["settings"]["seed"] = candidate_seeds(own, best_of)
+            asked_of = padded["conditions"]
             if self.model.any_order:
                 known, order = padded.pop("known"), padded.pop("order")
                 found = decode(**padded, plan=make_plan(known, order, **asked))
             else:
                 found = decode(**padded, last=unknown[-1] + 1)
+            if best_of > 1:
+                found = self._best(found, asked_of, best_of)
             images = self._images_of(found)[: chunk.stop - chunk.start]
             advance(len(images))
             return images
 
         workers = num_workers()
         size = -(-count // workers)
-        chunks = slices(count, min(max(size, MIN_BATCH), MAX_BATCH))
+        size = min(max(size, MIN_BATCH), MAX_BATCH)
+        chunks = slices(count, max(size // best_of, 1))
         with (
             progress.bar("generating", count) as advance,
             ThreadPoolExecutor(workers) as pool,
         ):
             return np.concatenate(list(pool.map(generate, chunks)))
+
+    def _best(self, tokens, conditions, count):
+        """Of so many candidates of each image the likeliest one's tokens."""
+        nats = self._function("candidates", candidate_nats(self.model))
+        nats = ops.convert_to_numpy(nats(tokens, conditions))
+        return likeliest(ops.convert_to_numpy(tokens), nats, count)
 
     def _encode(self, images):
         """int32 array `(B, N)` of images that fit the tokenizer."""

@@ -160,6 +160,7 @@ class ImageGPT(ImageGPTFigures):
         steps: int | None = None,
         step_schedule: str | None = None,
         order: ArrayLike | None = None,
+        best_of: int = 1,
     ) -> Array:
         """Generates images.
 
@@ -193,6 +194,9 @@ class ImageGPT(ImageGPTFigures):
                 writes; None for the model's own.
             order: ints, all cells in the order of writing, for all images or
                 one row each; None for one that is spread evenly.
+            best_of: int from 1 to 64. Generate so many candidates of each
+                image, and keep the one that the model finds likeliest under
+                what was asked. 1 keeps the first.
 
         Returns:
             uint8 array of shape `(images, height, width, channels)`.
@@ -214,6 +218,7 @@ class ImageGPT(ImageGPTFigures):
             steps=steps,
             step_schedule=step_schedule,
             order=order,
+            best_of=best_of,
         )
 
     def complete(

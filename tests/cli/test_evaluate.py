@@ -134,10 +134,10 @@ def test_features_are_those_that_are_named(edits_model, monkeypatch, network):
     monkeypatch.setattr(restoration, "table", lambda found: "")
     invoke(
         *("evaluate-edits", "--model", edits_model, "--data", "football"),
-        *("--n", 5, "--seed", 2, "--features", network),
+        *("--n", 5, "--seed", 2, "--features", network, "--best-of", 3),
     )
     features = {"classifier": None, "judge": "the judge's"}[network]
-    assert seen == [("football", "test", 5, 2, features)]
+    assert seen == [("football", "test", 5, 2, features, 3)]
 
 
 # === Probes ===
