@@ -159,6 +159,13 @@ def sampling_options(
             "constant."
         ),
     ] = None,
+    negative_text: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A caption of what is not wanted, with --guidance above 1; "
+            "again for more, one per --text."
+        ),
+    ] = None,
     best_of: Annotated[
         int | None,
         typer.Option(
@@ -173,6 +180,7 @@ def sampling_options(
         "step_schedule": step_schedule and step_schedule.value,
         "guidance_schedule": guidance_schedule and guidance_schedule.value,
         "best_of": best_of,
+        "negative_text": negative_text or None,
     }
     return {
         "guidance_scale": guidance,

@@ -34,7 +34,7 @@ from keras_igpt.evaluation.baselines import (
 from keras_igpt.evaluation.distances import set_distances
 from keras_igpt.evaluation.image_features import ImageFeatures
 from keras_igpt.evaluation.tokenizer_quality import reconstructed
-from keras_igpt.generation.image_generator import MAX_BATCH
+from keras_igpt.generation.image_decoder import MAX_BATCH
 from keras_igpt.images import metrics
 from keras_igpt.images.arrays import most_images, slices
 from keras_igpt.images.files import contact_sheet

@@ -9,9 +9,15 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Tensor
+from keras_igpt.prompts.conditions import NEGATIVE
 
 # What guidance above 1 takes for possible: this share of the likeliest.
 LOG_PLAUSIBLE = float(np.log(0.1))
+
+
+def wanted(conditions: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Conditions without those that say what is not wanted."""
+    return {k: v for k, v in conditions.items() if k != NEGATIVE}
 
 
 def with_nulls(
@@ -19,7 +25,8 @@ def with_nulls(
 ) -> dict[str, Tensor]:
     """Conditions of `2 B` rows: those that are given, then null ones.
 
-    The null ones ask for the same edit of the same source.
+    The null ones ask for the same edit of the same source, and for what is
+    not wanted, if that is said.
 
     Args:
         model: has `null_conditions`.
@@ -27,6 +34,9 @@ def with_nulls(
         tokens: tensor with B rows.
     """
     nulls = model.null_conditions(ops.shape(tokens)[0])
+    if NEGATIVE in conditions:
+        nulls["text"] = conditions[NEGATIVE]
+        conditions = wanted(conditions)
     return {
         name: ops.concatenate([value, nulls.get(name, value)])
         for name, value in conditions.items()

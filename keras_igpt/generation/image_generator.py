@@ -3,9 +3,6 @@
 Axes: B images, N cells, C channels.
 """
 
-import functools
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import keras
@@ -15,42 +12,23 @@ from keras import ops
 from keras_igpt import progress
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.argument_checks import check_positive, is_whole
-from keras_igpt.compiling import CompiledFunction, num_workers
 from keras_igpt.edits.holes import filled
 from keras_igpt.edits.kinds import EDITS
 from keras_igpt.edits.masks import checked_masks
 from keras_igpt.edits.request import edit_request, edit_result
-from keras_igpt.generation.candidates import (
-    candidate_nats,
-    candidate_seeds,
-    likeliest,
-    repeated,
-)
-from keras_igpt.generation.loop import Decoder
-from keras_igpt.generation.parallel import ParallelDecoder
-from keras_igpt.generation.plans import (
-    checked_request,
-    make_plan,
-    scored_orders,
-)
-from keras_igpt.generation.sampler_decoder import SamplerDecoder
-from keras_igpt.generation.settings import check_sampler_alone, check_settings
+from keras_igpt.generation.image_decoder import ImageDecoder
+from keras_igpt.generation.plans import scored_orders
 from keras_igpt.images import crop
 from keras_igpt.images.arrays import as_batch, check_images, slices
 from keras_igpt.prompts.conditions import encode_conditions
 from keras_igpt.training.losses import token_nats
-
-# Images generated at a time: the largest bounds the caches' memory, below the
-# smallest a second processor would only read the same weights again.
-MAX_BATCH = 64
-MIN_BATCH = 8
 
 # Images of one call, per label or caption: they are all kept in memory.
 MAX_IMAGES = 2**20
 
 
 class ImageGenerator:
-    """Does what `ImageGPT` offers with images; owns its compiled functions.
+    """Does what `ImageGPT` offers with images: checks what is asked for.
 
     May be called from several threads.
 
@@ -60,8 +38,7 @@ class ImageGenerator:
 
     def __init__(self, model: Any) -> None:
         self.model = model
-        self._functions = {}
-        self._lock = threading.Lock()
+        self.decoder = ImageDecoder(model)
 
     # === Verbs ===
 
@@ -71,16 +48,17 @@ class ImageGenerator:
         text: Any = None,
         num_images: int = 1,
         truncate: bool = False,
+        negative_text: Any = None,
         **sampling: Any,
     ) -> Array:
         """As `ImageGPT.generate`."""
         check_positive("num_images", num_images, MAX_IMAGES)
-        asked = self._conditions(labels, text, truncate=truncate)
+        asked = self._conditions(labels, text, None, truncate, negative_text)
         conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
         count = len(next(iter(conditions.values()), range(num_images)))
         tokens = np.zeros((count, self.model.num_cells), "int32")
         known = np.zeros(tokens.shape, bool)
-        return self._decode_images(conditions, tokens, known, **sampling)
+        return self._decode(conditions, tokens, known, **sampling)
 
     def complete(
         self,
@@ -89,6 +67,7 @@ class ImageGenerator:
         labels: ArrayLike | None = None,
         text: Any = None,
         truncate: bool = False,
+        negative_text: Any = None,
         **sampling: Any,
     ) -> Array:
         """As `ImageGPT.complete`."""
@@ -99,7 +78,8 @@ class ImageGenerator:
                 "`keep_rows` must be an int from 0 to the image's height "
                 f"- 1 = {height - 1}. Received: keep_rows={keep_rows!r}."
             )
-        conditions = self._conditions(labels, text, len(images), truncate)
+        asked = (labels, text, len(images), truncate, negative_text)
+        conditions = self._conditions(*asked)
         masks = np.zeros(images.shape[:3], bool)
         masks[:, keep_rows:] = True
         return self._edited(
@@ -116,6 +96,7 @@ class ImageGenerator:
         style: str | None = None,
         paste_back: bool = False,
         truncate: bool = False,
+        negative_text: Any = None,
         **sampling: Any,
     ) -> Array:
         """As `ImageGPT.edit`."""
@@ -127,17 +108,18 @@ class ImageGenerator:
                 f"Received: edit={edit!r}, paste_back=True."
             )
         given = as_batch(images)
-        wanted = checked_masks(masks, given, kind.takes_masks, kind.needs_masks)
+        hidden = checked_masks(masks, given, kind.takes_masks, kind.needs_masks)
         shown = given
         hides = kind.needs_masks and given.dtype == np.uint8
         if hides and tokenizer.reach != 0:
             # Resizing would let hidden pixels into those beside them.
-            shown = ops.convert_to_numpy(filled(given, wanted))
-        images, masks = kind.fit(shown, wanted, tokenizer.image_size)
-        asked = self._conditions(labels, text, len(images), truncate)
+            shown = ops.convert_to_numpy(filled(given, hidden))
+        images, masks = kind.fit(shown, hidden, tokenizer.image_size)
+        asked = (labels, text, len(images), truncate, negative_text)
+        asked = self._conditions(*asked)
         result = self._edited(kind, number, images, masks, asked, **sampling)
         if paste_back:
-            return crop.paste_back(result, given, wanted)
+            return crop.paste_back(result, given, hidden)
         return result
 
     def score(
@@ -170,7 +152,7 @@ class ImageGenerator:
         self.check_generates()
         model = self.model
         asked = scored_orders(model, orders, seed)
-        nats_of = self._function(
+        nats_of = self.decoder.function(
             "score", lambda inputs: token_nats(inputs["tokens"], model(inputs))
         )
         parts = []
@@ -201,7 +183,9 @@ class ImageGenerator:
 
     # === What is asked ===
 
-    def _conditions(self, labels, text, count=None, truncate=False):
+    def _conditions(
+        self, labels, text, count=None, truncate=False, negative_text=None
+    ):
         """What is asked, checked; as `encode_conditions`."""
         model = self.model
         return encode_conditions(
@@ -212,6 +196,7 @@ class ImageGenerator:
             count,
             truncate,
             model.class_names,
+            negative_text,
         )
 
     def _checked_images(self, images):
@@ -225,10 +210,10 @@ class ImageGenerator:
         """Images `(B, height, width, C)` after an edit, known or not."""
         tokenizer = self.model.tokenizer
         request = edit_request(
-            kind, number, images, masks, tokenizer, self._encode
+            kind, number, images, masks, tokenizer, self.decoder.encode
         )
         request = keras.tree.map_structure(ops.convert_to_numpy, request)
-        result = self._decode_images(
+        result = self._decode(
             {**asked, **request.conditions},
             request.tokens,
             request.known,
@@ -237,149 +222,6 @@ class ImageGenerator:
         result = edit_result(kind, result, images, masks, tokenizer)
         return ops.convert_to_numpy(result)
 
-    def _decode_images(
-        self,
-        conditions,
-        tokens,
-        known,
-        sampler=None,
-        jit_compile=True,
-        steps=None,
-        step_schedule=None,
-        order=None,
-        best_of=1,
-        **settings,
-    ):
-        """Images from conditions and tokens `(B, N)`, known here and there.
-
-        Cells known in all images are read at once if they are in front, and
-        not at all if they are at the end.
-        """
+    def _decode(self, conditions, tokens, known, **sampling):
         self.check_generates()
-        check_positive("best_of", best_of, MAX_BATCH)
-        count = len(tokens)
-        if sampler is not None:
-            check_sampler_alone(settings)
-            _get_sampler(sampler)
-        settings = check_settings(count, self.model.vocabulary_size, **settings)
-        asked = {"steps": steps, "step_schedule": step_schedule, "order": order}
-        asked = checked_request(self.model, count, sampler, **asked)
-        unknown = np.flatnonzero(~known.all(axis=0))
-        if not len(unknown):
-            return self._images_of(tokens)
-        rows = {
-            "conditions": conditions,
-            "tokens": tokens,
-            "known": known,
-            "prefix": tokens[:, : unknown[0]],
-            "settings": settings,
-        }
-        if self.model.any_order:
-            rows["order"] = asked.pop("order")
-            del rows["prefix"]
-        guided = bool(np.any(settings["guidance_scale"] != 1))
-        decode = self._decoder(tuple(conditions), guided, jit_compile, sampler)
-
-        def generate(chunk):
-            padded = keras.tree.map_structure(
-                functools.partial(_power_of_two, chunk=chunk), rows
-            )
-            if best_of > 1:
-                padded = repeated(padded, best_of)
-                own = padded["settings"]["seed"][::best_of]
-                padded["settings"]["seed"] = candidate_seeds(own, best_of)
-            asked_of = padded["conditions"]
-            if self.model.any_order:
-                known, order = padded.pop("known"), padded.pop("order")
-                found = decode(**padded, plan=make_plan(known, order, **asked))
-            else:
-                found = decode(**padded, last=unknown[-1] + 1)
-            if best_of > 1:
-                found = self._best(found, asked_of, best_of)
-            images = self._images_of(found)[: chunk.stop - chunk.start]
-            advance(len(images))
-            return images
-
-        workers = num_workers()
-        size = -(-count // workers)
-        size = min(max(size, MIN_BATCH), MAX_BATCH)
-        chunks = slices(count, max(size // best_of, 1))
-        with (
-            progress.bar("generating", count) as advance,
-            ThreadPoolExecutor(workers) as pool,
-        ):
-            return np.concatenate(list(pool.map(generate, chunks)))
-
-    def _best(self, tokens, conditions, count):
-        """Of so many candidates of each image the likeliest one's tokens."""
-        nats = self._function("candidates", candidate_nats(self.model))
-        nats = ops.convert_to_numpy(nats(tokens, conditions))
-        return likeliest(ops.convert_to_numpy(tokens), nats, count)
-
-    def _encode(self, images):
-        """int32 array `(B, N)` of images that fit the tokenizer."""
-        encode = self._function("encode", self.model.tokenizer.encode)
-        return ops.convert_to_numpy(encode(images))
-
-    def _images_of(self, tokens):
-        """uint8 array `(B, height, width, C)` of tokens."""
-        decode = self._function("decode", self.model.tokenizer.decode)
-        return ops.convert_to_numpy(decode(tokens))
-
-    # === Compiled functions ===
-
-    def _function(self, name, function):
-        """A function of tensors, compiled at its first use."""
-        with self._lock:
-            if name not in self._functions:
-                compiled = CompiledFunction(self.model, function)
-                self._functions[name] = compiled
-            return self._functions[name]
-
-    def _decoder(self, asked, guided, jit_compile, sampler):
-        """The decoder for a kind of request, kept for the next one.
-
-        Of `keras_nlp` samplers the last one that came as a name is kept;
-        nothing tells whether an object has been changed.
-        """
-        kind = "loop" if sampler is None else "sampler"
-        key = (asked, guided, jit_compile, sampler)
-        with self._lock:
-            decoders = self._functions.setdefault(kind, {})
-            if key in decoders:
-                return decoders[key]
-            if sampler is None:
-                made = ParallelDecoder if self.model.any_order else Decoder
-                decoder = made(self.model, guided, jit_compile)
-            else:
-                chosen = _get_sampler(sampler)
-                decoder = SamplerDecoder(self.model, guided, chosen)
-                decoders.clear()
-            if sampler is None or isinstance(sampler, str):
-                decoders[key] = decoder
-            return decoder
-
-
-def _power_of_two(rows, chunk):
-    """Rows of a chunk, the last one repeated: few sizes, few compilations."""
-    width = 1 << (chunk.stop - chunk.start - 1).bit_length()
-    chosen = np.minimum(chunk.start + np.arange(width), chunk.stop - 1)
-    return np.take(rows, chosen, axis=0)
-
-
-def _get_sampler(sampler):
-    """The sampler of a name, or the one that is given."""
-    import keras_nlp
-
-    try:
-        found = keras_nlp.samplers.get(sampler)
-    except ValueError:
-        found = None
-    # A name that is not known comes back as it was.
-    if not isinstance(found, keras_nlp.samplers.Sampler):
-        raise ValueError(
-            "`sampler` must be a `keras_nlp.samplers` object or a name such "
-            "as 'greedy', 'top_k', 'top_p', 'random' and 'beam'. "
-            f"Received: sampler={sampler!r}."
-        )
-    return found
+        return self.decoder(conditions, tokens, known, **sampling)

@@ -161,6 +161,7 @@ class ImageGPT(ImageGPTFigures):
         step_schedule: str | None = None,
         order: ArrayLike | None = None,
         best_of: int = 1,
+        negative_text: str | Sequence[str] | None = None,
     ) -> Array:
         """Generates images.
 
@@ -197,6 +198,8 @@ class ImageGPT(ImageGPTFigures):
             best_of: int from 1 to 64. Generate so many candidates of each
                 image, and keep the one that the model finds likeliest under
                 what was asked. 1 keeps the first.
+            negative_text: str or list of str, captions of what is not
+                wanted: guidance leads away from it.
 
         Returns:
             uint8 array of shape `(images, height, width, channels)`.
@@ -206,6 +209,7 @@ class ImageGPT(ImageGPTFigures):
             text,
             num_images,
             truncate,
+            negative_text,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
             guidance_schedule=guidance_schedule,

@@ -26,7 +26,10 @@ NGRAM_ROWS = 4093  # a prime, to spread them
 
 
 def encode_text(
-    texts: Sequence[str | bytes], length: int, truncate: bool = False
+    texts: Sequence[str | bytes],
+    length: int,
+    truncate: bool = False,
+    name: str = "text",
 ) -> Array:
     """Captions as bytes (UTF-8), all quotation marks as `"`.
 
@@ -35,11 +38,12 @@ def encode_text(
         length: int. Bytes of the longest caption.
         truncate: bool. Cut longer captions, between two characters, rather
             than refuse them.
+        name: str, what errors call them.
 
     Returns:
         int32 array of shape `(len(texts), length)`, zeros behind the bytes.
     """
-    texts = [_checked_text(text, length, truncate) for text in texts]
+    texts = [_checked_text(text, length, truncate, name) for text in texts]
     return np.asarray(_byte_tokenizer(length)(texts)).reshape(-1, length)
 
 
@@ -52,28 +56,28 @@ def _byte_tokenizer(length):
     )
 
 
-def rule_of_text() -> str:
+def rule_of_text(name: str = "text") -> str:
     """What captions must be."""
-    return "`text` must be str without NUL characters"
+    return f"`{name}` must be str without NUL characters"
 
 
-def rule_of_length(length: int) -> str:
+def rule_of_length(length: int, name: str = "text") -> str:
     """How long captions may be."""
-    return f"`text` must have at most {length} bytes in UTF-8"
+    return f"`{name}` must have at most {length} bytes in UTF-8"
 
 
-def _checked_text(text, length, truncate):
+def _checked_text(text, length, truncate, name):
     if isinstance(text, bytes):
         text = text.decode("utf-8", "replace")
     if not isinstance(text, str) or "\0" in text:
-        raise ValueError(f"{rule_of_text()}. Received: text={text!r}.")
+        raise ValueError(f"{rule_of_text(name)}. Received: {name}={text!r}.")
     text = text.translate(MARKS)
     encoded = text.encode("utf-8")
     if len(encoded) <= length:
         return text
     if not truncate:
         raise ValueError(
-            f"{rule_of_length(length)}. "
+            f"{rule_of_length(length, name)}. "
             f"Received: {len(encoded)} bytes: {text!r}. "
             "Shorten it, or allow to cut it with truncate=True."
         )

@@ -14,6 +14,9 @@ import numpy as np
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.prompts.captions import encode_text
 
+# The condition that says what is not wanted.
+NEGATIVE = "negative_text"
+
 # Names of classes in an error, at most.
 SHOWN = 20
 
@@ -99,6 +102,7 @@ def encode_conditions(
     count: int | None = None,
     truncate: bool = False,
     class_names: Sequence[str] = (),
+    negative_text: str | Sequence[str] | None = None,
 ) -> dict[str, Array]:
     """What is asked, checked: dict of int32 arrays with equal rows.
 
@@ -110,10 +114,11 @@ def encode_conditions(
         count: int, how many there must be; None for as many as given.
         truncate: bool. Cut captions that are too long.
         class_names: names of the classes, or () for numbers alone.
+        negative_text: str or list of str, captions of what is not wanted.
 
     Returns:
         dict of `"label"`, `(B,)`, and `"text"`, `(B, L)`, those that the
-        model knows.
+        model knows; and `NEGATIVE`, `(B, L)`, if it is given.
     """
     asked = {}
     labels = encode_labels(labels, num_classes, True, class_names)
@@ -122,6 +127,10 @@ def encode_conditions(
     text = encode_captions(text, text_length, truncate, optional=True)
     if text_length:
         asked["text"] = text
+    if negative_text is not None:
+        asked[NEGATIVE] = encode_captions(
+            negative_text, text_length, truncate, name=NEGATIVE
+        )
     rows = {key: len(values) for key, values in asked.items()}
     wanted = count or max(rows.values(), default=1)
     if any(number not in (1, wanted) for number in rows.values()):
@@ -129,7 +138,12 @@ def encode_conditions(
             f"{rule_of_rows('labels` and `text')}"
             f"{f' ({count})' if count else ''}. "
             f"Received: {rows.get('label', 0)} labels and "
-            f"{rows.get('text', 0)} captions."
+            f"{rows.get('text', 0)} captions"
+            + (
+                f", `{NEGATIVE}`: {rows[NEGATIVE]}."
+                if NEGATIVE in rows
+                else "."
+            )
         )
     return {
         key: one_per_image(key, values, wanted) for key, values in asked.items()
@@ -198,6 +212,7 @@ def encode_captions(
     text_length: int,
     truncate: bool = False,
     optional: bool = False,
+    name: str = "text",
 ) -> Array:
     """Checked captions as bytes.
 
@@ -206,6 +221,7 @@ def encode_captions(
         text_length: int, L; 0 for a model without captions.
         truncate: bool. Cut captions that are too long.
         optional: bool. Whether a model with captions may get none.
+        name: str, what errors call them.
 
     Returns:
         int32 array of shape `(B, L)`; one null for None.
@@ -214,8 +230,8 @@ def encode_captions(
         return np.zeros((1, text_length), "int32")
     if not text_length:
         raise ValueError(
-            "`text` must be None: this model was made without captions "
-            f"(text_length=0). Received: text={text!r}."
+            f"`{name}` must be None: this model was made without captions "
+            f"(text_length=0). Received: {name}={text!r}."
         )
     if text is None:
         raise ValueError(
@@ -225,9 +241,9 @@ def encode_captions(
         )
     if isinstance(text, str | bytes):
         text = [text]
-    if len(text) == 0:
+    if not isinstance(text, Sequence | np.ndarray) or len(text) == 0:
         raise ValueError(
-            "`text` must be a caption or a list of captions. "
-            f"Received: text={text!r}."
+            f"`{name}` must be a caption or a list of captions. "
+            f"Received: {name}={text!r}."
         )
-    return encode_text(text, text_length, truncate)
+    return encode_text(text, text_length, truncate, name)

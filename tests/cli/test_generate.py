@@ -38,10 +38,12 @@ SAMPLING = {
     "step_schedule": "cosine",
     "guidance_schedule": "linear",
     "best_of": 4,
+    "negative_text": ["night"],
 }
 OPTIONS = (
     "--guidance 2 --temperature 0.9 --top-k 5 --top-p 0.8 --seed 7 --steps 9 "
-    "--step-schedule cosine --guidance-schedule linear --best-of 4"
+    "--step-schedule cosine --guidance-schedule linear --best-of 4 "
+    "--negative-text night"
 )
 
 

@@ -8,7 +8,7 @@ from keras import ops
 from small_models import ORDERS, make_model, some_inputs
 
 import keras_igpt
-from keras_igpt.generation import image_generator, loop
+from keras_igpt.generation import image_decoder, loop
 from keras_igpt.generation.loop import grow
 from keras_igpt.prompts.captions import encode_text
 
@@ -185,7 +185,7 @@ def test_a_image_does_not_depend_on_its_batch(either_model):
 
 def test_images_do_not_depend_on_chunks(either_model, monkeypatch):
     together = either_model.generate(labels=[0, 1, 2], seed=5)
-    monkeypatch.setattr(image_generator, "MAX_BATCH", 2)
+    monkeypatch.setattr(image_decoder, "MAX_BATCH", 2)
     np.testing.assert_array_equal(
         either_model.generate(labels=[0, 1, 2], seed=5), together
     )
@@ -202,9 +202,9 @@ def test_images_do_not_depend_on_stretches(monkeypatch):
 
 def test_images_do_not_depend_on_workers(either_model, monkeypatch):
     labels = np.arange(20) % 3
-    monkeypatch.setattr(image_generator, "num_workers", lambda: 1)
+    monkeypatch.setattr(image_decoder, "num_workers", lambda: 1)
     alone = either_model.generate(labels, seed=5)
-    monkeypatch.setattr(image_generator, "num_workers", lambda: 3)
+    monkeypatch.setattr(image_decoder, "num_workers", lambda: 3)
     np.testing.assert_array_equal(either_model.generate(labels, seed=5), alone)
 
 
