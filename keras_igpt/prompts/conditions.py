@@ -133,17 +133,13 @@ def encode_conditions(
         )
     rows = {key: len(values) for key, values in asked.items()}
     wanted = count or max(rows.values(), default=1)
+    negative = f", {rows[NEGATIVE]} negative ones" if NEGATIVE in rows else ""
     if any(number not in (1, wanted) for number in rows.values()):
         raise ValueError(
             f"{rule_of_rows('labels` and `text')}"
             f"{f' ({count})' if count else ''}. "
             f"Received: {rows.get('label', 0)} labels and "
-            f"{rows.get('text', 0)} captions"
-            + (
-                f", `{NEGATIVE}`: {rows[NEGATIVE]}."
-                if NEGATIVE in rows
-                else "."
-            )
+            f"{rows.get('text', 0)} captions{negative}."
         )
     return {
         key: one_per_image(key, values, wanted) for key, values in asked.items()
