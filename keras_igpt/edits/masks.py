@@ -1,11 +1,41 @@
 """Masks: what to generate anew, as users give it and as training draws it."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
+from keras_igpt.images.given import mask_array
+
+
+def masks_for(
+    masks: Any, images: list[Array], taken: bool, needed: bool
+) -> list[Array | None]:
+    """Masks as a user gives them, for images as `image_batches` has them.
+
+    Args:
+        masks: as `checked_masks` takes them, or a file, or a PIL image; or a
+            list of such, one for each image. Or None.
+        images: list of arrays `(B, height, width, C)`.
+        taken, needed: as `checked_masks` takes them.
+
+    Returns:
+        list of bool arrays `(B, height, width)`, or of None.
+    """
+    several = isinstance(masks, list | tuple)
+    masks = list(map(mask_array, masks)) if several else mask_array(masks)
+    if masks is None or len(images) == 1:
+        return [checked_masks(masks, one, taken, needed) for one in images]
+    if not several or len(masks) != len(images):
+        raise ValueError(
+            "`masks` must be a list of one for each image, where these have "
+            f"several sizes. Received: {len(images)} images and "
+            f"{f'{len(masks)} masks' if several else 'one mask'}."
+        )
+    pairs = zip(masks, images)
+    return [checked_masks(mask, one, taken, needed) for mask, one in pairs]
 
 
 def checked_masks(

@@ -11,15 +11,25 @@ from keras import ops
 
 from keras_igpt import progress
 from keras_igpt.annotations import Array, ArrayLike
-from keras_igpt.argument_checks import check_positive, is_whole
+from keras_igpt.argument_checks import (
+    check_one_of,
+    check_positive,
+    is_whole,
+)
 from keras_igpt.edits.holes import filled
 from keras_igpt.edits.kinds import EDITS
-from keras_igpt.edits.masks import checked_masks
+from keras_igpt.edits.masks import masks_for
 from keras_igpt.edits.request import edit_request, edit_result
 from keras_igpt.generation.image_decoder import ImageDecoder
 from keras_igpt.generation.plans import scored_orders
 from keras_igpt.images import crop
-from keras_igpt.images.arrays import as_batch, check_images, slices
+from keras_igpt.images.arrays import check_images, slices
+from keras_igpt.images.given import (
+    OUTPUTS,
+    as_output,
+    fitted_images,
+    image_batches,
+)
 from keras_igpt.prompts.conditions import encode_conditions
 from keras_igpt.training.losses import token_nats
 
@@ -49,16 +59,19 @@ class ImageGenerator:
         num_images: int = 1,
         truncate: bool = False,
         negative_text: Any = None,
+        output: str = "numpy",
         **sampling: Any,
-    ) -> Array:
+    ) -> Any:
         """As `ImageGPT.generate`."""
+        check_one_of("output", output, OUTPUTS)
         check_positive("num_images", num_images, MAX_IMAGES)
         asked = self._conditions(labels, text, None, truncate, negative_text)
         conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
         count = len(next(iter(conditions.values()), range(num_images)))
         tokens = np.zeros((count, self.model.num_cells), "int32")
         known = np.zeros(tokens.shape, bool)
-        return self._decode(conditions, tokens, known, **sampling)
+        images = self._decode(conditions, tokens, known, **sampling)
+        return as_output(images, output)
 
     def complete(
         self,
@@ -68,9 +81,11 @@ class ImageGenerator:
         text: Any = None,
         truncate: bool = False,
         negative_text: Any = None,
+        output: str = "numpy",
         **sampling: Any,
-    ) -> Array:
+    ) -> Any:
         """As `ImageGPT.complete`."""
+        check_one_of("output", output, OUTPUTS)
         images = self._checked_images(images)
         height = self.model.tokenizer.image_size[0]
         if not is_whole(keep_rows) or not 0 <= keep_rows < height:
@@ -82,9 +97,10 @@ class ImageGenerator:
         conditions = self._conditions(*asked)
         masks = np.zeros(images.shape[:3], bool)
         masks[:, keep_rows:] = True
-        return self._edited(
+        completed = self._edited(
             EDITS["inpaint"], None, images, masks, conditions, **sampling
         )
+        return as_output(completed, output)
 
     def edit(
         self,
@@ -97,9 +113,11 @@ class ImageGenerator:
         paste_back: bool = False,
         truncate: bool = False,
         negative_text: Any = None,
+        output: str = "numpy",
         **sampling: Any,
-    ) -> Array:
+    ) -> Any:
         """As `ImageGPT.edit`."""
+        check_one_of("output", output, OUTPUTS)
         tokenizer = self.model.tokenizer
         kind, number = self.model.edit_set.find(edit, style)
         if paste_back and masks is None:
@@ -107,20 +125,19 @@ class ImageGenerator:
                 "`paste_back` must be False without masks. "
                 f"Received: edit={edit!r}, paste_back=True."
             )
-        given = as_batch(images)
-        hidden = checked_masks(masks, given, kind.takes_masks, kind.needs_masks)
-        shown = given
-        hides = kind.needs_masks and given.dtype == np.uint8
-        if hides and tokenizer.reach != 0:
-            # Resizing would let hidden pixels into those beside them.
-            shown = ops.convert_to_numpy(filled(given, hidden))
-        images, masks = kind.fit(shown, hidden, tokenizer.image_size)
-        asked = (labels, text, len(images), truncate, negative_text)
+        given = image_batches(images, tokenizer.channels)
+        hidden = masks_for(masks, given, kind.takes_masks, kind.needs_masks)
+        shown, wanted = self._fitted(kind, given, hidden)
+        asked = (labels, text, len(shown), truncate, negative_text)
         asked = self._conditions(*asked)
-        result = self._edited(kind, number, images, masks, asked, **sampling)
+        result = self._edited(kind, number, shown, wanted, asked, **sampling)
         if paste_back:
-            return crop.paste_back(result, given, hidden)
-        return result
+            ends = np.cumsum([len(images) for images in given])
+            parts = zip(np.split(result, ends[:-1]), given, hidden)
+            pasted = [crop.paste_back(*part) for part in parts]
+            # A list of images, where they have several sizes.
+            result = pasted[0] if len(pasted) == 1 else [x for (x,) in pasted]
+        return as_output(result, output)
 
     def score(
         self,
@@ -200,9 +217,29 @@ class ImageGenerator:
         )
 
     def _checked_images(self, images):
-        images = as_batch(images)
-        check_images(images, self.model.tokenizer.image_shape)
+        shape = self.model.tokenizer.image_shape
+        images = fitted_images(images, shape)
+        check_images(images, shape)
         return images
+
+    def _fitted(self, kind, given, hidden):
+        """Images and masks, or None, at the size that an edit takes."""
+        tokenizer, fitted = self.model.tokenizer, []
+        for images, masks in zip(given, hidden):
+            hides = kind.needs_masks and images.dtype == np.uint8
+            if hides and tokenizer.reach != 0:
+                # Resizing would let hidden pixels into those beside them.
+                images = ops.convert_to_numpy(filled(images, masks))
+            fitted.append(kind.fit(images, masks, tokenizer.image_size))
+        images, masks = zip(*fitted)
+        if len({one.shape[1:] for one in images}) > 1:
+            raise ValueError(
+                "`images` must have one size and one number of channels for "
+                "this edit. Received: "
+                f"{', '.join(str(one.shape[1:]) for one in images)}."
+            )
+        wanted = None if masks[0] is None else np.concatenate(masks)
+        return np.concatenate(images), wanted
 
     # === Tokens ===
 

@@ -61,6 +61,37 @@ def decode_mask(path: PathLike) -> Array:
     return arrays.masked(_decoded(path, None, _rgba).astype("int32"))
 
 
+def pixels_of(image: Any) -> Array:
+    """Pixels of a PIL image, as `decode` gives those of a file.
+
+    Args:
+        image: PIL.Image.Image of any mode; it stays as it is.
+
+    Returns:
+        uint8 array of shape `(height, width, 3)`.
+    """
+    return _of_image(image, _rgb)
+
+
+def mask_of(image: Any) -> Array:
+    """A mask that is a PIL image, as `decode_mask` gives that of a file.
+
+    Args:
+        image: PIL.Image.Image of any mode; it stays as it is.
+
+    Returns:
+        bool array of shape `(height, width)`.
+    """
+    return arrays.masked(_of_image(image, _rgba).astype("int32"))
+
+
+def _of_image(image, convert):
+    if hasattr(image, "tile"):  # of a file, which may not have been read
+        _load(image)
+    image = image.copy()
+    return _turned(_converted(image, 1, convert), _orientation(image))
+
+
 def transparency(path: PathLike) -> Array | None:
     """Where an image is more transparent than not.
 
@@ -146,6 +177,10 @@ def _decoded(path, image_size, convert):
                 times = min(tall // image_size[0], wide // image_size[1])
                 factor = max(1, times // OVERSAMPLING)
             pixels = _converted(image, factor, convert)
+    return _turned(pixels, orientation)
+
+
+def _turned(pixels, orientation):
     swap, *flips = arrays.TURNS[orientation]
     rows, columns = (slice(None, None, -1 if flip else 1) for flip in flips)
     pixels = pixels.swapaxes(0, 1) if swap else pixels

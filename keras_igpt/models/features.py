@@ -12,7 +12,8 @@ from keras import ops
 from keras_igpt.annotations import Array, ArrayLike
 from keras_igpt.argument_checks import is_whole
 from keras_igpt.compiling import CompiledFunction
-from keras_igpt.images.arrays import as_batch, check_images, slices
+from keras_igpt.images.arrays import check_images, slices
+from keras_igpt.images.given import fitted_images
 
 
 class FeatureExtractor:
@@ -34,8 +35,8 @@ class FeatureExtractor:
         batch_size: int = 16,
     ) -> Array:
         """As `ImageGPT.features`."""
-        images = as_batch(images)
         tokenizer = self.model.tokenizer
+        images = fitted_images(images, tokenizer.image_shape)
         check_images(images, tokenizer.image_shape)
         tokens = tokenizer.encode_all(images)
         return self.token_features(tokens, layer, batch_size)

@@ -30,7 +30,7 @@ class ImageGPTFigures(ImageGPTTrainer):
 
     def score(
         self,
-        images: ArrayLike,
+        images: Any,
         labels: ArrayLike | None = None,
         text: str | Sequence[str] | None = None,
         batch_size: int = 64,
@@ -45,7 +45,7 @@ class ImageGPTFigures(ImageGPTTrainer):
         them, one a step.
 
         Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
+            images: as in `complete`.
             labels: as in `generate`, one per image; None: of any class.
             text: list of str, captions, or None.
             batch_size: int.
@@ -91,7 +91,7 @@ class ImageGPTFigures(ImageGPTTrainer):
 
     def features(
         self,
-        images: ArrayLike,
+        images: Any,
         layer: int | Sequence[int] | None = None,
         batch_size: int = 16,
     ) -> Array:
@@ -104,7 +104,7 @@ class ImageGPTFigures(ImageGPTTrainer):
         them, and its second half only asks.
 
         Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
+            images: as in `complete`.
             layer: int from 0 to L: the block; L is what the head reads. None
                 for the middle. Or a list of those.
             batch_size: int.

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from keras_igpt.annotations import Array, ArrayLike, PathLike
+from keras_igpt.annotations import ArrayLike, PathLike
 from keras_igpt.argument_checks import check_one_of, checked_names
 from keras_igpt.models.config import SIZES, checked_config
 from keras_igpt.models.figures import ImageGPTFigures
@@ -162,7 +162,8 @@ class ImageGPT(ImageGPTFigures):
         order: ArrayLike | None = None,
         best_of: int = 1,
         negative_text: str | Sequence[str] | None = None,
-    ) -> Array:
+        output: str = "numpy",
+    ) -> Any:
         """Generates images.
 
         Every sampling argument is one value or one per image; an image
@@ -200,9 +201,11 @@ class ImageGPT(ImageGPTFigures):
                 what was asked. 1 keeps the first.
             negative_text: str or list of str, captions of what is not
                 wanted: guidance leads away from it.
+            output: `"numpy"`, or `"pil"` for a list of PIL images.
 
         Returns:
-            uint8 array of shape `(images, height, width, channels)`.
+            uint8 array of shape `(images, height, width, channels)`, or what
+            `output` says.
         """
         return self.image_generator.generate(
             labels,
@@ -210,6 +213,7 @@ class ImageGPT(ImageGPTFigures):
             num_images,
             truncate,
             negative_text,
+            output,
             guidance_scale=guidance_scale,
             guidance_interval=guidance_interval,
             guidance_schedule=guidance_schedule,
@@ -227,24 +231,27 @@ class ImageGPT(ImageGPTFigures):
 
     def complete(
         self,
-        images: ArrayLike,
+        images: Any,
         keep_rows: int,
         labels: ArrayLike | None = None,
         text: str | Sequence[str] | None = None,
         truncate: bool = False,
         **sampling: Any,
-    ) -> Array:
+    ) -> Any:
         """Keeps the upper rows of images and generates the rest.
 
         Args:
-            images: uint8 array of shape `(batch, height, width, channels)`.
+            images: uint8 array of shape `(batch, height, width, channels)`;
+                or files, PIL images, a list or a data set of images, as
+                `edit` takes them, which are resized to the model's size.
             keep_rows: int. Pixel rows to keep; they come back unchanged.
             labels, text: as in `generate`, one for all or one per image.
             truncate: bool. Cut captions longer than `text_length` bytes.
             sampling: the sampling arguments of `generate`.
 
         Returns:
-            uint8 array of the shape of `images`.
+            uint8 array of shape `(batch, height, width, channels)`, or what
+            `output` says.
         """
         return self.image_generator.complete(
             images, keep_rows, labels, text, truncate, **sampling
@@ -252,21 +259,24 @@ class ImageGPT(ImageGPTFigures):
 
     def edit(
         self,
-        images: ArrayLike,
+        images: Any,
         edit: str,
-        masks: ArrayLike | None = None,
+        masks: Any = None,
         labels: ArrayLike | None = None,
         text: str | Sequence[str] | None = None,
         style: str | None = None,
         paste_back: bool = False,
         truncate: bool = False,
         **sampling: Any,
-    ) -> Array:
+    ) -> Any:
         """Generates images anew from what is known of them.
 
         Args:
-            images: uint8 array of shape `(batch, rows, columns, channels)`;
-                grey ones too for "colorize". Of images of another size than
+            images: uint8 array or tensor of shape
+                `(batch, rows, columns, channels)`, grey too for "colorize";
+                the path of a file; a PIL image; a list of any of these, of
+                several sizes too; or a `tf.data.Dataset` of images, or of
+                dictionaries with "image". Of images of another size than
                 the model's, the part around the mask is resized to it, or
                 the middle; "upscale" takes a half or a quarter of it.
             edit: str, one of the model's `edits`, or "inpaint", which any
@@ -274,7 +284,8 @@ class ImageGPT(ImageGPTFigures):
             masks: array of shape `(batch, rows, columns)` or
                 `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
                 True or more than half: generate here. All else comes back
-                bit by bit. Only "denoise" and "restyle" need none.
+                bit by bit. Or a file, a PIL image, or a list of one mask per
+                image. Only "denoise" and "restyle" need none.
             labels, text: as in `generate`, one for all or one per image.
             style: str. Which "restyle", if there are several.
             paste_back: bool. With masks: put what is generated into the
@@ -284,7 +295,8 @@ class ImageGPT(ImageGPTFigures):
 
         Returns:
             uint8 array of shape `(batch, height, width, channels)`, or of
-            the shape of `images` with `paste_back`. Shrunk, upscaled images
+            the shape of `images` with `paste_back`, a list where they have
+            several sizes; or what `output` says. Shrunk, upscaled images
             are those given, and colorized ones keep their luma, up to 1/255.
 
         Raises:

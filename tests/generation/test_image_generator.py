@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from small_models import ORDERS, make_model
 
 import keras_igpt
@@ -167,6 +168,92 @@ def test_generated_part_is_pasted_back(model):
     generated = model.edit(large, "inpaint", mask, seed=0, paste_back=True)
     np.testing.assert_array_equal(generated[:, ~mask], large[:, ~mask])
     assert (generated[:, mask] != large[:, mask]).any()
+
+
+def test_images_of_several_sizes_are_edited_at_once(model):
+    generator = np.random.default_rng(3)
+    given = [
+        generator.integers(0, 256, (*size, 1), "uint8")
+        for size in ((8, 16), (12, 24), (4, 8))
+    ]
+    masks = [np.zeros(image.shape[:2], bool) for image in given]
+    for mask in masks:
+        mask[1:4, 2:6] = True
+    found = model.edit(given, "inpaint", masks, seed=0)
+    assert found.shape == (3, 4, 8, 1)
+    for i, (image, mask) in enumerate(zip(given, masks)):
+        alone = model.edit(image, "inpaint", mask, seed=i)
+        np.testing.assert_array_equal(found[i], alone[0])
+
+
+def test_images_of_several_sizes_are_pasted_back(model):
+    given = [np.full(size, 99, "uint8") for size in ((8, 16, 1), (12, 24, 1))]
+    masks = [np.ones(image.shape[:2], bool) for image in given]
+    masks[0][:4] = False
+    pasted = model.edit(given, "inpaint", masks, paste_back=True, seed=0)
+    assert [image.shape for image in pasted] == [x.shape for x in given]
+    assert (pasted[0][:4] == 99).all() and (pasted[0][4:] != 99).any()
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        (np.ones((4, 8), bool), "2 images and one mask"),
+        ([np.ones((4, 8), bool)], "2 images and 1 masks"),
+    ],
+)
+def test_images_of_several_sizes_have_a_mask_each(model, masks, message):
+    given = [np.zeros((4, 8, 1), "uint8"), np.zeros((8, 16, 1), "uint8")]
+    with pytest.raises(ValueError, match=message):
+        model.edit(given, "inpaint", masks)
+
+
+def test_sizes_that_say_how_much_to_enlarge_must_agree(model):
+    given = [np.zeros((2, 4, 1), "uint8"), np.zeros((1, 2, 1), "uint8")]
+    with pytest.raises(ValueError, match="one size"):
+        model.edit(given, "upscale")
+
+
+def test_files_and_masks_of_files_are_edited(model, images, masks, tmp_path):
+    Image.fromarray(images[0, ..., 0]).save(tmp_path / "image.png")
+    Image.fromarray(masks[0]).save(tmp_path / "mask.png")
+    names = (tmp_path / "image.png", "inpaint", tmp_path / "mask.png")
+    np.testing.assert_array_equal(
+        model.edit(*names, seed=0),
+        model.edit(images[0], "inpaint", masks[0], seed=0),
+    )
+
+
+def test_files_of_any_size_are_completed_and_scored(either_model, tmp_path):
+    image = np.random.default_rng(0).integers(0, 256, (40, 60), "uint8")
+    Image.fromarray(image).save(tmp_path / "image.png")
+    size = either_model.tokenizer.image_size
+    fitted = keras_igpt.data.read_image(tmp_path / "image.png", size, 1)
+    for verb in (
+        lambda given: either_model.complete(given, 2, seed=0),
+        either_model.score,
+        either_model.features,
+    ):
+        found = verb(Image.open(tmp_path / "image.png"))
+        np.testing.assert_array_equal(found, verb(fitted[None]))
+
+
+@pytest.mark.parametrize("verb", ["generate", "complete", "edit"])
+def test_output_may_be_pil_images(model, images, masks, verb):
+    arguments = {
+        "generate": (),
+        "complete": (images, 2),
+        "edit": (images, "inpaint", masks),
+    }[verb]
+    arrays = getattr(model, verb)(*arguments, seed=0)
+    found = getattr(model, verb)(*arguments, seed=0, output="pil")
+    assert all(isinstance(image, Image.Image) for image in found)
+    np.testing.assert_array_equal([np.array(x) for x in found], arrays[..., 0])
+
+
+def test_other_outputs_are_refused(model):
+    with pytest.raises(ValueError, match="`output` must be"):
+        model.generate(output="jpeg")
 
 
 def test_nothing_is_pasted_back_without_masks(model, images):
