@@ -5,8 +5,10 @@ Axes: B images, n candidates of each, N cells, C channels.
 
 import functools
 import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Event
 from typing import Any
 
 import keras
@@ -26,6 +28,7 @@ from keras_igpt.generation.candidates import (
 from keras_igpt.generation.guidance import wanted
 from keras_igpt.generation.loop import Decoder
 from keras_igpt.generation.parallel import ParallelDecoder
+from keras_igpt.generation.pieces import UNWATCHED, Canvas, Pieces
 from keras_igpt.generation.plans import checked_request, make_plan
 from keras_igpt.generation.sampler_decoder import SamplerDecoder
 from keras_igpt.generation.settings import check_sampler_alone, check_settings
@@ -36,6 +39,11 @@ from keras_igpt.prompts.conditions import NEGATIVE
 # smallest a second processor would only read the same weights again.
 MAX_BATCH = 64
 MIN_BATCH = 8
+
+# Seconds between two looks at what is being generated.
+WATCHED = 0.25
+
+OnStep = Callable[[int, Callable[[], Array]], None]
 
 
 class ImageDecoder:
@@ -53,19 +61,43 @@ class ImageDecoder:
         self._lock = threading.Lock()
 
     def __call__(
+        self, *args: Any, on_step: OnStep | None = None, **kwargs: Any
+    ) -> Array:
+        """Writes what is not known, and decodes all.
+
+        Args:
+            args, kwargs: as `stream` takes them.
+            on_step: function of how many cells are known or written by now,
+                and of a function that gives the images as they are.
+
+        Returns:
+            uint8 array `(B, height, width, C)`.
+        """
+        steps = self.stream(*args, watched=on_step is not None, **kwargs)
+        while True:
+            try:
+                canvas = next(steps)
+            except StopIteration as end:
+                return end.value
+            if on_step is not None:
+                on_step(canvas.done, canvas.preview)
+
+    def stream(
         self,
         conditions: dict[str, Array],
         tokens: Array,
         known: Array,
+        watched: bool = True,
         sampler: Any = None,
         jit_compile: bool = True,
         steps: int | None = None,
         step_schedule: str | None = None,
         order: Any = None,
         best_of: int = 1,
+        verbose: bool = True,
         **settings: Any,
-    ) -> Array:
-        """Writes what is not known, and decodes all.
+    ) -> Generator[Canvas, None, Array]:
+        """Writes what is not known, piece by piece.
 
         Cells known in all images are read at once if they are in front, and
         not at all if they are at the end.
@@ -74,7 +106,11 @@ class ImageDecoder:
             conditions: dict of int32 arrays with B rows.
             tokens: int32 array `(B, N)`.
             known: bool array `(B, N)`.
+            watched: bool. Whether somebody looks at what is yielded.
             sampler, …: as `ImageGPT.generate`.
+
+        Yields:
+            The canvas, after each piece.
 
         Returns:
             uint8 array `(B, height, width, C)`.
@@ -91,7 +127,7 @@ class ImageDecoder:
         asked = checked_request(self.model, count, sampler, **asked)
         unknown = np.flatnonzero(~known.all(axis=0))
         if not len(unknown):
-            return self.images_of(tokens)
+            return _at_once(self.images_of(tokens))
         rows = {
             "conditions": conditions,
             "tokens": tokens,
@@ -104,47 +140,80 @@ class ImageDecoder:
             del rows["prefix"]
         decode = self._decoder(tuple(conditions), guided, jit_compile, sampler)
 
-        def write(part):
+        def write(part, pieces):
             if self.model.any_order:
                 known, order = part.pop("known"), part.pop("order")
-                return decode(**part, plan=make_plan(known, order, **asked))
-            return decode(**part, last=unknown[-1] + 1)
+                plan = make_plan(known, order, **asked)
+                return decode(**part, plan=plan, pieces=pieces)
+            return decode(**part, last=unknown[-1] + 1, pieces=pieces)
 
-        return self._in_batches(rows, write, best_of)
+        return self._in_batches(rows, write, best_of, watched, verbose)
 
-    def _in_batches(self, rows, write, best_of):
+    def _in_batches(self, rows, write, best_of, watched, verbose):
         """Images of arrays with B rows, a batch in each thread."""
-        count = len(rows["tokens"])
+        count, stop, events = len(rows["tokens"]), Event(), SimpleQueue()
+        canvas = Canvas(
+            rows["tokens"],
+            rows["known"],
+            self.images_of,
+            self.model.tokenizer.grid_size,
+        )
 
         def generate(chunk):
+            size = chunk.stop - chunk.start
+
+            def report(tokens, written):
+                # The first candidate of each image; padding is left out.
+                shown = slice(None, size * best_of, best_of)
+                events.put((chunk, tokens[shown], written()[shown]))
+
+            pieces = Pieces(WATCHED if watched else UNWATCHED, report, stop)
             part = keras.tree.map_structure(
                 functools.partial(_power_of_two, chunk=chunk), rows
             )
             if best_of > 1:
-                tokens = self._best(part, write, best_of)
+                tokens = self._best(part, write, best_of, pieces)
             else:
-                tokens = write(part)
-            images = self.images_of(tokens)[: chunk.stop - chunk.start]
-            advance(len(images))
-            return images
+                tokens = write(part, pieces)
+            tokens = ops.convert_to_numpy(tokens)[:size]
+            events.put((chunk, tokens, True))
+            return self.images_of(tokens)
 
         workers = num_workers()
         size = min(max(-(-count // workers), MIN_BATCH), MAX_BATCH)
         chunks = slices(count, max(size // best_of, 1))
-        with (
-            progress.bar("generating", count) as advance,
-            ThreadPoolExecutor(workers) as pool,
-        ):
-            return np.concatenate(list(pool.map(generate, chunks)))
+        pool = ThreadPoolExecutor(workers)
+        futures = [pool.submit(generate, chunk) for chunk in chunks]
+        for future in futures:
+            future.add_done_callback(events.put)
+        cells = (~canvas.written).sum() if verbose else None
+        try:
+            with progress.bar("generating", cells) as advance:
+                left = len(futures)
+                while left:
+                    event = events.get()
+                    if isinstance(event, Future):
+                        event.result()  # raises what went wrong there
+                        left -= 1
+                        continue
+                    before = canvas.done
+                    canvas.put(*event)
+                    advance(canvas.done - before)
+                    yield canvas
+        finally:
+            # Threads that nobody waits for end after the piece they are at.
+            stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+        return np.concatenate([future.result() for future in futures])
 
-    def _best(self, part, write, count):
+    def _best(self, part, write, count, pieces):
         """Of so many candidates of each image the likeliest one's tokens."""
         part = repeated(part, count)
         settings = part["settings"]
         own = settings["seed"][::count]
         settings["seed"] = candidate_seeds(own, count)
         asked = wanted(part["conditions"])
-        tokens = write(part)
+        tokens = write(part, pieces)
         nats_of = self.function("candidates", candidate_nats(self.model))
         nats = ops.convert_to_numpy(nats_of(tokens, asked))
         return likeliest(ops.convert_to_numpy(tokens), nats, count)
@@ -191,6 +260,12 @@ class ImageDecoder:
             if sampler is None or isinstance(sampler, str):
                 decoders[key] = decoder
             return decoder
+
+
+def _at_once(images):
+    """As `stream`, where nothing is to be written."""
+    yield from ()
+    return images
 
 
 def _check_negative(conditions, guided):

@@ -3,6 +3,7 @@
 Axes: B images, N cells, C channels.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -64,14 +65,46 @@ class ImageGenerator:
     ) -> Any:
         """As `ImageGPT.generate`."""
         check_one_of("output", output, OUTPUTS)
+        asked = (labels, text, num_images, truncate, negative_text)
+        images = self._decode(*self._nothing_known(*asked), **sampling)
+        return as_output(images, output)
+
+    def generate_stream(
+        self,
+        labels: ArrayLike | None = None,
+        text: Any = None,
+        num_images: int = 1,
+        truncate: bool = False,
+        negative_text: Any = None,
+        output: str = "numpy",
+        **sampling: Any,
+    ) -> Iterator[Any]:
+        """As `ImageGPT.generate_stream`."""
+        check_one_of("output", output, OUTPUTS)
+        self.check_generates()
+        asked = (labels, text, num_images, truncate, negative_text)
+        steps = self.decoder.stream(*self._nothing_known(*asked), **sampling)
+
+        def previews():
+            # As `yield from`, which would yield the canvas.
+            while True:
+                try:
+                    canvas = next(steps)
+                except StopIteration as end:
+                    yield as_output(end.value, output)
+                    return
+                yield as_output(canvas.preview(), output)
+
+        return previews()
+
+    def _nothing_known(self, labels, text, num_images, truncate, negative_text):
+        """Conditions, tokens and which of them are known, of new images."""
         check_positive("num_images", num_images, MAX_IMAGES)
         asked = self._conditions(labels, text, None, truncate, negative_text)
         conditions = {k: np.repeat(v, num_images, 0) for k, v in asked.items()}
         count = len(next(iter(conditions.values()), range(num_images)))
         tokens = np.zeros((count, self.model.num_cells), "int32")
-        known = np.zeros(tokens.shape, bool)
-        images = self._decode(conditions, tokens, known, **sampling)
-        return as_output(images, output)
+        return conditions, tokens, np.zeros(tokens.shape, bool)
 
     def complete(
         self,

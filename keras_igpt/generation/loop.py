@@ -16,6 +16,7 @@ from keras import ops
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
+from keras_igpt.generation.pieces import Pieces
 from keras_igpt.generation.sampling import sample, uniforms
 
 # At most so many stretches of cells, each with caches of its own length, and
@@ -74,6 +75,7 @@ class Decoder:
         prefix: Array,
         last: int,
         settings: dict[str, Array],
+        pieces: Pieces | None = None,
     ) -> Tensor:
         """Writes the cells that are not known, from the prefix to `last`.
 
@@ -85,38 +87,41 @@ class Decoder:
                 known in all rows. They cost one pass in all.
             last: int. No cell from here on is visited.
             settings: dict of `(B,)` arrays, as `check_settings` makes them.
+            pieces: how the cells are cut into pieces; told of each.
 
         Returns:
             int32 tensor of shape `(B, N)`.
         """
+        pieces = Pieces() if pieces is None else pieces
         cell = prefix.shape[1]
         caches = self._read(conditions, prefix)
         draws = self.uniforms(settings["seed"])
         run = RUN if has_run(known[:, cell:last], RUN) else 1
 
-        def write(first, last, tokens, caches, end):
+        def write(first, last, tokens, caches):
             first, last = np.int32(first), np.int32(last)
             return self.write[run](
-                first,
-                last,
-                tokens,
-                known,
-                draws,
-                self.grow(end)(caches),
-                settings,
+                first, last, tokens, known, draws, caches, settings
             )
+
+        def write_nothing(end):
+            write(cell, cell, tokens, self.grow(end)(caches))
 
         ends = stretches(cell, last, self.model.num_cells)
         self._compile_all(
-            functools.partial(write, cell, cell, tokens, caches),
+            write_nothing,
             [
                 (len(tokens), run, self.write[run].num_states, end)
                 for end in ends
             ],
         )
+        begin = cell
         for end in ends:
-            tokens, caches = write(cell, min(end, last), tokens, caches, end)
-            cell = end
+            caches = self.grow(end)(caches)
+            for first, stop in pieces(begin, min(end, last)):
+                tokens, caches = write(first, stop, tokens, caches)
+                pieces.done(tokens, functools.partial(_written, known, stop))
+            begin = end
         return tokens
 
     def _read(self, conditions, prefix):
@@ -132,6 +137,11 @@ class Decoder:
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda size: write_nothing(size[-1]), new))
         self.compiled.update(new)
+
+
+def _written(known, stop):
+    """Which cells are known or before `stop`, bool `(B, N)`."""
+    return known | (np.arange(known.shape[1]) < stop)
 
 
 def has_run(known: Array, length: int) -> bool:

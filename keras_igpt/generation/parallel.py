@@ -17,7 +17,8 @@ from keras import ops
 from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
-from keras_igpt.generation.plans import Plan, filled_up
+from keras_igpt.generation.pieces import Pieces
+from keras_igpt.generation.plans import Plan, filled_up, is_written
 from keras_igpt.generation.sampling import sample, uniforms
 
 
@@ -61,6 +62,7 @@ class ParallelDecoder:
         tokens: Array,
         plan: Plan,
         settings: dict[str, Array],
+        pieces: Pieces | None = None,
     ) -> Tensor:
         """Writes the cells that a plan asks for.
 
@@ -69,10 +71,12 @@ class ParallelDecoder:
             tokens: int32 array `(B, N)`. Known tokens in their cells.
             plan: as `make_plan` makes it.
             settings: dict of `(B,)` arrays, as `check_settings` makes them.
+            pieces: how the steps are cut into pieces; told of each.
 
         Returns:
             int32 tensor of shape `(B, N)`.
         """
+        pieces = Pieces() if pieces is None else pieces
         caches = self.prefill(conditions, tokens, plan.known, plan.count)
         draws = self.uniforms(settings["seed"])
         begin = self.model.prompt_length + 1 + plan.known.shape[1]
@@ -81,21 +85,21 @@ class ParallelDecoder:
         parts = _parts(plan.sizes)
         shared = plan.queue, plan.starts, draws, plan.count, settings
 
-        def run(part, index, tokens, caches, nothing=False):
-            size, first, last = part
-            last = first if nothing else last
-            return self.steps(size)(
-                np.int32(first), np.int32(last), index, tokens, caches, *shared
-            )
+        def run(size, first, last, *state):
+            first, last = np.int32(first), np.int32(last)
+            return self.steps(size)(first, last, *state, *shared)
 
+        state = index, tokens, caches
         self._compile_all(
-            lambda part: run(part, index, tokens, caches, nothing=True),
+            lambda part: run(part[0], part[1], part[1], *state),
             parts,
             (tokens.shape, caches["visible"].shape),
         )
-        for part in parts:
-            index, tokens, caches = run(part, index, tokens, caches)
-        return tokens
+        for size, first, last in parts:
+            for begin, end in pieces(first, last):
+                state = run(size, begin, end, *state)
+                pieces.done(state[1], functools.partial(is_written, plan, end))
+        return state[1]
 
     def _compile_all(self, run_nothing, parts, shapes):
         """Compiles what is new side by side, rather than on the way."""

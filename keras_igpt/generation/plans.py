@@ -187,6 +187,17 @@ def _sizes_to_fill(widths, batch):
     return filled.tolist()
 
 
+def is_written(plan: Plan, step: int) -> Array:
+    """Which cells are known before a step, bool `(B, N)`."""
+    places = np.arange(plan.queue.shape[1])
+    begin, end = plan.starts[:, step, None], plan.starts[:, -1:]
+    to_come = (begin <= places) & (places < end)
+    written = np.ones(plan.queue.shape, bool)
+    rows, columns = np.nonzero(to_come)
+    written[rows, plan.queue[rows, columns]] = False
+    return written
+
+
 def plan_numbers(plan: Plan) -> Array:
     """Which step asks each cell, int32 `(B, N)`; -1 for those that are known.
 

@@ -9,6 +9,7 @@ from keras_igpt.annotations import Array, Tensor
 from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.guidance import guidance_at
 from keras_igpt.generation.loop import grow, next_logits, prefill
+from keras_igpt.generation.pieces import Pieces
 
 
 class SamplerDecoder:
@@ -38,9 +39,10 @@ class SamplerDecoder:
         prefix: Array,
         last: int,
         settings: dict[str, Array],
+        pieces: Pieces | None = None,
     ) -> Tensor:
-        """As `Decoder.__call__`."""
-        del last
+        """As `Decoder.__call__`, in one piece."""
+        del last, pieces
         guidance = {k: v for k, v in settings.items() if "guidance" in k}
         return self.decode(conditions, tokens, known, prefix, guidance)
 

@@ -1,4 +1,4 @@
-"""`ImageGPT`: the public model, what it is made from and what it can do.
+"""`ImageGPT`: the public model, what it is made from, saved and exported.
 
 Axes: B images, N cells, d width of the model, L blocks.
 """
@@ -9,14 +9,14 @@ from typing import Any
 
 import keras
 
-from keras_igpt.annotations import ArrayLike, PathLike
+from keras_igpt.annotations import PathLike
 from keras_igpt.argument_checks import check_one_of, checked_names
 from keras_igpt.models.config import SIZES, checked_config
-from keras_igpt.models.figures import ImageGPTFigures
+from keras_igpt.models.verbs import ImageGPTVerbs
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
-class ImageGPT(ImageGPTFigures):
+class ImageGPT(ImageGPTVerbs):
     """A decoder-only Transformer that generates images token by token.
 
     The input at a cell is the token before it and the cell's place; the
@@ -139,181 +139,6 @@ class ImageGPT(ImageGPTFigures):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, in the order of their labels; or ()."""
         return tuple(self.config["class_names"])
-
-    # === Images ===
-
-    def generate(
-        self,
-        labels: ArrayLike | None = None,
-        text: str | Sequence[str] | None = None,
-        num_images: int = 1,
-        guidance_scale: float = 1.0,
-        guidance_interval: tuple[int, int] | None = None,
-        guidance_schedule: str = "constant",
-        temperature: float = 1.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        seed: int | Sequence[int] | None = None,
-        sampler: Any = None,
-        truncate: bool = False,
-        jit_compile: bool = True,
-        steps: int | None = None,
-        step_schedule: str | None = None,
-        order: ArrayLike | None = None,
-        best_of: int = 1,
-        negative_text: str | Sequence[str] | None = None,
-        output: str = "numpy",
-    ) -> Any:
-        """Generates images.
-
-        Every sampling argument is one value or one per image; an image
-        depends on its own alone.
-
-        Args:
-            labels: numbers from 0 to `num_classes - 1` or names of classes,
-                one or several; or None for an image of any class.
-            text: str or list of str, captions, one for all or one each.
-            num_images: int. Images per label or caption.
-            guidance_scale: float. 1 is off; above 1 the image follows what
-                is asked more closely, at twice the cost.
-            guidance_interval: tuple of two ints, the first cell that is
-                guided, and the first that is no more, counted in the order
-                of writing; or None.
-            guidance_schedule: `"constant"`, or `"linear"`: from 1 up to the
-                scale, with the share of the cells that are written.
-            temperature: float. 0 always takes the likeliest token.
-            top_k: int. Draw from the k likeliest tokens only.
-            top_p: float in (0, 1]. Draw from the likeliest tokens that hold
-                this share of the probability.
-            seed: int, or one per image; image i of a batch gets `seed + i`.
-            sampler: a `keras_nlp.samplers` object or name instead of the
-                arguments from `temperature` to `seed`.
-            truncate: bool. Cut captions longer than `text_length` bytes.
-            jit_compile: bool. Compile with XLA: faster, but for the first.
-            steps: int. In how many steps a model of any order writes a whole
-                image; None for its own `steps`, or one per cell.
-            step_schedule: `"cosine"` or `"arccos"`: how many cells each step
-                writes; None for the model's own.
-            order: ints, all cells in the order of writing, for all images or
-                one row each; None for one that is spread evenly.
-            best_of: int from 1 to 64. Generate so many candidates of each
-                image, and keep the one that the model finds likeliest under
-                what was asked. 1 keeps the first.
-            negative_text: str or list of str, captions of what is not
-                wanted: guidance leads away from it.
-            output: `"numpy"`, or `"pil"` for a list of PIL images.
-
-        Returns:
-            uint8 array of shape `(images, height, width, channels)`, or what
-            `output` says.
-        """
-        return self.image_generator.generate(
-            labels,
-            text,
-            num_images,
-            truncate,
-            negative_text,
-            output,
-            guidance_scale=guidance_scale,
-            guidance_interval=guidance_interval,
-            guidance_schedule=guidance_schedule,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            seed=seed,
-            sampler=sampler,
-            jit_compile=jit_compile,
-            steps=steps,
-            step_schedule=step_schedule,
-            order=order,
-            best_of=best_of,
-        )
-
-    def complete(
-        self,
-        images: Any,
-        keep_rows: int,
-        labels: ArrayLike | None = None,
-        text: str | Sequence[str] | None = None,
-        truncate: bool = False,
-        **sampling: Any,
-    ) -> Any:
-        """Keeps the upper rows of images and generates the rest.
-
-        Args:
-            images: uint8 array of shape `(batch, height, width, channels)`;
-                or files, PIL images, a list or a data set of images, as
-                `edit` takes them, which are resized to the model's size.
-            keep_rows: int. Pixel rows to keep; they come back unchanged.
-            labels, text: as in `generate`, one for all or one per image.
-            truncate: bool. Cut captions longer than `text_length` bytes.
-            sampling: the sampling arguments of `generate`.
-
-        Returns:
-            uint8 array of shape `(batch, height, width, channels)`, or what
-            `output` says.
-        """
-        return self.image_generator.complete(
-            images, keep_rows, labels, text, truncate, **sampling
-        )
-
-    def edit(
-        self,
-        images: Any,
-        edit: str,
-        masks: Any = None,
-        labels: ArrayLike | None = None,
-        text: str | Sequence[str] | None = None,
-        style: str | None = None,
-        paste_back: bool = False,
-        truncate: bool = False,
-        **sampling: Any,
-    ) -> Any:
-        """Generates images anew from what is known of them.
-
-        Args:
-            images: uint8 array or tensor of shape
-                `(batch, rows, columns, channels)`, grey too for "colorize";
-                the path of a file; a PIL image; a list of any of these, of
-                several sizes too; or a `tf.data.Dataset` of images, or of
-                dictionaries with "image". Of images of another size than
-                the model's, the part around the mask is resized to it, or
-                the middle; "upscale" takes a half or a quarter of it.
-            edit: str, one of the model's `edits`, or "inpaint", which any
-                can do; "outpaint" and "replace" are other names of it.
-            masks: array of shape `(batch, rows, columns)` or
-                `(rows, columns)`: bool, or numbers from 0 to 1 or to 255.
-                True or more than half: generate here. All else comes back
-                bit by bit. Or a file, a PIL image, or a list of one mask per
-                image. Only "denoise" and "restyle" need none.
-            labels, text: as in `generate`, one for all or one per image.
-            style: str. Which "restyle", if there are several.
-            paste_back: bool. With masks: put what is generated into the
-                images at their own size.
-            truncate: bool. Cut captions longer than `text_length` bytes.
-            sampling: the sampling arguments of `generate`.
-
-        Returns:
-            uint8 array of shape `(batch, height, width, channels)`, or of
-            the shape of `images` with `paste_back`, a list where they have
-            several sizes; or what `output` says. Shrunk, upscaled images
-            are those given, and colorized ones keep their luma, up to 1/255.
-
-        Raises:
-            ValueError: if the model has not learned the edit, or images and
-                masks do not fit.
-        """
-        return self.image_generator.edit(
-            images,
-            edit,
-            masks,
-            labels,
-            text,
-            style,
-            paste_back,
-            truncate,
-            **sampling,
-        )
 
     # === Saving ===
 

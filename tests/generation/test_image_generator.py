@@ -89,9 +89,9 @@ def test_only_cells_in_the_hole_are_visited(images, monkeypatch):
     visited = []
     decode = loop.Decoder.__call__
 
-    def spy(self, conditions, tokens, known, prefix, last, settings):
-        visited.append((prefix.shape[1], last))
-        return decode(self, conditions, tokens, known, prefix, last, settings)
+    def spy(self, **asked):
+        visited.append((asked["prefix"].shape[1], asked["last"]))
+        return decode(self, **asked)
 
     monkeypatch.setattr(loop.Decoder, "__call__", spy)
     masks = np.zeros((4, 8), bool)

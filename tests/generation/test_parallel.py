@@ -16,9 +16,9 @@ def planned(monkeypatch):
     seen = []
     decode = parallel.ParallelDecoder.__call__
 
-    def spy(self, conditions, tokens, plan, settings):
-        seen.append(len(plan.sizes))
-        return decode(self, conditions, tokens, plan, settings)
+    def spy(self, **asked):
+        seen.append(len(asked["plan"].sizes))
+        return decode(self, **asked)
 
     monkeypatch.setattr(parallel.ParallelDecoder, "__call__", spy)
     return seen
