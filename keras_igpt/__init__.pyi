@@ -1,4 +1,5 @@
 from . import data as data
+from .evaluation.grids import grid as grid
 from .models.classifier import ImageGPTClassifier as ImageGPTClassifier
 from .models.image_gpt import ImageGPT as ImageGPT
 from .pretrained import arpg as arpg

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from keras_igpt.cli import (
+    again,
     edit,
     evaluate,
     generate,
@@ -35,6 +36,9 @@ for command in (
     generate.generate,
     generate.complete,
     edit.edit,
+    generate.grid,
+    again.show,
+    again.again,
     evaluate.evaluate,
     evaluate.evaluate_edits,
     evaluate.probe,

@@ -115,6 +115,7 @@ def edit(
         **sampling,
     )
     asked = {
+        "command": "edit",
         "model": str(model),
         "file": str(file),
         "edit": edit,

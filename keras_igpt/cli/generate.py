@@ -1,4 +1,4 @@
-"""The commands `generate` and `complete`."""
+"""The commands `generate`, `complete` and `grid`."""
 
 import pathlib
 from typing import Annotated, Any
@@ -15,6 +15,18 @@ from keras_igpt.cli.options import (
     new_console,
     read_labels,
     with_sampling,
+)
+
+# Axes of `grid` that are numbers; and arguments that are called otherwise.
+AXES = {
+    **{"seed": int, "guidance": float, "temperature": float, "top-k": int},
+    **{"top-p": float, "steps": int, "best-of": int},
+}
+ARGUMENTS = {"guidance": "guidance_scale", "label": "labels"}
+
+AXIS = (
+    "model, label or text, for the values of these options; or numbers, as "
+    "guidance=1,2,4 or seed=0,1,2."
 )
 
 
@@ -37,6 +49,7 @@ def generate(
         read_labels(label, image_gpt), text or None, num_images=n, **sampling
     )
     asked = {
+        "command": "generate",
         "model": str(model),
         "label": label,
         "text": text,
@@ -81,6 +94,7 @@ def complete(
         **sampling,
     )
     asked = {
+        "command": "complete",
         "model": str(model),
         "file": str(file),
         "keep_rows": keep_rows,
@@ -91,3 +105,81 @@ def complete(
     }
     written = output_files.write_images(images, out, asked)
     new_console().print(f"Wrote {written}")
+
+
+@with_sampling
+def grid(
+    model: Annotated[
+        list[str],
+        typer.Option(help="As of `generate`; again for an axis of models."),
+    ],
+    rows: Annotated[str, typer.Option(help=AXIS)],
+    columns: Annotated[str, typer.Option(help=AXIS)],
+    sampling: dict[str, Any],
+    label: LabelOption = None,
+    text: TextOption = None,
+    size: Annotated[
+        int, typer.Option(help="Height of each image in pixels, at least.")
+    ] = 64,
+    out: Annotated[
+        pathlib.Path, typer.Option(help="A .png file.")
+    ] = pathlib.Path("grid.png"),
+) -> None:
+    """Compares images over two arguments, on one sheet with labels."""
+    import keras_igpt
+    from keras_igpt.atomic_files import check_output_file
+    from keras_igpt.images.files import save_png
+
+    check_output_file("--out", out, ".png")
+    listed = {"model": model, "label": label or [], "text": text or []}
+    axes = [
+        _axis("--rows", rows, listed),
+        _axis("--columns", columns, listed),
+    ]
+    for name, values in listed.items():
+        if len(values) > 1 and name not in dict(axes):
+            raise ValueError(
+                f"`--{name}` must be given once, or be an axis. "
+                f"Received: {len(values)} of them. Write --rows {name}."
+            )
+    models = {name: load_image_gpt(name) for name in model}
+    first = models[model[0]]
+    numbers = dict(zip(listed["label"], read_labels(label, first) or []))
+    known = {"model": models, "label": numbers}
+    given = {"labels": [*numbers.values()], "text": text or []}
+    asked = {name: values[0] for name, values in given.items() if values}
+    asked |= {k: v for k, v in sampling.items() if v is not None}
+    axes = [
+        (ARGUMENTS.get(name, name), known.get(name, values))
+        for name, values in axes
+    ]
+    for name, _ in axes:
+        asked.pop(name, None)
+    sheet = keras_igpt.grid(first, *axes, height=size, **asked)
+    parameters = {
+        "command": "grid",
+        "model": model,
+        "rows": rows,
+        "columns": columns,
+        "label": label,
+        "text": text,
+        "size": size,
+        **sampling,
+    }
+    save_png(out, sheet, parameters)
+    new_console().print(f"Wrote {out}")
+
+
+def _axis(option, value, listed):
+    """The name of an axis and its values, of options or with commas."""
+    name, _, values = value.partition("=")
+    if name in listed and not values and listed[name]:
+        return name, listed[name]
+    try:
+        return name.replace("-", "_"), list(map(AXES[name], values.split(",")))
+    except (KeyError, ValueError):
+        raise ValueError(
+            f"`{option}` must be one of {', '.join(listed)}, whose options "
+            f"are given, or of {', '.join(AXES)}, with its numbers: "
+            f"guidance=1,2,4. Received: {option} {value}."
+        ) from None

@@ -63,9 +63,10 @@ def write_images(
         return out
     for i, image in enumerate(images):
         own = {**parameters, "seed": parameters["seed"] + i, "n": 1}
-        for name in ("label", "text"):
+        own["sheet"] = False
+        for name in ("label", "text", "negative_text"):
             # One for all, or each for as many images in a row.
-            if values := own[name]:
+            if values := own.get(name):
                 own[name] = [values[i * len(values) // len(images)]]
         save_png(out / f"{i:04d}.png", image, own)
     return out

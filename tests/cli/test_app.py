@@ -14,7 +14,7 @@ from keras_igpt import cli
     [
         "",
         *("quickstart", "train", "generate", "complete"),
-        *("edit", "evaluate", "evaluate-edits"),
+        *("edit", "evaluate", "evaluate-edits", "grid", "show", "again"),
         *("demo", "export", "pack", "probe", "classify"),
     ],
 )
