@@ -6,7 +6,7 @@ one with the smaller kernel distance to the validation images is shown. Writes
 `methods-DATA.json`, an image of each class by each method in
 `methods-DATA.npz`, and as a sheet with a row per method in `methods-DATA.png`
 into `--out`; prints a table in Markdown. With `--only`, other methods' are
-taken from the files that are there.
+taken from the files that are there; with `--show`, all are.
 """
 
 import argparse
@@ -26,7 +26,8 @@ from keras_igpt.evaluation.image_features import (
     classification_accuracy,
 )
 from keras_igpt.evaluation.recognition import PixelClassifier
-from keras_igpt.images.files import contact_sheet, save_png
+from keras_igpt.images.files import save_png
+from keras_igpt.images.labelled_sheet import labelled_sheet
 
 METHODS = (
     ours.Palette,
@@ -120,18 +121,17 @@ def tried(kind, data, judges, options, size, labels):
 
 
 def markdown(results):
-    """The table: a row per figure, a column per method."""
-    names = [kind.NAME for kind in METHODS if kind.NAME in results]
-    lines = ["| | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    for key, (title, form) in COLUMNS.items():
-        cells = [
-            "" if results[n].get(key) is None else form.format(results[n][key])
-            for n in names
-        ]
-        cells = [cell.rstrip("%") for cell in cells]
-        lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    cannot = [results[n].get("cannot", "") for n in names]
-    lines.append("| cannot | " + " | ".join(cannot) + " |")
+    """The table: a row per method, a column per figure."""
+    titles = ["", *(title for title, _ in COLUMNS.values()), "cannot"]
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    for kind in METHODS:
+        if found := results.get(kind.NAME):
+            cells = [
+                "" if found.get(key) is None else form.format(found[key])
+                for key, (_, form) in COLUMNS.items()
+            ]
+            cells = [kind.NAME, *(cell.rstrip("%") for cell in cells)]
+            lines.append(f"| {' | '.join([*cells, found['cannot']])} |")
     return "\n".join(lines)
 
 
@@ -143,8 +143,16 @@ def main():
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--limit", type=int, help="images of each split")
     parser.add_argument("--only", help="names of methods, with '; ' between")
+    parser.add_argument("--show", action="store_true", help="what is there")
     parser.add_argument("--out", type=pathlib.Path, default="runs/methods")
     options = parser.parse_args()
+    name = options.data.replace(":", "-").replace("/", "-")
+    file = options.out / f"methods-{name}"
+    if options.show:
+        results, shown = _of_before(file)
+        _save(file, results, shown)
+        print(markdown(results))
+        return
     console = Console()
 
     data = datasets.load(options.data, options.limit)
@@ -155,8 +163,6 @@ def main():
     height, width, _ = data.image_shape
     size = _size_of_ours(data)
     options.out.mkdir(parents=True, exist_ok=True)
-    name = options.data.replace(":", "-").replace("/", "-")
-    file = options.out / f"methods-{name}"
     results, shown = _of_before(file) if options.only else ({}, {})
     first = [
         np.flatnonzero(labels == label)[0]
@@ -194,7 +200,7 @@ def _save(file, results, shown):
     with replacing(file.with_suffix(".npz")) as path:
         np.savez_compressed(path, **shown)
     rows = [shown[name] for name in order]
-    sheet = contact_sheet(np.concatenate(rows), len(rows[0]))
+    sheet = labelled_sheet(rows, order, [""] * len(rows[0]))
     save_png(file.with_suffix(".png"), sheet)
 
 

@@ -1,8 +1,9 @@
 """An LSTM that writes tokens one after another: the recurrent form.
 
 Van den Oord et al. 2016, https://arxiv.org/abs/1601.06759, in one dimension:
-two layers read the token before a cell, the one above it and the class. Its
-tokens are those of a palette, and for large images learned ones.
+two layers read the token before a cell, the one above it, the cell's row and
+column, and the class. Its tokens are those of a palette, and for large images
+learned ones.
 """
 
 import keras
@@ -26,12 +27,14 @@ LONGEST = 1024
 class Network(keras.Model):
     """Tokens `(B, N)` and labels to logits of each token."""
 
-    def __init__(self, vocabulary, columns, num_classes, width):
+    def __init__(self, vocabulary, grid_size, num_classes, width):
         super().__init__()
-        self.columns = columns
+        rows, self.columns = grid_size
         self.start = vocabulary
         self.tokens = keras.layers.Embedding(vocabulary + 1, width)
         self.above = keras.layers.Embedding(vocabulary + 1, width)
+        self.row = keras.layers.Embedding(rows, width)
+        self.column = keras.layers.Embedding(self.columns, width)
         self.label = keras.layers.Embedding(num_classes, width)
         self.cells = [
             keras.layers.LSTM(width, return_sequences=True, return_state=True)
@@ -46,13 +49,15 @@ class Network(keras.Model):
             tokens, ((0, 0), (self.columns, 0)), constant_values=self.start
         )
         count = tokens.shape[1]
-        return self.read(
-            before[:, :count], over[:, :count], inputs["label"], None
-        )[0]
+        before, over = before[:, :count], over[:, :count]
+        cells = ops.arange(count)[None]
+        return self.read(before, over, cells, inputs["label"], None)[0]
 
-    def read(self, before, over, labels, states):
+    def read(self, before, over, cells, labels, states):
         """Logits, and the states after."""
         x = self.tokens(before) + self.above(over) + self.label(labels)[:, None]
+        x = x + self.row(cells // self.columns)
+        x = x + self.column(cells % self.columns)
         kept = []
         for cell, state in zip(self.cells, states or [None] * len(self.cells)):
             out, *state = cell(x, initial_state=state)
@@ -84,11 +89,13 @@ class LSTM(Method):
             minutes *= 3 / 4
         others = self.tokenizer.count_params()
         tokens = self.tokenizer.encode_all(images)
-        columns = self.tokenizer.grid_size[1]
+        grid_size = self.tokenizer.grid_size
         vocabulary = self.tokenizer.vocabulary_size
 
         def make(size):
-            network = Network(vocabulary, columns, self.data.num_classes, size)
+            network = Network(
+                vocabulary, grid_size, self.data.num_classes, size
+            )
             network({"tokens": tokens[:2], "label": labels[:2]})
             return network
 
@@ -126,7 +133,8 @@ class LSTM(Method):
                     before = tokens[:, i - 1 : i]
                 if i >= columns:
                     over = tokens[:, i - columns : i - columns + 1]
-                chances, states = step(before, over, own, states)
+                cell = np.full((1, 1), i, "int32")
+                chances, states = step(before, over, cell, own, states)
                 sums = np.cumsum(chances, -1)
                 found = (sums < uniforms[:, i : i + 1] * sums[:, -1:]).sum(-1)
                 tokens[:, i] = np.minimum(found, self.model.start - 1)
@@ -138,8 +146,10 @@ class LSTM(Method):
         import tensorflow as tf
 
         @tf.function
-        def step(before, over, labels, states):
-            logits, states = self.model.read(before, over, labels, states)
+        def step(before, over, cells, labels, states):
+            logits, states = self.model.read(
+                before, over, cells, labels, states
+            )
             return ops.softmax(logits[:, 0]), states
 
         def numbers(*inputs):
