@@ -50,7 +50,7 @@ MAKERS = {
     words[words.index("--out") + 1]: words
     for name in PAGES
     for words in commands(name)
-    if words[0] in ("train", "tokenize") and "--resume" not in words
+    if words[0] in ("train", "tokenize", "grid") and "--resume" not in words
 }
 
 
@@ -300,6 +300,8 @@ def run(words):
         )
         if is_needed and value in MAKERS:
             run(MAKERS[value])
+    if words[0] in ("show", "again"):
+        run(MAKERS[words[1]])
     result = CliRunner().invoke(app, tiny(words))
     assert result.exit_code == 0, (words, result.output, result.exception)
 

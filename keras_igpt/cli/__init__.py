@@ -46,6 +46,8 @@ for command in (
     server.demo,
     publish.export,
     publish.pack,
+    publish.card,
+    publish.upload,
 ):
     app.command()(command)
 # Options that it does not know are those of Apache Beam.

@@ -30,7 +30,8 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A .keras file, a run's folder, 'football' or 'football_any'.",
+        help="A .keras file, a run's folder, 'football', 'football_any', or "
+        "hf://owner/name.",
     ),
 ]
 

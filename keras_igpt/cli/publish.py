@@ -1,6 +1,7 @@
-"""The commands `export` and `pack`: models for others."""
+"""The commands `export`, `pack`, `card` and `upload`: models for others."""
 
 import pathlib
+import tempfile
 from typing import Annotated
 
 import typer
@@ -33,3 +34,50 @@ def pack(
 
     save_packed(keras_igpt.load(model), out)
     new_console().print(f"Wrote {out}, {out.stat().st_size / 1e6:.1f} MB")
+
+
+LicenceOption = Annotated[
+    str,
+    typer.Option(
+        "--license",
+        prompt="Licence of the weights, such as mit or cc-by-4.0",
+        help="Of the weights, as the Hub writes it: mit, cc-by-4.0, other.",
+    ),
+]
+
+
+def card(
+    model: ModelOption,
+    licence: LicenceOption,
+    out: Annotated[pathlib.Path, typer.Option(help="A new folder.")],
+    name: Annotated[
+        str | None, typer.Option(help="The card's title. Default: the folder's")
+    ] = None,
+) -> None:
+    """Writes a folder to share: the model, its card, samples, hashes."""
+    from keras_igpt.pretrained.model_card import write_card
+
+    new_console().print(f"Wrote {write_card(model, out, licence, name)}")
+
+
+def upload(
+    model: Annotated[
+        str, typer.Argument(help="As of --model; a run's folder tells most.")
+    ],
+    address: Annotated[str, typer.Argument(help="hf://owner/name[@branch]")],
+    licence: LicenceOption,
+    private: Annotated[
+        bool, typer.Option("--private", help="A new one that nobody sees.")
+    ] = False,
+) -> None:
+    """Sends what `card` writes to the Hugging Face Hub."""
+    from keras_igpt.pretrained import hub
+    from keras_igpt.pretrained.model_card import write_card
+
+    repository = hub.parsed(address).repository
+    with tempfile.TemporaryDirectory() as folder:
+        made = write_card(
+            model, pathlib.Path(folder, "model"), licence, repository
+        )
+        page = hub.upload(made, address, private)
+    new_console().print(f"Sent to {page}")

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
+from keras_igpt.annotations import PathLike
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.pretrained.arpg import conversion as arpg
 from keras_igpt.pretrained.llamagen import conversion as llamagen
 from keras_igpt.pretrained.llamagen.tokenizer import load_tokenizer
+from keras_igpt.pretrained.manifest import MANIFEST, MODEL, check_manifest
 
 PREFIX = "hf://"
 
@@ -64,29 +66,64 @@ def load_released(name: str) -> ImageGPT:
     return where.load(weights, load_tokenizer(tokenizer, where.image_size))
 
 
-def file_of(address: str) -> pathlib.Path:
-    """The local file of `hf://owner/name/file.keras`."""
+class Address(NamedTuple):
+    """The parts of `hf://owner/name[@revision][/file.keras]`."""
+
+    repository: str
+    revision: str | None
+    file: str
+
+
+def parsed(address: str) -> Address:
+    """The parts of an address; the file is "model.keras" if it names none."""
     owner, _, rest = address.removeprefix(PREFIX).partition("/")
     name, _, file = rest.partition("/")
-    if not (owner and name and file.endswith(".keras")):
+    name, at, revision = name.partition("@")
+    file = file or MODEL
+    named = owner and name and bool(at) == bool(revision)
+    if not named or not file.endswith(".keras"):
         raise ValueError(
-            "`path` must be hf://owner/name/file with a `.keras` file. "
-            f"Received: {address}. Name the file; weights in other formats "
-            "load with `keras_igpt.llamagen`, `keras_igpt.arpg` and "
-            "`keras_igpt.openai`."
+            "`path` must be hf://owner/name, perhaps with @revision or with "
+            "/file.keras behind it. "
+            f"Received: {address}. Weights in other formats load with "
+            "`keras_igpt.llamagen`, `keras_igpt.arpg` and `keras_igpt.openai`."
         )
-    return fetched(f"{owner}/{name}", file)
+    return Address(f"{owner}/{name}", revision or None, file)
+
+
+def file_of(address: str) -> pathlib.Path:
+    """The local file of `hf://owner/name`.
+
+    What `upload` sent says the sizes and hashes of its files, which are
+    compared.
+
+    Raises:
+        ValueError: if the address is none, or the file another one.
+    """
+    repository, revision, file = parsed(address)
+    path = fetched(repository, file, revision=revision)
+    try:
+        manifest = fetched(repository, MANIFEST, None, revision)
+    except FileNotFoundError:
+        return path  # of a repository that was not made by `upload`
+    check_manifest(path, file, manifest)
+    return path
 
 
 def fetched(
-    repository: str, file: str, licence: str = "see its page"
+    repository: str,
+    file: str,
+    licence: str | None = "see its page",
+    revision: str | None = None,
 ) -> pathlib.Path:
     """A file of a repository, from the cache or else the network.
 
     Args:
         repository: `owner/name`.
         file: its path there.
-        licence: what is said of it before it is downloaded.
+        licence: what is said of it before it is downloaded; None for
+            nothing.
+        revision: a branch, tag or commit; None for the main branch.
 
     Returns:
         pathlib.Path of the file in the Hub's cache: whole, for it is renamed
@@ -96,24 +133,22 @@ def fetched(
         ImportError: if `huggingface_hub` is not installed.
         FileNotFoundError: if there is no such file, or no way to it.
     """
+    huggingface_hub = _huggingface_hub()
     try:
-        import huggingface_hub
-    except ImportError:
-        raise ImportError(
-            f"huggingface_hub must be installed to fetch {file} of "
-            f"{repository}. Received: a Python without it. Call "
-            "`pip install 'keras_igpt[hub]'`."
-        ) from None
-    try:
-        cached = huggingface_hub.try_to_load_from_cache(repository, file)
+        cached = huggingface_hub.try_to_load_from_cache(
+            repository, file, revision=revision
+        )
         if isinstance(cached, str):
             return pathlib.Path(cached)
-        print(
-            f"Downloading {file} of https://huggingface.co/{repository} "
-            f"(licence: {licence})",
-            file=sys.stderr,
+        if licence is not None:
+            print(
+                f"Downloading {file} of https://huggingface.co/{repository} "
+                f"(licence: {licence})",
+                file=sys.stderr,
+            )
+        return pathlib.Path(
+            huggingface_hub.hf_hub_download(repository, file, revision=revision)
         )
-        return pathlib.Path(huggingface_hub.hf_hub_download(repository, file))
     # What it raises depends on its version, and on what that connects with.
     except Exception as error:
         lines = str(error).strip().splitlines() or [type(error).__name__]
@@ -122,3 +157,57 @@ def fetched(
             f"fetched. Received: {lines[0][:200]} Look for it at "
             f"https://huggingface.co/{repository}, and for your network."
         ) from error
+
+
+def upload(folder: PathLike, address: str, private: bool = False) -> str:
+    """Sends a folder that `write_card` wrote to the Hub.
+
+    Args:
+        folder: with a model, a card and a manifest.
+        address: `hf://owner/name`, made if it is not there, perhaps with
+            `@branch`.
+        private: bool. Whether nobody else may see a new repository.
+
+    Returns:
+        The address of its page.
+
+    Raises:
+        ImportError: if `huggingface_hub` is not installed.
+        OSError: if the Hub refuses, as without a token that may write.
+    """
+    repository, revision, file = parsed(address)
+    if file != MODEL:
+        raise ValueError(
+            "The address must be hf://owner/name. "
+            f"Received: {address}, which names a file."
+        )
+    huggingface_hub = _huggingface_hub()
+    api = huggingface_hub.HfApi()
+    try:
+        api.create_repo(repository, private=private, exist_ok=True)
+        api.upload_folder(
+            repo_id=repository,
+            folder_path=str(folder),
+            revision=revision,
+            commit_message="A model made with keras_igpt",
+        )
+    # What it raises depends on its version, and on what that connects with.
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        raise OSError(
+            f"The Hub must take {repository}. Received: {lines[0][:200]} "
+            "Log in with `hf auth login`, by a token that may write."
+        ) from error
+    return f"{api.endpoint}/{repository}"
+
+
+def _huggingface_hub():
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise ImportError(
+            "huggingface_hub must be installed to fetch models, or to send "
+            "them. Received: a Python without it. Call "
+            "`pip install 'keras_igpt[hub]'`."
+        ) from None
+    return huggingface_hub

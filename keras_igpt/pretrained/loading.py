@@ -9,6 +9,7 @@ from keras_igpt.argument_checks import checked_path
 from keras_igpt.models.classifier import ImageGPTClassifier
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.pretrained import hub
+from keras_igpt.pretrained.manifest import MANIFEST, check_manifest
 from keras_igpt.pretrained.model_files import check_model_file, damaged
 
 # Keras finds the classes of a saved file where they are registered, which
@@ -37,8 +38,10 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
         path: a `.keras` file; a run's folder: its best model; the name of
             a model that the package ships, `"football"` or `"football_any"`,
             which writes in few steps; or of one that is downloaded,
-            `"llamagen-b-256"`, or `"hf://owner/name/file.keras"` on the
-            Hugging Face Hub.
+            `"llamagen-b-256"`, or `"hf://owner/name"` on the Hugging Face
+            Hub, perhaps with `@revision` or `/file.keras` behind it. Where
+            a "keras_igpt.json" is beside the file, as `keras-igpt card`
+            writes it, size and hash are compared.
 
     Returns:
         The model that was saved, an `ImageGPT` or `ImageGPTClassifier`.
@@ -75,6 +78,8 @@ def find(path: PathLike) -> pathlib.Path:
     for folder in (path, *(shipped / path for shipped in SHIPPED)):
         for name in MODEL_NAMES:
             if (folder / name).exists():
+                if (folder / MANIFEST).exists():
+                    check_manifest(folder / name, name, folder / MANIFEST)
                 return folder / name
     if path.is_dir():
         raise FileNotFoundError(

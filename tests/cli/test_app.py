@@ -16,6 +16,7 @@ from keras_igpt import cli
         *("quickstart", "train", "generate", "complete"),
         *("edit", "evaluate", "evaluate-edits", "grid", "show", "again"),
         *("demo", "export", "pack", "probe", "classify"),
+        *("card", "upload"),
     ],
 )
 def test_help_says_what_a_command_does(command):

@@ -1,9 +1,11 @@
 """Tests of models of the Hub, from a server on this machine."""
 
+import base64
 import contextlib
 import functools
 import hashlib
 import http.server
+import json
 import os
 import pathlib
 import shutil
@@ -16,6 +18,7 @@ from small_models import make_model
 
 import keras_igpt
 from keras_igpt.pretrained import hub
+from keras_igpt.pretrained.model_card import write_card
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "released"
 REVISION = "0123456789abcdef0123456789abcdef01234567"
@@ -148,7 +151,150 @@ def test_nothing_but_the_named_file_is_fetched(repository, tmp_path):
     with served(repository) as address:
         python(LOAD, tmp_path, HF_ENDPOINT=address)
     files = {path for path in asked if "/resolve/" in path}
-    assert files == {"/owner/name/resolve/main/small.keras"}
+    assert files == {
+        f"/owner/name/resolve/main/{name}"
+        for name in ("small.keras", "keras_igpt.json")
+    }
+
+
+class Receiving(Handler):
+    """Takes repositories and files, as the Hub does; keeps them as files."""
+
+    def do_POST(self):
+        asked.append(self.path)
+        self.body = self.rfile.read(int(self.headers["Content-Length"]))
+        kinds = {
+            "/api/repos/create": self.create,
+            "/api/validate-yaml": lambda: {"errors": [], "warnings": []},
+            "/preupload/": self.preupload,
+            "/info/lfs/objects/batch": self.batch,
+            "/commit/": self.commit,
+        }
+        for part, answer in kinds.items():
+            if part in self.path:
+                return self.say(answer())
+        return self.say({}, 404)
+
+    def do_PUT(self):
+        content = self.rfile.read(int(self.headers["Content-Length"]))
+        objects = pathlib.Path(self.directory, "objects")
+        objects.mkdir(exist_ok=True)
+        (objects / self.path.split("/")[-1]).write_bytes(content)
+        self.say({})
+
+    def say(self, answer, status=200):
+        content = json.dumps(answer).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    @property
+    def address(self):
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def create(self):
+        wanted = json.loads(self.body)
+        name = f"{wanted['organization']}/{wanted['name']}"
+        return {"url": f"{self.address}/{name}", "name": name, "id": name}
+
+    def preupload(self):
+        modes = {True: "lfs", False: "regular"}
+        return {
+            "files": [
+                {
+                    "path": file["path"],
+                    "uploadMode": modes[file["path"].endswith(".keras")],
+                    "shouldIgnore": False,
+                }
+                for file in json.loads(self.body)["files"]
+            ]
+        }
+
+    def batch(self):
+        return {
+            "transfer": "basic",
+            "objects": [
+                {
+                    **one,
+                    "actions": {
+                        "upload": {"href": f"{self.address}/put/{one['oid']}"}
+                    },
+                }
+                for one in json.loads(self.body)["objects"]
+            ],
+        }
+
+    def commit(self):
+        _, _, _, owner, name, _, revision = self.path.split("/")
+        folder = pathlib.Path(self.directory, owner, name, "resolve", revision)
+        folder.mkdir(parents=True, exist_ok=True)
+        for line in self.body.decode().splitlines():
+            row = json.loads(line)
+            value = row["value"]
+            if row["key"] == "lfsFile":
+                stored = pathlib.Path(self.directory, "objects", value["oid"])
+                (folder / value["path"]).write_bytes(stored.read_bytes())
+            elif row["key"] == "file":
+                content = base64.b64decode(value["content"])
+                (folder / value["path"]).write_bytes(content)
+        return {
+            "commitUrl": f"{self.address}/{owner}/{name}/commit/{REVISION}",
+            "commitOid": REVISION,
+            "hookOutput": "",
+        }
+
+
+UPLOAD = """
+from keras_igpt.cli import app
+app(["upload", {source!r}, "hf://owner/name", "--license", "mit"])
+"""
+
+LOAD_ALL = """
+import keras_igpt
+print(keras_igpt.load("hf://owner/name").num_classes)
+"""
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "mine.keras"
+    make_model(num_layers=1).save(path)
+    return path
+
+
+@pytest.mark.slow
+def test_a_model_that_was_sent_is_loaded_elsewhere(source, tmp_path):
+    web = tmp_path / "web"
+    web.mkdir()
+    with served(web, Receiving) as address:
+        there = {"HF_ENDPOINT": address, "HF_TOKEN": "hf_of_a_test"}
+        sent = python(UPLOAD.format(source=str(source)), tmp_path, **there)
+        assert "/owner/name" in sent.stdout, sent.stderr
+        found = python(LOAD_ALL, tmp_path, HF_ENDPOINT=address)
+        assert found.stdout == "3\n", found.stderr
+    folder = web / "owner" / "name" / "resolve" / "main"
+    assert (folder / "model.keras").read_bytes() == source.read_bytes()
+    assert 'load("hf://owner/name")' in (folder / "README.md").read_text()
+
+
+@pytest.mark.slow
+def test_a_file_that_is_not_the_one_that_was_sent_is_refused(source, tmp_path):
+    folder = tmp_path / "web" / "owner" / "name" / "resolve" / "main"
+    write_card(source, folder, "mit")
+    make_model(num_layers=2).save(folder / "model.keras")
+    with served(tmp_path / "web") as address:
+        found = python(LOAD_ALL, tmp_path, HF_ENDPOINT=address)
+    assert "is damaged or another one" in found.stderr
+
+
+@pytest.mark.slow
+def test_a_hub_that_refuses_is_named(source, tmp_path):
+    with served(tmp_path) as address:  # takes nothing
+        there = {"HF_ENDPOINT": address, "HF_TOKEN": "hf_of_a_test"}
+        sent = python(UPLOAD.format(source=str(source)), tmp_path, **there)
+    assert "The Hub must take owner/name" in sent.stderr
 
 
 def test_released_model_is_made_of_its_two_files(monkeypatch, tmp_path):
@@ -188,11 +334,24 @@ def test_model_of_any_order_is_made_with_the_tokenizer_of_another(
 
 
 @pytest.mark.parametrize(
-    "address", ["hf://owner", "hf://owner/name", "hf://owner/name/a.pt"]
+    "address", ["hf://owner", "hf://owner/name@", "hf://owner/name/a.pt"]
 )
-def test_address_must_name_a_model_file(address):
-    with pytest.raises(ValueError, match="hf://owner/name/file"):
+def test_address_must_name_a_model(address):
+    with pytest.raises(ValueError, match="hf://owner/name, perhaps"):
         keras_igpt.load(address)
+
+
+@pytest.mark.parametrize(
+    ("address", "parts"),
+    [
+        ("hf://a/b", ("a/b", None, "model.keras")),
+        ("hf://a/b@v1", ("a/b", "v1", "model.keras")),
+        ("hf://a/b@v1/c/d.keras", ("a/b", "v1", "c/d.keras")),
+        ("hf://a/b/d.keras", ("a/b", None, "d.keras")),
+    ],
+)
+def test_address_has_parts(address, parts):
+    assert hub.parsed(address) == parts
 
 
 def test_without_the_extra_it_is_named(monkeypatch):
