@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # That of the benchmarks; without a version pip may look for one with CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: quickstart test docs lint format benchmark clean
+.PHONY: quickstart test docs lint dist format benchmark clean
 
 quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
@@ -33,6 +33,19 @@ lint: $(VENV)/.installed-test
 benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --markdown
 
+# A wheel and the sources in dist, the same bytes from the same commit: the
+# archive is packed anew, for its times are those of the build.
+dist: $(VENV)/.installed-test
+	rm -rf dist && mkdir -p dist
+	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) && \
+	$(BIN)/python -c "from setuptools import build_meta; \
+	  build_meta.build_wheel('dist'); build_meta.build_sdist('dist')" && \
+	cd dist && archive=$$(basename *.tar.gz .tar.gz) && \
+	tar xzf $$archive.tar.gz && \
+	tar --sort=name --mtime=@$$SOURCE_DATE_EPOCH --owner=0 --group=0 \
+	  --numeric-owner --mode=go-w -cf - $$archive | gzip -n > $$archive.tar.gz && \
+	rm -r $$archive
+
 format: $(VENV)/.installed-test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -56,4 +69,4 @@ $(VENV)/.installed-docs: $(VENV)/.installed setup.cfg
 	touch $@
 
 clean:
-	rm -rf $(VENV) build *.egg-info
+	rm -rf $(VENV) build dist *.egg-info
