@@ -29,6 +29,17 @@ gc.freeze()
 gc.set_threshold(20_000, 10, 10)
 
 
+@pytest.fixture(autouse=True)
+def _xla_where_it_is_marked(request):
+    """XLA for tests with the mark `xla`; its compiling takes most of the time.
+
+    What was compiled for a model before stays: such tests make their own.
+    """
+    small_models.XLA["on"] = "xla" in request.keywords
+    yield
+    small_models.XLA["on"] = False
+
+
 def pytest_collection_modifyitems(items):
     """Leaves out what takes minutes each, unless it is asked for."""
     if "KERAS_IGPT_LONG" in os.environ:

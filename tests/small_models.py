@@ -43,6 +43,27 @@ TRAIN_OPTIONS = TrainingOptions(
 )
 
 
+# Whether `jit_compile=True` means XLA, on TensorFlow.
+XLA = {"on": False}
+
+
+def _compile_little():
+    import tensorflow as tf
+
+    function = tf.function
+
+    def compiled(*args, jit_compile=None, **kwargs):
+        if not XLA["on"]:
+            jit_compile = False if jit_compile else jit_compile
+        return function(*args, jit_compile=jit_compile, **kwargs)
+
+    tf.function = compiled
+
+
+if keras.backend.backend() == "tensorflow":
+    _compile_little()
+
+
 def train(folder, resume=False, given=(), **options):
     """The smallest of runs; returns its last row of figures."""
     if resume:  # The command leaves the budget to the run.

@@ -34,6 +34,7 @@ def test_large_arrays_arrive_in_parts(layer, monkeypatch):
     np.testing.assert_array_equal(layer.kernel, new)
 
 
+@pytest.mark.xla
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_compiled_equals_plain(layer, jit_compile):
     x = np.ones((4, 3), "float32")

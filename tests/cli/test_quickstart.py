@@ -11,6 +11,7 @@ from keras_igpt.cli import quickstart
 
 
 @pytest.mark.slow
+@pytest.mark.xla
 def test_quickstart_beats_counting_in_eight_epochs(tmp_path, monkeypatch):
     # Hundreds of steps are sooner done compiled than one operation at a time.
     monkeypatch.delattr(keras.Model, "run_eagerly")

@@ -64,7 +64,10 @@ def test_an_edited_image_does_not_depend_on_its_batch(model, images, masks):
     np.testing.assert_array_equal(together[2:3], alone)
 
 
-def test_same_edits_with_and_without_xla(model, images, masks):
+@pytest.mark.xla
+@pytest.mark.parametrize("order", ORDERS)
+def test_same_edits_with_and_without_xla(order, images, masks):
+    model = editing_model(order)
     with_xla, without = (
         model.edit(images, "inpaint", masks, seed=0, jit_compile=jit)
         for jit in (True, False)
@@ -296,6 +299,7 @@ def test_prepare_draws_new_edits_every_epoch(model, images):
     assert first.shape == (6, 4, 8, 2) and (first != second).any()
 
 
+@pytest.mark.xla
 def test_inpainting_honours_what_is_below_and_right():
     """Of images of one shade the upper half or the left one is hidden."""
     model = make_model(

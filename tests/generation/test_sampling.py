@@ -62,6 +62,7 @@ def test_uniforms_are_frozen():
     np.testing.assert_allclose(numbers, GOLDEN_UNIFORMS, atol=1e-7)
 
 
+@pytest.mark.xla
 def test_uniforms_do_not_depend_on_the_compiler():
     import tensorflow as tf
 

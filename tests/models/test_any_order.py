@@ -187,6 +187,7 @@ def test_packed_it_generates_the_same(any_model, tmp_path):
     )
 
 
+@pytest.mark.xla
 def test_classifier_reads_it_and_loads_again(any_model, tiny_images, tmp_path):
     made = keras_igpt.ImageGPTClassifier.from_model(any_model, num_classes=2)
     made.compile()

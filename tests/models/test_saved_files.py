@@ -15,6 +15,7 @@ def load(name):
 
 @pytest.mark.backends
 @pytest.mark.slow
+@pytest.mark.xla
 @pytest.mark.parametrize("name", KINDS)
 def test_saved_file_answers_as_it_did(name):
     model = load(name)
@@ -35,6 +36,7 @@ def test_saved_file_answers_as_it_did(name):
 
 
 @pytest.mark.slow
+@pytest.mark.xla
 def test_saved_optimizer_goes_on():
     expected = np.load(FOLDER / "templates_trained.npy")
     given = saved_files.trained_further()
