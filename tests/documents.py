@@ -13,7 +13,8 @@ PAGES = [README] + [
     f"docs/{name}.md"
     for name in (
         *("index", "guide", "edits", "your_data", "training", "serving"),
-        *("photographs", "igpt", "football", "figures", "speed", "questions"),
+        *("photographs", "igpt", "football", "figures", "speed", "compare"),
+        "questions",
         *("few_steps", "large_data", "security"),
         *("architecture", "contributing", "api"),
     )

@@ -46,17 +46,17 @@ LONGEST = 1024
 COLUMNS = {
     "bits": ("bits per pixel", "{:.3f}"),
     "fid": ("Fréchet", "{:.2f}"),
-    "kid": ("kernel distance", "{:.4f}"),
+    "kid": ("kernel", "{:.4f}"),
     "precision": ("precision, %", "{:.1%}"),
     "recall": ("recall, %", "{:.1%}"),
     "density": ("density", "{:.2f}"),
     "coverage": ("coverage, %", "{:.1%}"),
-    "cas": ("test images recognised after learning from it, %", "{:.1%}"),
-    "recognised": ("recognised as asked, %", "{:.1%}"),
-    "nearest": ("to the nearest training image", "{:.2f}"),
-    "per_second": ("images per second", "{:.0f}"),
-    "seconds": ("seconds of training", "{:.0f}"),
-    "weights": ("weights, thousands", "{:.0f}"),
+    "cas": ("taught by it, %", "{:.1%}"),
+    "recognised": ("as asked, %", "{:.1%}"),
+    "nearest": ("nearest", "{:.2f}"),
+    "per_second": ("images/s", "{:.0f}"),
+    "seconds": ("seconds", "{:.0f}"),
+    "weights": ("1,000 weights", "{:.0f}"),
 }
 
 

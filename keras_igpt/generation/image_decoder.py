@@ -3,6 +3,7 @@
 Axes: B images, n candidates of each, N cells, C channels.
 """
 
+import contextlib
 import functools
 import threading
 from collections.abc import Callable, Generator
@@ -73,14 +74,16 @@ class ImageDecoder:
         Returns:
             uint8 array `(B, height, width, C)`.
         """
-        steps = self.stream(*args, watched=on_step is not None, **kwargs)
-        while True:
-            try:
-                canvas = next(steps)
-            except StopIteration as end:
-                return end.value
-            if on_step is not None:
-                on_step(canvas.done, canvas.preview)
+        stream = self.stream(*args, watched=on_step is not None, **kwargs)
+        # Closed at once if `on_step` raises: its threads end.
+        with contextlib.closing(stream) as steps:
+            while True:
+                try:
+                    canvas = next(steps)
+                except StopIteration as end:
+                    return end.value
+                if on_step is not None:
+                    on_step(canvas.done, canvas.preview)
 
     def stream(
         self,

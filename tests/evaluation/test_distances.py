@@ -200,3 +200,11 @@ def test_bounds_hold_the_mean_as_often_as_they_say():
         )
         inside += low <= 0 <= high
     assert 86 <= inside <= 100
+
+
+def test_the_interval_is_around_the_figure():
+    generator = np.random.default_rng(0)
+    sets = [generator.normal(size=(100, 16)) for _ in range(2)]
+    figure = distances.frechet_distance(*sets)
+    low, high = distances.confidence_interval(distances.frechet_distance, *sets)
+    assert 0 < low < figure < high < 2 * figure

@@ -98,9 +98,9 @@ def generate(
     Args:
         model: generates.
         count: from 1 to 16.
-        asked: `text`, `label`, `seed`, `guidance_scale`, `temperature` and,
-            of a model of any order, `steps`, one each, as a page's fields
-            hold them: "" and None for none.
+        asked: `text`, `negative_text`, `label`, `seed`, `guidance_scale`,
+            `temperature` and, of a model of any order, `steps`, one each, as
+            a page's fields hold them: "" and None for none. And `on_step`.
 
     Returns:
         Tuple of a uint8 array of shape `(count, H, W, C)` and the first
@@ -355,6 +355,9 @@ def _settings(asked):
     for name in ("seed", "steps"):
         if asked.get(name) is not None:
             asked[name] = int(asked[name])
+    negative = (asked.pop("negative_text", None) or "").strip()
+    if negative:
+        asked["negative_text"] = negative
     return conditions, with_seed(asked)
 
 

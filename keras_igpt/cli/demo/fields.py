@@ -1,10 +1,11 @@
 """Fields of the demo's page: what to ask for, how to sample, which image."""
 
+import contextlib
 import functools
 import html
 import pathlib
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from keras_igpt.annotations import Array
@@ -72,6 +73,14 @@ def sampling(model: "ImageGPT") -> Fields:
         )
         fields["temperature"] = gr.Slider(
             0, 1.5, 1, step=0.05, label="Temperature", info="How boldly."
+        )
+    if model.text_length:
+        fields["negative_text"] = gr.Textbox(
+            label="Not wanted",
+            info="Guidance leads away from it.",
+            lines=1,
+            max_lines=1,
+            max_length=model.text_length,
         )
     if model.any_order:
         fields["steps"] = gr.Slider(
@@ -187,24 +196,46 @@ def answer(action: Callable[..., Any], fields: Fields) -> Callable[..., Any]:
         action: function of keyword arguments.
         fields: their names, in the order in which values come.
     """
-    import gradio as gr
-
-    names = list(fields)
 
     @functools.wraps(action)
     def call(*values):
-        values = dict(zip(names, values))
-        if "layers" in values:
-            values["layers"] = (values["layers"] or {}).get("layers")
-        try:
-            return action(**values)
-        except (ValueError, OSError) as error:
-            raise gr.Error(
-                html.escape(str(error), quote=False),
-                title="That did not work",
-                print_exception=False,
-            ) from error
+        with _said():
+            return action(**_named(fields, values))
 
     # Gradio would look for as many parameters as the action has.
     del call.__wrapped__
     return call
+
+
+def answer_growing(
+    action: Callable[..., Iterator[Any]], fields: Fields
+) -> Callable[..., Iterator[Any]]:
+    """As `answer`, for an action that yields what grows."""
+
+    def call(*values):
+        with _said():
+            yield from action(**_named(fields, values))
+
+    return call
+
+
+def _named(fields, values):
+    values = dict(zip(fields, values))
+    if "layers" in values:
+        values["layers"] = (values["layers"] or {}).get("layers")
+    return values
+
+
+@contextlib.contextmanager
+def _said():
+    """Mistakes become sentences on the page."""
+    import gradio as gr
+
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        raise gr.Error(
+            html.escape(str(error), quote=False),
+            title="That did not work",
+            print_exception=False,
+        ) from error

@@ -6,13 +6,14 @@ page in `server.py`.
 
 import os
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from keras_igpt.annotations import Array
 from keras_igpt.cli.demo import actions, fields
 from keras_igpt.cli.demo.fields import Fields
+from keras_igpt.cli.demo.growing import growing
 
 if TYPE_CHECKING:
     import gradio
@@ -80,10 +81,10 @@ class Tabs:
         with gr.Row():
             with gr.Column(scale=2):
                 asked = self._conditions() | fields.sampling(self.model)
-                button = gr.Button("Generate", variant="primary")
+                buttons = _buttons("Generate")
             with gr.Column(scale=3):
                 results = fields.gallery("Images", 2)
-        self._on(button.click, actions.generate, asked, results)
+        self._on(buttons, actions.generate, asked, results)
 
     def edit(self) -> None:
         """An image, drawn over with a brush, and what becomes of it."""
@@ -97,11 +98,11 @@ class Tabs:
                 how = self._edits()
                 asked = self._conditions("said of the result")
                 asked |= fields.sampling(self.model)
-                button = gr.Button("Edit", variant="primary")
+                buttons = _buttons("Edit")
         results = fields.gallery("Results")
         source.shown_in(canvas, lambda image: _enlarged(image, CANVAS))
         given = {"image": source.image, "layers": canvas, **how, **asked}
-        self._on(button.click, actions.edit, given, results)
+        self._on(buttons, actions.edit, given, results)
 
     def _edits(self) -> Fields:
         """Which edit, and what belongs to some of them alone."""
@@ -148,7 +149,7 @@ class Tabs:
                         label="Draw the quoted word as it is spelled"
                     )
                 asked |= fields.sampling(self.model)
-                button = gr.Button("Compose", variant="primary")
+                buttons = _buttons("Compose")
         results = fields.gallery("Results")
         for name in ("glyphs", "text"):
             if name in asked:
@@ -163,7 +164,7 @@ class Tabs:
                 show_progress="hidden",
                 api_visibility="private",
             )
-        self._on(button.click, actions.compose, asked | placed, results)
+        self._on(buttons, actions.compose, asked | placed, results)
 
     def _place(self) -> Fields:
         """Where and how large an image is placed."""
@@ -212,28 +213,32 @@ class Tabs:
 
     def _on(
         self,
-        event: Callable[..., Any],
+        buttons: "tuple[gradio.Button, gradio.Button]",
         action: Callable[..., tuple[Array, int]],
         asked: Fields,
         results: "gradio.Gallery",
     ) -> None:
-        """Has an event show what an action generates in a gallery."""
+        """Has a button show what an action generates, and one stop it."""
+        start, stop = buttons
 
         def show(**values):
-            images, seed = action(self.model, **values)
-            return [
-                (fields.as_file(image), f"seed {seed + i}")
-                for i, image in enumerate(images)
-            ]
+            for images, seed in growing(action, self.model, **values):
+                # As long as they grow they are no results with a seed.
+                said = "" if seed is None else f"seed {seed}"
+                yield [
+                    (fields.as_file(image), said and f"seed {seed + i}")
+                    for i, image in enumerate(images)
+                ]
 
-        event(
-            fields.answer(show, asked),
+        running = start.click(
+            fields.answer_growing(show, asked),
             list(asked.values()),
             results,
             concurrency_id="model",
             concurrency_limit=fields.AT_ONCE,
             api_visibility="private",
         )
+        stop.click(None, cancels=[running], api_visibility="private")
 
     def _preview(self, image, **where):
         """The canvas for "compose", and grey where it is empty."""
@@ -263,6 +268,15 @@ def _described(model, name):
         f"{model.vocabulary_size}, by {model.count_params() / 1e6:.1f} "
         "million weights on this machine."
     )
+
+
+def _buttons(name):
+    """One that starts, and one that stops."""
+    import gradio as gr
+
+    with gr.Row():
+        start = gr.Button(name, variant="primary")
+        return start, gr.Button("Stop")
 
 
 def _drawing_canvas():
