@@ -39,6 +39,7 @@ NOT_RUN = {
     "ruff": "`make lint`",
     "python -m benchmarks": "measures or draws for minutes; names are checked",
     "keras-igpt tokenize --data gs://": "needs a cluster",
+    "keras-igpt evaluate --model football": "trains a judge: tests/cli",
     "keras-igpt upload": "needs an account: tests/pretrained/test_hub.py",
     "docker": "needs Docker: tests/serving runs what is exported",
     "curl": "needs the server of the line above",
