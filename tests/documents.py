@@ -20,6 +20,8 @@ PAGES = [README] + [
     )
 ]
 
+CHINESE_PAGES = ("docs/index.zh-CN.md", "docs/football.zh-CN.md")
+
 # Commands that begin so are not run, for the reason beside them.
 NOT_RUN = {
     "keras-igpt quickstart": "trains for two minutes: tests/cli",

@@ -15,6 +15,7 @@ import pytest
 import typer.main
 from documents import (
     CHINESE,
+    CHINESE_PAGES,
     NOT_RUN,
     PAGES,
     README,
@@ -128,7 +129,7 @@ def test_extras_that_are_named_exist():
         assert set(extras) <= set(config["options.extras_require"]), name
 
 
-@pytest.mark.parametrize("name", [*PAGES, CHINESE])
+@pytest.mark.parametrize("name", [*PAGES, CHINESE, *CHINESE_PAGES])
 def test_what_is_linked_exists(name):
     for path, anchor in links(name):
         file = (ROOT / name).parent / path if path else ROOT / name
