@@ -13,6 +13,7 @@ FOLDER = pathlib.Path(__file__).parent.parent / "notebooks"
 RESULTS = {
     "quickstart": "digits.keras",
     "football": "football.png",
+    "poster": "served/poster/1/saved_model.pb",
     "your_pictures": "served/flags/1/saved_model.pb",
     "igpt": "probe.png",
     "photographs": "served/photographs/1/saved_model.pb",
