@@ -156,9 +156,10 @@ def counted(monkeypatch):
     return counted
 
 
-def test_generate_counts_its_images(tiny_model, counted):
+def test_generate_counts_cells(tiny_model, counted):
     tiny_model.generate(labels=[0, 1], num_images=10, seed=0)
-    assert max(counted) == (20, 20) and len(counted) > 1
+    cells = 20 * tiny_model.num_cells
+    assert max(counted) == (cells, cells) and len(counted) > 1
 
 
 def test_score_counts_its_batches(tiny_model, tiny_images, counted):
