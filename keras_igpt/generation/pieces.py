@@ -27,7 +27,7 @@ class Pieces:
     """Cuts the steps of a decoder into pieces that take about as long.
 
     Args:
-        seconds: float, of a piece. Two pieces may be one step each.
+        seconds: float, about how long a piece takes; one step at least.
         report: function of `(tokens, written)` after each piece, an int32
             array `(B, N)` and a function that gives a bool array of its
             shape: which cells hold what they will hold.
