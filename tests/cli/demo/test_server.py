@@ -32,8 +32,34 @@ def served(tmp_path_factory):
     """The address of a page, served by a process of its own."""
     path = tmp_path_factory.mktemp("demo") / "model.keras"
     make_caption_model().save(path)
+    yield from serving(path)
+
+
+# A cell at a time, and each takes a while.
+SLOWLY = """
+import time
+from keras_igpt.generation import image_decoder, pieces
+pieces.FIRST, image_decoder.WATCHED = 1, 0.0
+done = pieces.Pieces.done
+def slowly(self, *args):
+    time.sleep(0.3)
+    done(self, *args)
+pieces.Pieces.done = slowly
+"""
+
+
+@pytest.fixture(scope="module")
+def slowly_served(tmp_path_factory):
+    """As `served`, by a model that takes seconds for an image."""
+    path = tmp_path_factory.mktemp("slow") / "model.keras"
+    make_caption_model().save(path)
+    yield from serving(path, SLOWLY)
+
+
+def serving(path, before=""):
+    """The address of a page while it is there."""
     program = (
-        "import sys\n"
+        f"import sys\n{before}\n"
         "from keras_igpt.cli.demo import server\n"
         f"page = server.launch({str(path)!r}, port=0, wait=False)\n"
         "print(page.local_url, flush=True)\n"
@@ -86,6 +112,12 @@ def tab(browser, served):
     page.close()
 
 
+def results(page):
+    """The images of the gallery when they are whole, which have seeds."""
+    page.locator(".caption-label:visible", has_text="seed").first.wait_for()
+    return shown_images(page)
+
+
 def shown_images(page):
     """The images of the gallery that can be seen, as arrays."""
     found = page.locator(".thumbnail-item img:visible")
@@ -114,11 +146,32 @@ def test_caption_makes_the_models_images(tab, served):
     page.get_by_label("Caption: what to generate").fill("a ball")
     page.get_by_label("Seed").fill("7")
     click(page, "Generate")
-    images = shown_images(page)
+    images = results(page)
     wanted = make_caption_model().generate(
         text="a ball", num_images=4, guidance_scale=2.0, seed=7
     )
     np.testing.assert_array_equal(images, wanted)
+
+
+@pytest.mark.slow
+def test_images_grow_until_they_are_stopped(browser, slowly_served):
+    page = browser.new_page()
+    page.set_default_timeout(45_000)
+    page.goto(slowly_served)
+    page.get_by_role("tab", name="Generate").click()
+    click(page, "Generate")
+    first = shown_images(page)
+    assert any((image == 127).any() for image in first)
+    click(page, "Stop")
+    page.wait_for_timeout(1000)
+    stopped = shown_images(page)
+    page.wait_for_timeout(1500)
+    np.testing.assert_array_equal(shown_images(page), stopped)
+    assert any((image == 127).any() for image in stopped)
+    click(page, "Generate")
+    whole = np.stack(results(page))
+    assert not (whole == 127).all(axis=-1).any()
+    page.close()
 
 
 @pytest.mark.slow
@@ -149,7 +202,7 @@ def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(tab, tmp_path):
     page.mouse.up()
     page.wait_for_timeout(500)
     click(page, "Edit")
-    images = np.array(shown_images(page))
+    images = np.array(results(page))
     kept = (images == (10, 200, 30)).all(-1)
     assert images.shape == (4, 8, 8, 3)
     assert kept[:, [0, 0, -1, -1], [0, -1, 0, -1]].all()
@@ -191,7 +244,7 @@ def test_page_is_composed_around_an_image(tab, tmp_path):
     open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     page.wait_for_timeout(1500)
     click(page, "Compose")
-    images = np.array(shown_images(page))
+    images = np.array(results(page))
     assert (images[:, 2:6, 2:6] == (10, 200, 30)).all()
 
 
