@@ -46,9 +46,9 @@ def candidate_nats(model: Any) -> Callable[[Tensor, dict[str, Tensor]], Tensor]:
     They are those of all cells, those that were given among them: between
     candidates only what was generated differs.
     """
-    (orders,) = scored_orders(model, None, 0)
 
     def nats(tokens, conditions):
+        (orders,) = scored_orders(model, None, 0)  # when it is traced
         count = ops.shape(tokens)[0]
         more = {k: ops.repeat(v, count, 0) for k, v in orders.items()}
         logits = model({"tokens": tokens, **conditions, **more})

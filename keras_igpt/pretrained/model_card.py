@@ -91,7 +91,7 @@ def card(model: ImageGPT, run: pathlib.Path, licence: str, name: str) -> str:
     kind = (
         "text-to-image"
         if model.text_length
-        else ("unconditional-image-generation")
+        else "unconditional-image-generation"
     )
     address = name if "/" in name else "OWNER/NAME"
     parts = [
@@ -149,8 +149,7 @@ def _asked(run):
     path = run / "config.json"
     if not path.is_file():
         return {}
-    config = json.loads(path.read_text("utf-8"))
-    options = {**config, **config.get("options", {})}
+    options = json.loads(path.read_text("utf-8")).get("options", {})
     found = {key: options.get(key) for key in ASKED}
     return {
         key.replace("_", " "): ", ".join(map(str, value))

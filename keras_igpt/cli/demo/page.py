@@ -223,11 +223,11 @@ class Tabs:
 
         def show(**values):
             for images, seed in growing(action, self.model, **values):
+                files = map(fields.as_file, images)
                 # As long as they grow they are no results with a seed.
-                said = "" if seed is None else f"seed {seed}"
                 yield [
-                    (fields.as_file(image), said and f"seed {seed + i}")
-                    for i, image in enumerate(images)
+                    (file, "" if seed is None else f"seed {seed + i}")
+                    for i, file in enumerate(files)
                 ]
 
         running = start.click(
