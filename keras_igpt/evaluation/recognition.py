@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from keras_igpt.annotations import Array, ArrayLike
+from keras_igpt.images.arrays import slices
 from keras_igpt.models.image_gpt import ImageGPT
 
 # Classifiers see at most this many training images: a support vector
@@ -17,6 +18,9 @@ TRAIN_IMAGES = 5_000
 
 # Images generated to be recognised, at least.
 GENERATED = 500
+
+# Images compared at once with those that are known.
+COMPARED = 1_000
 
 
 def recognition_figures(
@@ -60,7 +64,8 @@ def recognition_figures(
 class PixelClassifier:
     """A classifier trained on real images, to recognise generated ones.
 
-    A support vector machine of scikit-learn on raw pixels.
+    A support vector machine of scikit-learn on raw pixels, with its default
+    kernel: computed here, by products of matrices, it takes far less time.
 
     Args:
         images: uint8 array of shape `(B, height, width, channels)`.
@@ -70,12 +75,25 @@ class PixelClassifier:
     def __init__(self, images: ArrayLike, labels: ArrayLike) -> None:
         from sklearn.svm import SVC
 
-        self._classifier = SVC().fit(_pixels(images), labels)
+        self._known = _pixels(images)
+        spread = self._known.shape[1] * self._known.var()
+        self._gamma = 1 / spread if spread else 1.0
+        classifier = SVC(kernel="precomputed")
+        self._classifier = classifier.fit(self._kernel(self._known), labels)
 
     def accuracy(self, images: ArrayLike, labels: ArrayLike) -> float:
         """Share of images recognised as their label, from 0 to 1."""
-        found = self._classifier.predict(_pixels(images))
-        return float(np.mean(found == labels))
+        pixels = _pixels(images)
+        found = [
+            self._classifier.predict(self._kernel(pixels[some]))
+            for some in slices(pixels, COMPARED)
+        ]
+        return float(np.mean(np.concatenate(found) == labels))
+
+    def _kernel(self, pixels):
+        from sklearn.metrics.pairwise import rbf_kernel
+
+        return rbf_kernel(pixels, self._known, gamma=self._gamma)
 
 
 def recognised(
