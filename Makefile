@@ -39,9 +39,10 @@ benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --markdown
 
 # A wheel and the sources in dist, the same bytes from the same commit: the
-# archive is packed anew, for its times are those of the build.
+# archive is packed anew, for its times are those of the build; what an earlier
+# build left would be packed too.
 dist: $(VENV)/.installed-test
-	rm -rf dist && mkdir -p dist
+	rm -rf dist build/lib build/bdist.* keras_igpt.egg-info && mkdir -p dist
 	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) && \
 	$(BIN)/python -c "from setuptools import build_meta; \
 	  build_meta.build_wheel('dist'); build_meta.build_sdist('dist')" && \
