@@ -47,7 +47,8 @@ LicenceOption = Annotated[
 
 
 ADDRESS_HELP = (
-    "hf://owner/name[@branch], or kaggle://owner/model/keras/variation"
+    "hf://owner/name, perhaps with @branch, or "
+    "kaggle://owner/model/keras/variation"
 )
 
 
