@@ -6,7 +6,7 @@ BIN = $(VENV)/bin
 # That of the benchmarks; without a version pip may look for one with CUDA.
 TORCH ?= torch==2.13.0
 
-.PHONY: quickstart test docs lint dist format benchmark clean
+.PHONY: quickstart test versions docs lint dist format benchmark clean
 
 quickstart: $(VENV)/.installed
 	TF_CPP_MIN_LOG_LEVEL=3 $(BIN)/keras-igpt quickstart
@@ -19,6 +19,11 @@ test: $(VENV)/.installed-test lint
 	  KERAS_BACKEND=$$backend OMP_NUM_THREADS=1 \
 	    $(BIN)/python -m pytest -m backends -n 2 --durations=5 || exit 1; \
 	done
+
+# The lowest versions that setup.cfg allows and the newest, on each Python that
+# is there, in environments that are thrown away: some minutes each.
+versions:
+	$(PYTHON) .ci/versions.py
 
 # Into build/docs. The variable turns off an advertisement of the theme.
 docs: $(VENV)/.installed-docs
@@ -34,9 +39,10 @@ benchmark: $(VENV)/.installed
 	$(BIN)/python -m benchmarks --markdown
 
 # A wheel and the sources in dist, the same bytes from the same commit: the
-# archive is packed anew, for its times are those of the build.
+# archive is packed anew, for its times are those of the build; what an earlier
+# build left would be packed too.
 dist: $(VENV)/.installed-test
-	rm -rf dist && mkdir -p dist
+	rm -rf dist build/lib build/bdist.* keras_igpt.egg-info && mkdir -p dist
 	export SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) && \
 	$(BIN)/python -c "from setuptools import build_meta; \
 	  build_meta.build_wheel('dist'); build_meta.build_sdist('dist')" && \

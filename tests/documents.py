@@ -42,7 +42,7 @@ NOT_RUN = {
     "python -m benchmarks": "measures or draws for minutes; names are checked",
     "keras-igpt tokenize --data gs://": "needs a cluster",
     "keras-igpt evaluate --model football": "trains a judge: tests/cli",
-    "keras-igpt upload": "needs an account: tests/pretrained/test_hub.py",
+    "keras-igpt upload": "needs an account: tests/pretrained",
     "docker": "needs Docker: tests/serving runs what is exported",
     "curl": "needs the server of the line above",
 }

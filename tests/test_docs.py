@@ -129,7 +129,15 @@ def test_extras_that_are_named_exist():
         assert set(extras) <= set(config["options.extras_require"]), name
 
 
-@pytest.mark.parametrize("name", [*PAGES, CHINESE, *CHINESE_PAGES])
+ALL_PAGES = [*PAGES, CHINESE, *CHINESE_PAGES]
+
+
+def test_all_pages_are_looked_at():
+    found = {f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md")}
+    assert found == {name for name in ALL_PAGES if name.startswith("docs/")}
+
+
+@pytest.mark.parametrize("name", [*ALL_PAGES, CARD, "saved_models/README.md"])
 def test_what_is_linked_exists(name):
     for path, anchor in links(name):
         file = (ROOT / name).parent / path if path else ROOT / name
@@ -148,6 +156,17 @@ def test_files_that_are_named_exist(name):
         and not (ROOT / "keras_igpt" / file).exists()
     ]
     assert not missing
+
+
+def test_what_we_say_we_can_do_leads_to_where_it_is_shown():
+    rows = re.findall(
+        r"^\| (?!\|)([^|]+) \| ([^|]+) \|",
+        text_of("docs/compare.md"),
+        re.MULTILINE,
+    )
+    assert len(rows) > 25
+    for asked, ours in rows:
+        assert ours == "no" or "](" in ours, asked
 
 
 def test_table_of_rooms_is_what_the_code_keeps_to():

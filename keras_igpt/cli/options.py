@@ -30,8 +30,8 @@ ModelOption = Annotated[
     str,
     typer.Option(
         "--model",
-        help="A .keras file, a run's folder, 'football', 'football_any', or "
-        "hf://owner/name.",
+        help="A .keras file, a run's folder, 'football', 'football_any', "
+        "hf://owner/name, or kaggle://owner/model/framework/variation.",
     ),
 ]
 

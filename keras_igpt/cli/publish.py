@@ -46,6 +46,12 @@ LicenceOption = Annotated[
 ]
 
 
+ADDRESS_HELP = (
+    "hf://owner/name, perhaps with @branch, or "
+    "kaggle://owner/model/keras/variation"
+)
+
+
 def card(
     model: ModelOption,
     licence: LicenceOption,
@@ -64,20 +70,30 @@ def upload(
     model: Annotated[
         str, typer.Argument(help="As of --model; a run's folder tells most.")
     ],
-    address: Annotated[str, typer.Argument(help="hf://owner/name[@branch]")],
+    address: Annotated[str, typer.Argument(help=ADDRESS_HELP)],
     licence: LicenceOption,
     private: Annotated[
-        bool, typer.Option("--private", help="A new one that nobody sees.")
+        bool,
+        typer.Option(
+            "--private",
+            help="A new one that nobody sees; on Kaggle each is, at first.",
+        ),
     ] = False,
 ) -> None:
-    """Sends what `card` writes to the Hugging Face Hub."""
-    from keras_igpt.pretrained import hub
+    """Sends what `card` writes to the Hugging Face Hub, or to Kaggle."""
+    from keras_igpt.pretrained import hub, kaggle
     from keras_igpt.pretrained.model_card import write_card
 
-    repository = hub.parsed(address).repository
+    to_kaggle = address.startswith(kaggle.PREFIX)
+    if to_kaggle:
+        kaggle.check_upload(address, licence)
+        name = address
+    else:
+        name = hub.parsed(address).repository
     with tempfile.TemporaryDirectory() as folder:
-        made = write_card(
-            model, pathlib.Path(folder, "model"), licence, repository
-        )
-        page = hub.upload(made, address, private)
+        made = write_card(model, pathlib.Path(folder, "model"), licence, name)
+        if to_kaggle:
+            page = kaggle.upload(made, address, licence)
+        else:
+            page = hub.upload(made, address, private)
     new_console().print(f"Sent to {page}")

@@ -102,6 +102,8 @@ def file_of(address: str) -> pathlib.Path:
     """
     repository, revision, file = parsed(address)
     path = fetched(repository, file, revision=revision)
+    if _known_to_lack(repository, MANIFEST, revision):
+        return path
     try:
         manifest = fetched(repository, MANIFEST, None, revision)
     except FileNotFoundError:
@@ -151,10 +153,9 @@ def fetched(
         )
     # What it raises depends on its version, and on what that connects with.
     except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise FileNotFoundError(
             f"The file {file} of {repository} must be in the cache or to be "
-            f"fetched. Received: {lines[0][:200]} Look for it at "
+            f"fetched. Received: {first_line(error)} Look for it at "
             f"https://huggingface.co/{repository}, and for your network."
         ) from error
 
@@ -193,12 +194,30 @@ def upload(folder: PathLike, address: str, private: bool = False) -> str:
         )
     # What it raises depends on its version, and on what that connects with.
     except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
         raise OSError(
-            f"The Hub must take {repository}. Received: {lines[0][:200]} "
+            f"The Hub must take {repository}. Received: {first_line(error)} "
             "Log in with `hf auth login`, by a token that may write."
         ) from error
     return f"{api.endpoint}/{repository}"
+
+
+def first_line(error: Exception) -> str:
+    """What an error says first, or else what it is."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0][:200]
+
+
+def _known_to_lack(repository, file, revision):
+    """Whether the cache remembers that this revision has no such file.
+
+    Ask it of files beside one that is in the cache: what a branch lacked once
+    it may have got since, which is seen when that one is fetched anew.
+    """
+    huggingface_hub = _huggingface_hub()
+    cached = huggingface_hub.try_to_load_from_cache(
+        repository, file, revision=revision
+    )
+    return cached is huggingface_hub._CACHED_NO_EXIST
 
 
 def _huggingface_hub():

@@ -8,7 +8,7 @@ from keras_igpt.annotations import PathLike
 from keras_igpt.argument_checks import checked_path
 from keras_igpt.models.classifier import ImageGPTClassifier
 from keras_igpt.models.image_gpt import ImageGPT
-from keras_igpt.pretrained import hub
+from keras_igpt.pretrained import hub, kaggle
 from keras_igpt.pretrained.manifest import MANIFEST, check_manifest
 from keras_igpt.pretrained.model_files import check_model_file, damaged
 
@@ -39,16 +39,19 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
             a model that the package ships, `"football"` or `"football_any"`,
             which writes in few steps; or of one that is downloaded,
             `"llamagen-b-256"`, or `"hf://owner/name"` on the Hugging Face
-            Hub, perhaps with `@revision` or `/file.keras` behind it. Where
-            a "keras_igpt.json" is beside the file, as `keras-igpt card`
-            writes it, size and hash are compared.
+            Hub, perhaps with `@revision` or `/file.keras` behind it; or
+            `"kaggle://owner/model/framework/variation"` on Kaggle, perhaps
+            with `/version` behind it. Where a "keras_igpt.json" is beside
+            the file, as `keras-igpt card` writes it, size and hash are
+            compared.
 
     Returns:
         The model that was saved, an `ImageGPT` or `ImageGPTClassifier`.
 
     Raises:
         FileNotFoundError: if there is none.
-        ImportError: if one is to be downloaded without `huggingface_hub`.
+        ImportError: if one is to be downloaded without `huggingface_hub`,
+            or `kagglehub`.
         ValueError: if the file is damaged, or none of this package's.
     """
     if str(path) in hub.RELEASED and not checked_path(path).exists():
@@ -70,8 +73,9 @@ def load(path: PathLike) -> ImageGPT | ImageGPTClassifier:
 
 def find(path: PathLike) -> pathlib.Path:
     """The `.keras` file that `load` loads, of the same argument."""
-    if str(path).startswith(hub.PREFIX):
-        return hub.file_of(str(path))
+    for place in (hub, kaggle):
+        if str(path).startswith(place.PREFIX):
+            return place.file_of(str(path))
     path = checked_path(path)
     if path.is_file():
         return path

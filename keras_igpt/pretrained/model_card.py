@@ -9,8 +9,10 @@ import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.atomic_files import replacing_folder
+from keras_igpt.data.sources import is_named
 from keras_igpt.images.files import contact_sheet, save_png
 from keras_igpt.models.image_gpt import ImageGPT
+from keras_igpt.pretrained.kaggle import PREFIX as KAGGLE
 from keras_igpt.pretrained.loading import find, load
 from keras_igpt.pretrained.manifest import MODEL, write_manifest
 
@@ -32,6 +34,9 @@ ASKED = (
     *("precision", "seed", "init_from"),
 )
 
+# Options that are names, or else paths of the machine that trained.
+NAMED = {"data": is_named, "init_from": lambda name: "://" in name}
+
 
 def write_card(
     path: PathLike, folder: PathLike, licence: str, name: str | None = None
@@ -43,8 +48,9 @@ def write_card(
         folder: is made anew, with "model.keras", "README.md", "samples.png"
             and "keras_igpt.json".
         licence: of the weights, as the Hub writes it: "mit", "cc-by-4.0".
-        name: what the card calls the model, "owner/name" on the Hub; None
-            for the folder's name.
+        name: what the card calls the model: "owner/name" on the Hub,
+            "kaggle://owner/model/keras/variation"; None for the folder's
+            name.
 
     Returns:
         pathlib.Path of the folder.
@@ -94,10 +100,12 @@ def card(model: ImageGPT, run: pathlib.Path, licence: str, name: str) -> str:
         else "unconditional-image-generation"
     )
     address = name if "/" in name else "OWNER/NAME"
+    if "://" not in name:
+        address = f"hf://{address}"
     parts = [
         f"---\nlicense: {licence}\nlibrary_name: keras\n"
         f"pipeline_tag: {kind}\ntags:\n- keras_igpt\n- image-generation\n---",
-        f"# {name}",
+        f"# {name.removeprefix(KAGGLE)}",
         "A decoder-only Transformer that generates images token by token, "
         "made with keras_igpt.",
         f"![Samples]({SAMPLES})",
@@ -114,7 +122,7 @@ def card(model: ImageGPT, run: pathlib.Path, licence: str, name: str) -> str:
     parts.append(
         "## Use\n\n```sh\npip install 'keras_igpt[hub]'\n```\n\n"
         "```python\nimport keras_igpt\n\n"
-        f'model = keras_igpt.load("hf://{address}")  # or this folder\n'
+        f'model = keras_igpt.load("{address}")  # or this folder\n'
         f"images = model.generate({_example(model)}seed=0)\n```"
     )
     return "\n\n".join(parts) + "\n"
@@ -151,6 +159,9 @@ def _asked(run):
         return {}
     options = json.loads(path.read_text("utf-8")).get("options", {})
     found = {key: options.get(key) for key in ASKED}
+    for key, is_name in NAMED.items():
+        if found[key] and not is_name(found[key]):
+            found[key] = _last_part(found[key])
     return {
         key.replace("_", " "): ", ".join(map(str, value))
         if isinstance(value, list)
@@ -158,6 +169,11 @@ def _asked(run):
         for key, value in found.items()
         if value not in (None, [], "")
     }
+
+
+def _last_part(path):
+    """Of a path as any system writes it: what is before tells whose it is."""
+    return pathlib.PureWindowsPath(path).name or "a folder"
 
 
 def _figures(run):

@@ -18,6 +18,7 @@ from small_models import make_model
 
 import keras_igpt
 from keras_igpt.pretrained import hub
+from keras_igpt.pretrained.manifest import write_manifest
 from keras_igpt.pretrained.model_card import write_card
 
 GOLDEN = pathlib.Path(__file__).parents[1] / "golden" / "released"
@@ -37,6 +38,7 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         if not path.is_file():
             self.send_response(404)
             self.send_header("X-Error-Code", "EntryNotFound")
+            self.send_header("X-Repo-Commit", REVISION)
             self.send_header("Content-Length", "0")
             self.end_headers()
             return None
@@ -155,6 +157,24 @@ def test_nothing_but_the_named_file_is_fetched(repository, tmp_path):
         f"/owner/name/resolve/main/{name}"
         for name in ("small.keras", "keras_igpt.json")
     }
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("with_manifest", [True, False])
+def test_a_second_load_asks_the_network_for_nothing(
+    repository, tmp_path, with_manifest
+):
+    folder = repository / "owner" / "name" / "resolve" / "main"
+    if with_manifest:
+        write_manifest(folder, ["small.keras"])
+    with served(repository) as address:
+        counts = []
+        for _ in range(2):
+            asked.clear()
+            found = python(LOAD, tmp_path, HF_ENDPOINT=address)
+            assert found.stdout == "3\n", found.stderr
+            counts.append(len(asked))
+    assert counts[0] > 0 and counts[1] == 0
 
 
 class Receiving(Handler):

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 import keras_igpt
 from keras_igpt.cli import app
-from keras_igpt.pretrained.model_card import write_card
+from keras_igpt.pretrained.model_card import card, write_card
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +48,51 @@ def test_samples_are_the_models(source, folder):
 
 def test_a_run_tells_its_data_and_figures(class_folder, tmp_path, smallest):
     train(tmp_path / "run", data=str(class_folder), size=8)
-    card = write_card(tmp_path / "run", tmp_path / "shared", "mit")
-    text = (card / "README.md").read_text("utf-8")
-    assert f"| data | {class_folder} |" in text
+    shared = write_card(tmp_path / "run", tmp_path / "shared", "mit")
+    text = (shared / "README.md").read_text("utf-8")
+    assert f"| data | {class_folder.name} |" in text
+    assert str(class_folder.parent) not in text
     assert f"| batch size | {TRAIN_OPTIONS.batch_size} |" in text
     assert "| val_bits_per_pixel | " in text
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ("digits", "digits"),
+        ("football/layout+twin", "football/layout+twin"),
+        ("cifar10", "cifar10"),
+        ("coco_captions/2017", "coco_captions/2017"),
+        ("tfds:mine/one", "tfds:mine/one"),
+        ("/home/ada/flags", "flags"),
+        ("~/flags/", "flags"),
+        ("../ada/flags", "flags"),
+        (r"C:\Users\ada\flags", "flags"),
+        ("gs://of-ada/flags", "flags"),
+        (".", "a folder"),
+    ],
+)
+def test_the_card_tells_names_of_data_but_no_folders(data, shown, tmp_path):
+    start = "/home/ada/runs/best.keras"
+    options = {"data": data, "init_from": start}
+    (tmp_path / "config.json").write_text(json.dumps({"options": options}))
+    text = card(make_model(), tmp_path, "mit", "ada/flags")
+    assert f"| data | {shown} |" in text
+    assert "| init from | best.keras |" in text
+
+
+@pytest.mark.parametrize(
+    ("name", "address"),
+    [
+        ("flags", "hf://OWNER/NAME"),
+        ("ada/flags", "hf://ada/flags"),
+        ("kaggle://ada/a/keras/b", "kaggle://ada/a/keras/b"),
+    ],
+)
+def test_the_card_tells_how_to_load_it(name, address, tmp_path):
+    text = card(make_model(), tmp_path, "mit", name)
+    assert f'keras_igpt.load("{address}")' in text
+    assert f"\n# {name.removeprefix('kaggle://')}\n" in text
 
 
 @pytest.mark.parametrize("change", ["size", "bytes", "manifest"])
