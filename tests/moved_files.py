@@ -32,7 +32,7 @@ SHIPPED = ("football", "football_any")
 def make(path):
     """Trains a model for two steps, with averages of its weights."""
     model = make_model(**ORDERS["any"], text_length=6)
-    model.compile(default_optimizer(ema=0.5))
+    model.compile(default_optimizer(0.5, "adamw"))
     model.fit(batches(model), verbose=0)
     model.save(path)
 

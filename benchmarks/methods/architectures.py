@@ -26,7 +26,7 @@ from keras_igpt.models.config import ORIGINAL
 
 DATA = ("digits", "tfds:fashion_mnist", "football")
 
-RATES = (3e-3, 1e-3)
+RATES = (1e-2, 3e-3)
 
 # Cells of the longest sequence of a palette.
 LONGEST = 1024

@@ -16,7 +16,7 @@ NARROWER = 96
 class Ours(Method):
     """An ImageGPT on the tokens that `tokens` makes."""
 
-    RATES = (3e-3, 1e-3)
+    RATES = (1e-2, 3e-3)
     WIDTH = WIDTH
 
     def __init__(self, data, rate, size, seed):

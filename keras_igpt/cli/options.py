@@ -101,6 +101,11 @@ class Precision(enum.StrEnum):
     mixed_float16 = "mixed_float16"
 
 
+class OptimizerName(enum.StrEnum):
+    muon = "muon"
+    adamw = "adamw"
+
+
 class Strategy(enum.StrEnum):
     mirrored = "mirrored"
     multiworker = "multiworker"

@@ -14,6 +14,7 @@ from keras_igpt.cli.options import (
     ModelOption,
     ModelSize,
     NewDataOption,
+    OptimizerName,
     Precision,
     SeedOption,
     SplitOption,
@@ -108,7 +109,19 @@ def train(
     epochs: Annotated[int | None, typer.Option()] = None,
     minutes: Annotated[float | None, typer.Option()] = None,
     batch_size: Annotated[int, typer.Option()] = 32,
-    learning_rate: Annotated[float, typer.Option()] = 2e-3,
+    optimizer: Annotated[
+        OptimizerName | None,
+        typer.Option(
+            help="muon, the default of new models: Muon for matrices, AdamW "
+            "for all else. adamw, that of --init-from."
+        ),
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            help="The highest. Default: 0.01 with muon, 0.002 with adamw."
+        ),
+    ] = None,
     dropout: Annotated[float, typer.Option()] = 0.0,
     ema: Annotated[
         float | None,
@@ -150,9 +163,14 @@ def train(
     """Trains a model on images; the folder --out holds all results."""
     from keras_igpt.cli.training.training_run import Interrupted, run
     from keras_igpt.training.run_options import TrainingOptions
+    from keras_igpt.training.schedule import RATES
 
     if epochs is None and minutes is None and not resume:
         minutes = 15.0
+    if optimizer is None:
+        optimizer = OptimizerName.adamw if init_from else OptimizerName.muon
+    if learning_rate is None:
+        learning_rate = RATES[optimizer.value]
     options = TrainingOptions(
         data=data,
         size=size,
@@ -180,6 +198,7 @@ def train(
         order=order and order.value,
         checkpoint_minutes=checkpoint_minutes,
         tokenizer_from=tokenizer_from,
+        optimizer=optimizer.value,
     )
     console = new_console()
     if distribute == Strategy.multiworker:

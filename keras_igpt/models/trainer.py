@@ -161,7 +161,7 @@ class ImageGPTTrainer(ImageGPTNetwork):
         """As `keras.Model.compile`, with defaults for all arguments.
 
         Args:
-            optimizer: default AdamW at 1e-3, the gradient's norm cut at 1.
+            optimizer: default Muon at 2e-3, as `default_optimizer` makes it.
             loss: default `TokenCrossentropy()`.
             metrics: default `[BitsPerPixel(…)]`; with the objective "bert" it
                 is weighted, so that hidden cells alone count.

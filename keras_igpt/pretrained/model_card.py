@@ -30,7 +30,8 @@ LICENCE = re.compile(r"[a-z0-9][a-z0-9.+-]*")
 # What the card says of a run's options, in this order.
 ASKED = (
     *("data", "size", "channels", "tokenizer", "model", "order", "edits"),
-    *("epochs", "minutes", "batch_size", "learning_rate", "dropout", "ema"),
+    *("epochs", "minutes", "batch_size", "optimizer", "learning_rate"),
+    *("dropout", "ema"),
     *("precision", "seed", "init_from"),
 )
 

@@ -57,6 +57,7 @@ class TrainingOptions:
         checkpoint_minutes: longest time without a checkpoint.
         tokenizer_from: model whose tokenizer a new model takes, as
             `keras_igpt.load` takes it; None for one of its own.
+        optimizer: "muon" or "adamw".
     """
 
     data: str | None
@@ -85,6 +86,8 @@ class TrainingOptions:
     order: str | None = None
     checkpoint_minutes: float = 5.0
     tokenizer_from: str | None = None
+    # That of runs which earlier versions began.
+    optimizer: str = "adamw"
 
 
 def read_config(folder: PathLike) -> dict[str, Any]:

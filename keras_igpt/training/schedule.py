@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 from keras_igpt.allocation import keep_freed_memory
-from keras_igpt.argument_checks import check_number
+from keras_igpt.argument_checks import check_number, check_one_of
 from keras_igpt.training.callbacks import (
     BudgetBar,
     StopOnNaN,
@@ -27,15 +27,27 @@ MOST_MINUTES = 5_256_000
 MOST_RATE = 1000.0
 
 
-def default_optimizer(ema: float | None = None) -> keras.optimizers.Optimizer:
-    """AdamW at 1e-3, the gradient's norm cut at 1.
+# The highest learning rate that an optimizer is given, if none is said.
+RATES = {"muon": 1e-2, "adamw": 2e-3}
+
+
+def default_optimizer(
+    ema: float | None = None, kind: str = "muon"
+) -> keras.optimizers.Optimizer:
+    """Muon or AdamW at 2e-3, the gradient's norm cut at 1.
+
+    Muon makes each step of a matrix one of all directions alike (Jordan et
+    al. 2024, https://kellerjordan.github.io/posts/muon/; scaled as in
+    https://arxiv.org/abs/2502.16982), and is AdamW for embeddings, norms and
+    the head. A small model learns more by it in as many minutes.
 
     Args:
         ema: float from 0 to 1: the momentum of averaged weights, such as
             0.999; None for none.
+        kind: "muon" or "adamw".
 
     Returns:
-        A `keras.optimizers.AdamW`.
+        A `keras.optimizers.Muon` or `keras.optimizers.AdamW`.
     """
     if ema is not None and not 0 < ema < 1:
         raise ValueError(
@@ -44,8 +56,16 @@ def default_optimizer(ema: float | None = None) -> keras.optimizers.Optimizer:
             "0.999 for 10,000 steps."
         )
     averaging = {} if ema is None else {"use_ema": True, "ema_momentum": ema}
-    return keras.optimizers.AdamW(
-        1e-3, weight_decay=0.05, beta_2=0.95, global_clipnorm=1.0, **averaging
+    shared = {"weight_decay": 0.05, "global_clipnorm": 1.0, **averaging}
+    check_one_of("optimizer", kind, tuple(RATES))
+    if kind == "adamw":
+        return keras.optimizers.AdamW(2e-3, beta_2=0.95, **shared)
+    return keras.optimizers.Muon(
+        2e-3,
+        adam_beta_2=0.95,
+        adam_weight_decay=0.05,
+        exclude_layers=["/head/"],
+        **shared,
     )
 
 

@@ -21,8 +21,8 @@ def main(folder, options):
     options = json.loads(options)
     scale = options.pop("scale", None)
     if scale:
-        new_model.default_optimizer = lambda ema: (
-            keras.optimizers.LossScaleOptimizer(default_optimizer(ema), scale)
+        new_model.default_optimizer = lambda *how: (
+            keras.optimizers.LossScaleOptimizer(default_optimizer(*how), scale)
         )
     resume = (pathlib.Path(folder) / "config.json").exists()
     print("begun", flush=True)

@@ -49,6 +49,22 @@ def test_train_without_a_budget_takes_15_minutes(asked, tmp_path):
     assert asked["options"].minutes == 15.0
 
 
+@pytest.mark.parametrize(
+    ("words", "optimizer", "rate"),
+    [
+        ([], "muon", 1e-2),
+        (["--optimizer", "adamw"], "adamw", 2e-3),
+        (["--init-from", "football"], "adamw", 2e-3),
+        (["--optimizer", "muon", "--init-from", "football"], "muon", 1e-2),
+        (["--learning-rate", "5e-4"], "muon", 5e-4),
+    ],
+)
+def test_rate_is_that_of_the_optimizer(words, optimizer, rate, asked, tmp_path):
+    invoke("train", "--data", "digits", "--out", tmp_path, *words)
+    options = asked["options"]
+    assert (options.optimizer, options.learning_rate) == (optimizer, rate)
+
+
 def test_a_run_that_goes_on_keeps_its_budget(asked, tmp_path):
     invoke("train", "--resume", "--out", tmp_path)
     assert asked["options"].minutes is asked["options"].epochs is None

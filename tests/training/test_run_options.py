@@ -42,6 +42,7 @@ def known(tmp_path):
     [
         {"batch_size": 5},
         {"ema": 0.9},
+        {"optimizer": "muon"},
         {"data": "elsewhere"},
         {"precision": "mixed_float16"},
         {"edits": ["inpaint"]},

@@ -101,6 +101,30 @@ def test_bad_share_of_an_average_is_named(ema):
         default_optimizer(ema)
 
 
+@pytest.mark.parametrize("kind", ["muon", "adamw"])
+def test_optimizer_is_the_one_asked_for(kind):
+    assert type(default_optimizer(kind=kind)).__name__.lower() == kind
+
+
+def test_other_optimizers_are_refused():
+    with pytest.raises(ValueError, match="`optimizer` must be.*sgd"):
+        default_optimizer(kind="sgd")
+
+
+def test_muon_is_for_the_matrices_between_embedding_and_head(tiny_model):
+    optimizer = default_optimizer()
+    weights = tiny_model.trainable_variables
+    optimizer.build(weights)
+    matrices = {
+        weight.path.partition("/")[2]
+        for weight, velocity in zip(weights, optimizer.adam_velocities)
+        if velocity is None
+    }
+    assert all("kernel" in path for path in matrices)
+    assert any("attention/query_key_value" in path for path in matrices)
+    assert not any(path.startswith("head/") for path in matrices)
+
+
 # === `fit_within` ===
 
 

@@ -100,7 +100,7 @@ def _untrained(options, images, start, tokenizer):
     else:
         wanted["order"] = options.order or "raster"
         model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
-    model.compile(default_optimizer(options.ema))
+    model.compile(default_optimizer(options.ema, options.optimizer))
     return model
 
 
