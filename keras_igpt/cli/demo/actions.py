@@ -12,7 +12,6 @@ import numpy as np
 from keras_igpt.annotations import Array, PathLike
 from keras_igpt.cli.demo import prepared, texts
 from keras_igpt.cli.demo.prepared import MAX_SIDE, check_range
-
 from keras_igpt.cli.output_files import with_seed
 from keras_igpt.edits.kinds import Upscale
 from keras_igpt.images import arrays, files
@@ -323,8 +322,9 @@ def _settings(asked):
 
 
 def _chosen(model, image):
-    image = open_image(None) if image is None else np.asarray(image)
-    return arrays.set_channels(image, model.tokenizer.channels)
+    return prepared.in_channels(
+        model, open_image(None) if image is None else image
+    )
 
 
 def _checked(count):

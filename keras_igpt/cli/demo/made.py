@@ -7,9 +7,12 @@ import pathlib
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from keras_igpt.annotations import Array
+import numpy as np
+
+from keras_igpt.annotations import Array, PathLike
 from keras_igpt.cli.demo.prepared import Prepared
 from keras_igpt.images.files import save_png
+from keras_igpt.images.opening import open_image
 
 if TYPE_CHECKING:
     from keras_igpt.models.image_gpt import ImageGPT
@@ -92,6 +95,20 @@ def given_file(found: Prepared) -> str:
     path = _folder() / folder / name
     save_png(path, found.given)
     return str(path)
+
+
+def read_given(path: PathLike) -> tuple[Array, Array]:
+    """What `given_file` wrote: the image whole, and where it has holes.
+
+    Args:
+        path: as `given_file` returned it.
+
+    Returns:
+        Tuple of uint8 `(H, W, 3)` and bool `(H, W)`.
+    """
+    with open_image(path) as image:
+        pixels = np.array(image.convert("RGBA"))
+    return pixels[..., :3], pixels[..., 3] < 128
 
 
 def _folder():

@@ -122,6 +122,16 @@ def for_compose(
     return Prepared(canvas, mask, image, options)
 
 
+def in_channels(model: "ImageGPT", image: Array) -> Array:
+    """An image `(H, W, C)` in a model's colours or greys.
+
+    Args:
+        model: takes it.
+        image: uint8 array of shape `(H, W, 1 or 3)`.
+    """
+    return arrays.set_channels(np.asarray(image), model.tokenizer.channels)
+
+
 def before(model: "ImageGPT", found: Prepared) -> Array:
     """What was there before an edit, as large as its results.
 

@@ -1,10 +1,11 @@
-"""The server of `keras-igpt demo`: a model to play with, in a browser.
+"""The server of `keras-igpt demo`: models to play with, in a browser.
 
 What the page shows is in `page.py`, what a click does in `actions.py`. It
 needs gradio (`pip install 'keras_igpt[demo]'`), and nothing but this machine:
 no fonts, scripts or figures come from or go elsewhere.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from keras_igpt.argument_checks import is_whole
 from keras_igpt.cli.demo import guard
-from keras_igpt.cli.options import ModelOption, load_image_gpt
+from keras_igpt.cli.options import load_image_gpt
 
 if TYPE_CHECKING:
     import gradio
@@ -30,7 +31,10 @@ CSS = """
 
 
 def demo(
-    model: ModelOption = "football_any",
+    model: Annotated[
+        list[str],
+        typer.Option(help="As of `generate`; again for a choice of models."),
+    ] = ("football_any",),
     host: Annotated[
         str,
         typer.Option(
@@ -50,12 +54,12 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Serves a page to generate, edit and look into images with a model."""
+    """Serves a page to generate, edit and look into images."""
     launch(model, host, port, open_browser, names=also or ())
 
 
 def launch(
-    model: "PathLike",
+    model: "PathLike | Sequence[PathLike]",
     host: str = "127.0.0.1",
     port: int = 7860,
     open_browser: bool = False,
@@ -68,7 +72,8 @@ def launch(
     that keras_igpt reads.
 
     Args:
-        model: as `keras_igpt.load` takes it.
+        model: as `keras_igpt.load` takes it; or several of them, to choose
+            from on the page.
         host: the address to listen at; "0.0.0.0" lets all other machines in.
         port: 0 takes a free one.
         open_browser: whether to open the page.
@@ -88,7 +93,7 @@ def launch(
         raise ValueError(
             f"`port` must be from 0 to {2**16 - 1}. Received: port={port!r}."
         )
-    from keras_igpt.cli.demo import page
+    from keras_igpt.cli.demo import page, texts
 
     page.check_gradio()
     from starlette.middleware import Middleware
@@ -97,7 +102,7 @@ def launch(
 
     # Gradio opens what the browser sends for the drawing canvas.
     forget_other_formats()
-    shown = page.page(load_image_gpt(model), str(model))
+    shown = page.page(_loaded(model))
     guarded = Middleware(guard.Guard, host, names, shown._queue)
     try:
         shown.launch(
@@ -112,6 +117,7 @@ def launch(
             ssr_mode=False,
             share=False,
             footer_links=[],
+            i18n=texts.translations(),
             **_look(),
         )
     except OSError as error:
@@ -120,6 +126,17 @@ def launch(
             "Take another one, or 0 for any."
         ) from error
     return shown
+
+
+def _loaded(model):
+    """Models by the names that the page calls them."""
+    one = isinstance(model, str | os.PathLike)
+    names = [model] if one else list(model)
+    if not names:
+        raise ValueError(
+            "`model` must name a model, or several. Received: none."
+        )
+    return {str(name): load_image_gpt(name) for name in names}
 
 
 def _look():
