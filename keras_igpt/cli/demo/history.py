@@ -107,7 +107,7 @@ class History:
         import gradio as gr
 
         def show(entries, event: gr.SelectData):
-            entry = _at(entries, event.index)
+            entry = entry_at(entries, event.index)
             if entry is None:
                 return None, "", gr.update(interactive=False)
             return entry, _command(entry.file), gr.update(interactive=True)
@@ -132,8 +132,13 @@ class History:
         )
 
 
-def _at(entries, index):
-    """The entry that a browser says was chosen, or None."""
+def entry_at(entries: Sequence[Entry], index: Any) -> Entry | None:
+    """The entry that a browser says was chosen, or None.
+
+    Args:
+        entries: of the visitor.
+        index: whatever was sent.
+    """
     is_one = isinstance(index, int) and 0 <= index < len(entries)
     return entries[index] if is_one else None
 
