@@ -207,7 +207,7 @@ def read(
     model: "ImageGPT",
     image: Array | None,
     text: str | None = None,
-    label: int | None = None,
+    label: int | str | None = None,
 ) -> dict[str, Array]:
     """What a model reads of an image, and how much it is surprised.
 
@@ -308,7 +308,7 @@ def _settings(asked):
     text, label = asked.pop("text", None), asked.pop("label", None)
     conditions = {
         "text": text.strip() if text and text.strip() else None,
-        "labels": label if label is None else int(label),
+        "labels": None if label in ("", None) else int(label),
     }
     for name in ("seed", "steps", "top_k"):
         if asked.get(name) is not None:

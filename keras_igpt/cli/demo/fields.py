@@ -41,8 +41,8 @@ def _of_text(model):
 def _of_label(model):
     numbers = range(model.num_classes or 0)
     names = model.class_names or [str(number) for number in numbers]
-    choices = [(text("anything"), None), *zip(names, numbers)]
-    return {"visible": bool(numbers), "choices": choices, "value": None}
+    choices = [(text("anything"), ""), *zip(names, numbers)]
+    return {"visible": bool(numbers), "choices": choices, "value": ""}
 
 
 def _of_steps(model):

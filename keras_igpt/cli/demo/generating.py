@@ -163,7 +163,10 @@ class Generating:
         if self.compared is not None:
             pairs = _pairs(prepared.before(model, found), images)
         yield {
-            "results": [(e.file, f"seed {e.seed}") for e in new],
+            "results": gr.update(
+                value=[(e.file, f"seed {e.seed}") for e in new],
+                selected_index=None,
+            ),
             "entries": entries,
             "history": history.thumbnails(entries),
             "given": gr.update(value=given, visible=True),

@@ -45,11 +45,10 @@ def parameters(
     for field in ("text", "negative_text"):
         words = (asked.get(field) or "").strip()
         made[field] = [words] if words else None
-    label = asked.get("label")
-    if label is not None:
-        names = model.class_names
-        label = [names[label] if names else str(label)]
-    made["label"] = label
+    label, names = asked.get("label"), model.class_names
+    made["label"] = None
+    if label not in ("", None):
+        made["label"] = [names[label] if names else str(label)]
     made |= {field: asked.get(field) for field in SAMPLING}
     made["top_k"] = made["top_k"] or None
     return made | (options or {})

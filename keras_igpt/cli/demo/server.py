@@ -25,7 +25,13 @@ MAX_SESSIONS = 256
 
 CSS = """
 .pixels img { image-rendering: pixelated; }
-.gradio-container { max-width: 1180px !important; margin: auto; }
+.pixels .grid-wrap { max-height: none; min-height: 0; }
+.gradio-container {
+  width: 100%; max-width: 1180px !important; margin: auto;
+}
+:focus-visible {
+  outline: 3px solid var(--color-accent) !important; outline-offset: 1px;
+}
 .gradio-container .tabs { width: 100%; }
 """
 
@@ -147,5 +153,10 @@ def _look():
         primary_hue="emerald",
         font=("system-ui", "sans-serif"),
         font_mono=("ui-monospace", "monospace"),
+    )
+    # Gradio's own is too pale to read.
+    theme.set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
     )
     return {"theme": theme, "css": CSS}

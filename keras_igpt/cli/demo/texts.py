@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import gradio
 
+# Gradio has words of its own, and some by the same keys.
+PREFIX = "keras_igpt_"
+
 TEXTS = {
     "en": {
         "here": "Everything is computed on this machine.",
@@ -34,13 +37,13 @@ TEXTS = {
         "seed": "Seed",
         "seed_info": "Same seed, same images.",
         "guidance_scale": "Guidance scale",
-        "guidance_scale_info": "How strictly. 1 is off.",
+        "guidance_scale_info": "1 is off.",
         "temperature": "Temperature",
         "temperature_info": "How boldly.",
         "top_k": "Top-k",
-        "top_k_info": "From the k likeliest tokens. 0 is off.",
+        "top_k_info": "Likeliest tokens. 0 is off.",
         "top_p": "Top-p",
-        "top_p_info": "From the likeliest of this sum. 1 is off.",
+        "top_p_info": "Their sum. 1 is off.",
         "negative_text": "Not wanted",
         "negative_text_info": "Guidance leads away from it.",
         "steps": "Steps",
@@ -112,13 +115,13 @@ TEXTS = {
         "seed": "种子（seed）",
         "seed_info": "种子相同，图像就相同。",
         "guidance_scale": "引导强度（guidance scale）",
-        "guidance_scale_info": "越大越贴近要求，1 为关闭。",
+        "guidance_scale_info": "1 为关闭。",
         "temperature": "温度（temperature）",
         "temperature_info": "越高越大胆。",
         "top_k": "Top-k",
-        "top_k_info": "只取最可能的 k 个词元，0 为关闭。",
+        "top_k_info": "最可能的词元数，0 为关闭。",
         "top_p": "Top-p",
-        "top_p_info": "只取概率和达到此值的词元，1 为关闭。",
+        "top_p_info": "其概率之和，1 为关闭。",
         "negative_text": "不要什么",
         "negative_text_info": "引导会远离它。",
         "steps": "步数（steps）",
@@ -182,11 +185,16 @@ def text(key: str) -> str:
         raise ValueError(
             f"`key` must be one of `TEXTS`. Received: key={key!r}."
         )
-    return str(I18nData(key))
+    return str(I18nData(PREFIX + key))
 
 
 def translations() -> "gradio.I18n":
     """All of `TEXTS`, as gradio sends them to the browser."""
     import gradio as gr
 
-    return gr.I18n(**TEXTS)
+    return gr.I18n(
+        **{
+            language: {PREFIX + key: words for key, words in table.items()}
+            for language, table in TEXTS.items()
+        }
+    )

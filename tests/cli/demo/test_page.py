@@ -47,9 +47,10 @@ def fields_of(blocks):
 
 def in_english(said):
     """What a browser without a table of its own makes of a text."""
+    known = texts.translations().translations["en"]
     return re.sub(
         r"__i18n__(\{.*?\})",
-        lambda found: texts.TEXTS["en"][json.loads(found[1])["key"]],
+        lambda found: known[json.loads(found[1])["key"]],
         said,
     )
 
