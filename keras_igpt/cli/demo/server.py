@@ -33,6 +33,9 @@ CSS = """
   outline: 3px solid var(--color-accent) !important; outline-offset: 1px;
 }
 .gradio-container .tabs { width: 100%; }
+@media (max-width: 640px) {
+  .pixels .grid-container { grid-template-columns: 1fr 1fr !important; }
+}
 """
 
 
