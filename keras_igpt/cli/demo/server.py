@@ -32,9 +32,13 @@ CSS = """
 :focus-visible {
   outline: 3px solid var(--color-accent) !important; outline-offset: 1px;
 }
+.gradio-container .main { padding: 16px clamp(12px, 3vw, 32px) !important; }
 .gradio-container .tabs { width: 100%; }
+.head [data-testid=block-info] { white-space: nowrap; }
 @media (max-width: 640px) {
   .pixels .grid-container { grid-template-columns: 1fr 1fr !important; }
+  /* Else some tabs would be in a menu. */
+  .tab-container button { padding: 0 8px !important; }
 }
 """
 
