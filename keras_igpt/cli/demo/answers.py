@@ -3,16 +3,15 @@
 import contextlib
 import functools
 import html
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from keras_igpt.cli.demo import texts
 
-if TYPE_CHECKING:
-    from keras_igpt.cli.demo.fields import Fields
 
-
-def answer(action: Callable[..., Any], fields: "Fields") -> Callable[..., Any]:
+def answer(
+    action: Callable[..., Any], fields: Iterable[str]
+) -> Callable[..., Any]:
     """A function of the fields' values; mistakes become sentences.
 
     Args:
@@ -31,7 +30,7 @@ def answer(action: Callable[..., Any], fields: "Fields") -> Callable[..., Any]:
 
 
 def answer_growing(
-    action: Callable[..., Iterator[Any]], fields: "Fields"
+    action: Callable[..., Iterator[Any]], fields: Iterable[str]
 ) -> Callable[..., Iterator[Any]]:
     """As `answer`, for an action that yields what grows."""
 

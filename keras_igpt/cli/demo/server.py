@@ -100,11 +100,17 @@ def launch(
 
     Raises:
         ModuleNotFoundError: if gradio is not installed.
-        ValueError: if the port is taken, or none.
+        ValueError: if the port is taken, or none; or no model is named.
     """
     if not is_whole(port) or not 0 <= port < 2**16:
         raise ValueError(
             f"`port` must be from 0 to {2**16 - 1}. Received: port={port!r}."
+        )
+    models = [model] if isinstance(model, str | os.PathLike) else list(model)
+    if not models:
+        raise ValueError(
+            "`model` must be a model, or several. Received: none. "
+            "Name one, as 'football_any'."
         )
     from keras_igpt.cli.demo import page, texts
 
@@ -115,7 +121,7 @@ def launch(
 
     # Gradio opens what the browser sends for the drawing canvas.
     forget_other_formats()
-    shown = page.page(_loaded(model))
+    shown = page.page({str(name): load_image_gpt(name) for name in models})
     guarded = Middleware(guard.Guard, host, names, shown._queue)
     try:
         shown.launch(
@@ -139,17 +145,6 @@ def launch(
             "Take another one, or 0 for any."
         ) from error
     return shown
-
-
-def _loaded(model):
-    """Models by the names that the page calls them."""
-    one = isinstance(model, str | os.PathLike)
-    names = [model] if one else list(model)
-    if not names:
-        raise ValueError(
-            "`model` must name a model, or several. Received: none."
-        )
-    return {str(name): load_image_gpt(name) for name in names}
 
 
 def _look():

@@ -154,6 +154,11 @@ def test_demo_serves_this_machine_alone_by_default(monkeypatch):
     assert seen == [(["m.keras"], *here), (["football_any"], *here)]
 
 
+def test_no_model_is_named_in_a_sentence():
+    with pytest.raises(ValueError, match="`model` must be a model"):
+        server.launch([])
+
+
 @pytest.mark.slow
 def test_other_origins_are_refused_by_policy(served):
     with urllib.request.urlopen(served) as answer:
