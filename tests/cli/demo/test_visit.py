@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
 
 SAME_AGAIN = "Same again with …"
 
-# The least contrast of what is large or beside a field, by WCAG 2.2.
+# Texts, and their contrasts with what is behind them, as WCAG 2.2 has it.
 CONTRAST = """
 elements => {
   const numbers = color => {
