@@ -5,7 +5,7 @@ import pathlib
 import pytest
 
 from keras_igpt import argument_checks
-from keras_igpt.cli.demo import guard, page
+from keras_igpt.cli.demo import guard, history, page
 from keras_igpt.data import folder, folder_index
 from keras_igpt.data.shards import manifest
 from keras_igpt.generation import plans
@@ -51,6 +51,7 @@ STATED = [
     ("a learning rate", f"{schedule.MOST_RATE:,.0f}"),
     ("uploaded", f"{guard.MAX_UPLOAD // 10**6} MB"),
     ("another request", f"{guard.MAX_REQUEST[''] // MIB} MiB"),
+    ("of a visit", f"{history.MAX_ENTRIES}"),
     (
         "clicks",
         f"{page.MAX_WAITING} in all, {guard.MAX_OF_ADDRESS} of an address, "

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from keras_igpt.annotations import PathLike
 from keras_igpt.cli import edit, generate
 from keras_igpt.cli.options import FileArgument, new_console
 
@@ -32,9 +33,19 @@ NUMBERS = ("expand", "at", "mask")
 
 def show(file: FileArgument) -> None:
     """Prints the command that made an image."""
-    new_console().print(
-        shlex.join(["keras-igpt", *_words(file)]), soft_wrap=True, markup=False
-    )
+    new_console().print(command_of(file), soft_wrap=True, markup=False)
+
+
+def command_of(file: PathLike) -> str:
+    """The command that made an image, as somebody would type it.
+
+    Args:
+        file: a .png file of a command, or of the demo's page.
+
+    Raises:
+        ValueError: if the file does not say it.
+    """
+    return shlex.join(["keras-igpt", *_words(file)])
 
 
 def again(
@@ -61,12 +72,12 @@ def again(
     new_console().print(f"Wrote {out}")
 
 
-def _words(file: pathlib.Path) -> list[str]:
+def _words(file: PathLike) -> list[str]:
     """The command of a file, word by word."""
     from keras_igpt.images.files import read_parameters
 
     found = read_parameters(file)
-    name = found.pop("command", None) or _command_of(found)
+    name = found.pop("command", None) or _name_of(found)
     if name not in COMMANDS or "model" not in found:
         raise ValueError(
             "The file must be one that generate, complete, edit or grid has "
@@ -84,7 +95,7 @@ def _words(file: pathlib.Path) -> list[str]:
     return words
 
 
-def _command_of(found: dict[str, Any]) -> str:
+def _name_of(found: dict[str, Any]) -> str:
     """That of files which do not name it, as the first versions wrote them."""
     if "edit" in found:
         return "edit"

@@ -5,16 +5,16 @@ All that a browser sends is checked here: it can send what its sliders refuse.
 Axes: H and W height and width of an image, C channels.
 """
 
-import numbers
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from keras_igpt.annotations import Array, PathLike
-from keras_igpt.cli import edit_inputs
+from keras_igpt.cli.demo import prepared, texts
+from keras_igpt.cli.demo.prepared import MAX_SIDE, check_range
 from keras_igpt.cli.output_files import with_seed
 from keras_igpt.edits.kinds import Upscale
-from keras_igpt.images import arrays, crop, files
+from keras_igpt.images import arrays, files
 
 if TYPE_CHECKING:
     from keras_igpt.models.image_gpt import ImageGPT
@@ -22,26 +22,19 @@ if TYPE_CHECKING:
 # Images that one click may generate.
 MAX_IMAGES = 16
 
-# Larger images are shrunk when they are opened.
-MAX_SIDE = 1024
-
-# Percent of a side that a border for "outpaint" may have.
-MAX_BORDER = 100
-
 # Rows and columns of tokens whose numbers can still be read when drawn.
 MAX_NUMBERED = 20
 
 
-def open_image(path: PathLike | None, channels: int = 3) -> Array:
+def open_image(path: PathLike | None) -> Array:
     """Opens a file that somebody uploaded.
 
     Args:
         path: None for "nothing was chosen".
-        channels: 3 for RGB, 1 for grey images.
 
     Returns:
-        uint8 array of shape `(H, W, channels)`, at most 1,024 pixels high
-        and wide.
+        uint8 array of shape `(H, W, 3)`, at most 1,024 pixels high and wide;
+        whoever edits it makes it grey where the model is.
 
     Raises:
         ValueError: if it is no image.
@@ -64,30 +57,7 @@ def open_image(path: PathLike | None, channels: int = 3) -> Array:
     if scale < 1:
         size = (max(1, round(scale * rows)), max(1, round(scale * columns)))
         image = arrays.resize(image, size)
-    return arrays.set_channels(np.asarray(image), channels)
-
-
-def drawn_mask(layers: list[Array] | None, size: tuple[int, int]) -> Array:
-    """What was drawn over an image, as a mask of its size.
-
-    Args:
-        layers: uint8 arrays of shape `(rows, columns, 4)`: what a drawing
-            canvas of any size holds; opaque where something is drawn.
-        size: height and width of the image.
-
-    Returns:
-        bool array of shape `size`.
-
-    Raises:
-        ValueError: if nothing is drawn.
-    """
-    drawn = [layer[..., 3] > 127 for layer in layers or ()]
-    if not any(layer.any() for layer in drawn):
-        raise ValueError(
-            "The image must be drawn over where it is to be generated anew. "
-            "Received: nothing drawn. Take the brush and draw."
-        )
-    return np.any([crop.fit_masks(m[None], size)[0] for m in drawn], axis=0)
+    return np.asarray(image)
 
 
 def generate(
@@ -99,8 +69,9 @@ def generate(
         model: generates.
         count: from 1 to 16.
         asked: `text`, `negative_text`, `label`, `seed`, `guidance_scale`,
-            `temperature` and, of a model of any order, `steps`, one each, as
-            a page's fields hold them: "" and None for none. And `on_step`.
+            `temperature`, `top_k`, `top_p` and, of a model of any order,
+            `steps`, one each, as a page's fields hold them: "" and None for
+            none. And `on_step`.
 
     Returns:
         Tuple of a uint8 array of shape `(count, H, W, C)` and the first
@@ -129,16 +100,18 @@ def edit_choices(model: "ImageGPT") -> dict[str, str]:
     for name in names if "inpaint" in names else (*names, "inpaint"):
         kind, _, style = name.partition("/")
         if kind == "inpaint":
-            choices["Generate anew what I draw over"] = "inpaint"
-            choices["Extend on all sides"] = "outpaint"
+            choices[texts.text("inpaint")] = "inpaint"
+            choices[texts.text("outpaint")] = "outpaint"
         elif kind == "upscale":
             for factor in Upscale.factors:
                 if height % factor == width % factor == 0:
-                    choices[f"Enlarge {factor} times"] = f"upscale/{factor}"
-        elif kind == "restyle":
-            choices[f"Restyle: {style or 'as in the pairs'}"] = name
+                    choices[f"{texts.text(kind)} × {factor}"] = (
+                        f"upscale/{factor}"
+                    )
         else:
-            choices[kind.capitalize()] = name
+            choices[
+                f"{texts.text(kind)}: {style}" if style else texts.text(kind)
+            ] = name
     return choices
 
 
@@ -171,28 +144,9 @@ def edit(
         Tuple as `generate` returns it.
     """
     conditions, sampling = _settings(asked)
-    image, masks = _chosen(image), None
-    size = model.tokenizer.image_size
-    edit, _, detail = edit.partition("/")
-    if edit == "outpaint":
-        _check_range("border", border, 1, MAX_BORDER)
-        # Else the model's aspect ratio would cut two sides of the border.
-        image = crop.middle(image, size)
-        tall, wide = (-(-border * side // 100) for side in image.shape[:2])
-        image, masks = crop.expand(image, (wide, tall, wide, tall))
-    elif edit == "inpaint":
-        masks = drawn_mask(layers, image.shape[:2])
-    elif edit == "upscale":
-        image = edit_inputs.shrink(image, size, int(detail))
-    images = model.edit(
-        np.repeat(np.asarray(image)[None], _checked(count), axis=0),
-        edit,
-        masks,
-        style=detail or None if edit == "restyle" else None,
-        paste_back=bool(paste_back) and edit == "inpaint",
-        **_given(conditions),
-        **sampling,
-    )
+    image = _chosen(model, image)
+    found = prepared.for_edit(model, image, edit, layers, border, paste_back)
+    images = _edited(model, found, count, conditions, sampling)
     return images, sampling["seed"]
 
 
@@ -217,14 +171,9 @@ def place(
     Returns:
         Tuple as `edit_inputs.compose` returns it.
     """
-    image = _chosen(image)
-    canvas_size = model.tokenizer.image_size
-    _check_range("size", size, 1, 100)
-    _check_range("left", left, -MAX_SIDE, MAX_SIDE)
-    _check_range("top", top, -MAX_SIDE, MAX_SIDE)
-    scale = size / 100 * canvas_size[0] / image.shape[0]
-    at = (int(left), int(top))
-    return edit_inputs.compose(image, canvas_size, at, scale, text, glyphs)
+    image = _chosen(model, image)
+    found = prepared.for_compose(model, image, left, top, size, glyphs, text)
+    return found.image, found.mask
 
 
 def compose(
@@ -247,16 +196,10 @@ def compose(
     Returns:
         Tuple as `generate` returns it.
     """
-    text = asked.get("text")
-    canvas, mask = place(model, image, left, top, size, glyphs, text)
+    image, text = _chosen(model, image), asked.get("text")
+    found = prepared.for_compose(model, image, left, top, size, glyphs, text)
     conditions, sampling = _settings(asked)
-    images = model.edit(
-        np.repeat(canvas[None], _checked(count), axis=0),
-        "inpaint",
-        mask,
-        **_given(conditions),
-        **sampling,
-    )
+    images = _edited(model, found, count, conditions, sampling)
     return images, sampling["seed"]
 
 
@@ -264,7 +207,7 @@ def read(
     model: "ImageGPT",
     image: Array | None,
     text: str | None = None,
-    label: int | None = None,
+    label: int | str | None = None,
 ) -> dict[str, Array]:
     """What a model reads of an image, and how much it is surprised.
 
@@ -280,7 +223,7 @@ def read(
     """
     conditions, _ = _settings({"text": text, "label": label})
     size = model.tokenizer.image_size
-    images = np.asarray(arrays.resize(_chosen(image), size))[None]
+    images = np.asarray(arrays.resize(_chosen(model, image), size))[None]
     tokens = model.tokenizer.encode(images)
     return {
         "seen": np.asarray(model.tokenizer.decode(tokens))[0],
@@ -345,39 +288,45 @@ def _write_numbers(axes, tokens):
         )
 
 
+def _edited(model, found, count, conditions, sampling):
+    """Edits what was prepared, `count` times."""
+    edit = found.options["edit"]
+    given = {name: v for name, v in conditions.items() if v is not None}
+    return model.edit(
+        np.repeat(np.asarray(found.image)[None], _checked(count), axis=0),
+        "inpaint" if edit == "compose" else edit,
+        found.mask,
+        style=found.options.get("style"),
+        paste_back=found.options.get("paste_back", False),
+        **given,
+        **sampling,
+    )
+
+
 def _settings(asked):
     """Fields of a page, as a model's conditions and sampling arguments."""
     text, label = asked.pop("text", None), asked.pop("label", None)
     conditions = {
         "text": text.strip() if text and text.strip() else None,
-        "labels": label if label is None else int(label),
+        "labels": None if label in ("", None) else int(label),
     }
-    for name in ("seed", "steps"):
+    for name in ("seed", "steps", "top_k"):
         if asked.get(name) is not None:
             asked[name] = int(asked[name])
+    # 0 is where the field's slider begins.
+    asked["top_k"] = asked.get("top_k") or None
     negative = (asked.pop("negative_text", None) or "").strip()
     if negative:
         asked["negative_text"] = negative
     return conditions, with_seed(asked)
 
 
-def _given(conditions):
-    """Those that are given, for a model need not have all of them."""
-    return {name: v for name, v in conditions.items() if v is not None}
-
-
-def _chosen(image):
-    return open_image(None) if image is None else np.asarray(image)
+def _chosen(model, image):
+    return prepared.in_channels(
+        model, open_image(None) if image is None else image
+    )
 
 
 def _checked(count):
-    _check_range("count", count, 1, MAX_IMAGES)
+    check_range("count", count, 1, MAX_IMAGES)
     return int(count)
-
-
-def _check_range(name, value, least, most):
-    if not isinstance(value, numbers.Real) or not least <= value <= most:
-        raise ValueError(
-            f"`{name}` must be a number from {least} to {most}. "
-            f"Received: {name}={value!r}."
-        )

@@ -1,16 +1,17 @@
-"""Fields of the demo's page: what to ask for, how to sample, which image."""
+"""Fields of the demo's page: what to ask for, how to sample, which image.
 
-import contextlib
+Several models share the fields. What is different between them is in
+`PROPERTIES`: a field that a model cannot take is not visible with it.
+"""
+
 import functools
-import html
-import pathlib
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from keras_igpt.annotations import Array
-from keras_igpt.cli.demo import actions
-from keras_igpt.images.files import save_png
+from keras_igpt.cli.demo import actions, prepared
+from keras_igpt.cli.demo.answers import answer
+from keras_igpt.cli.demo.texts import text
 
 if TYPE_CHECKING:
     import gradio
@@ -28,27 +29,104 @@ EXAMPLE = 'One red player, ball, goal, day, banner "GOAL"'
 
 Fields = dict[str, "gradio.components.Component"]
 
+Models = dict[str, "ImageGPT"]
 
-def conditions(model: "ImageGPT", what: str = "what to generate") -> Fields:
-    """Fields for what the model can be asked for, by name."""
+
+def _of_text(model):
+    # Gradio wants a length also where nothing is to be written.
+    length = model.text_length or 1
+    return {"visible": bool(model.text_length), "max_length": length}
+
+
+def _of_label(model):
+    numbers = range(model.num_classes or 0)
+    names = model.class_names or [str(number) for number in numbers]
+    choices = [(text("anything"), ""), *zip(names, numbers)]
+    return {"visible": bool(numbers), "choices": choices, "value": ""}
+
+
+def _of_steps(model):
+    most = model.num_cells
+    value = model.config["steps"] if model.any_order else None
+    return {
+        "visible": bool(model.any_order),
+        "maximum": most,
+        "value": value or most,
+    }
+
+
+def _of_edit(model):
+    choices = list(actions.edit_choices(model).items())
+    return {"choices": choices, "value": choices[0][1]}
+
+
+def _of_side(axis, model):
+    side = model.tokenizer.image_size[axis]
+    return {"maximum": side - 1, "value": side // 4}
+
+
+PROPERTIES: dict[str, Callable[["ImageGPT"], dict[str, Any]]] = {
+    "text": _of_text,
+    "negative_text": _of_text,
+    "label": _of_label,
+    "steps": _of_steps,
+    "top_k": lambda model: {"maximum": model.vocabulary_size},
+    "edit": _of_edit,
+    "top": functools.partial(_of_side, 0),
+    "left": functools.partial(_of_side, 1),
+    "glyphs": lambda model: {"visible": bool(model.text_length)},
+}
+
+
+def properties(name: str, model: "ImageGPT") -> dict[str, Any]:
+    """What a model makes different about a field.
+
+    Args:
+        name: of the field.
+        model: that is chosen.
+
+    Returns:
+        dict of properties of a gradio component.
+    """
+    return PROPERTIES[name](model) if name in PROPERTIES else {}
+
+
+def taken(model: "ImageGPT", asked: dict[str, Any]) -> dict[str, Any]:
+    """Those values that a model takes: of fields that are visible with it.
+
+    Args:
+        model: that is chosen.
+        asked: values of fields by name.
+    """
+    return {
+        name: value
+        for name, value in asked.items()
+        if properties(name, model).get("visible", True)
+    }
+
+
+def conditions(model: "ImageGPT", where: str) -> Fields:
+    """Fields for what a model can be asked for, by name.
+
+    Args:
+        model: that is chosen at first.
+        where: the tab, as the keys of texts call it.
+    """
     import gradio as gr
 
-    fields = {}
-    if model.text_length:
-        fields["text"] = gr.Textbox(
-            label=f"Caption: {what}",
+    return {
+        "text": gr.Textbox(
+            label=text(f"caption_{where}"),
             placeholder=EXAMPLE,
-            lines=2,
-            max_lines=2,
-            max_length=model.text_length,
-        )
-    if model.num_classes:
-        numbers = range(model.num_classes)
-        names = model.class_names or [str(number) for number in numbers]
-        fields["label"] = gr.Dropdown(
-            [("anything", None), *zip(names, numbers)], label=f"Class: {what}"
-        )
-    return fields
+            # Of one line, Enter submits; a long caption wraps.
+            lines=1,
+            max_lines=3,
+            **properties("text", model),
+        ),
+        "label": gr.Dropdown(
+            label=text(f"class_{where}"), **properties("label", model)
+        ),
+    }
 
 
 def sampling(model: "ImageGPT") -> Fields:
@@ -58,59 +136,103 @@ def sampling(model: "ImageGPT") -> Fields:
     fields = {}
     with gr.Row():
         fields["count"] = gr.Slider(
-            1, actions.MAX_IMAGES, 4, step=1, label="Images"
+            1, actions.MAX_IMAGES, 4, step=1, label=text("count")
         )
         fields["seed"] = gr.Number(
-            label="Seed",
-            info="Same seed, same images.",
+            label=text("seed"),
+            info=text("seed_info"),
             value=0,
             precision=0,
             minimum=0,
         )
     with gr.Row():
-        fields["guidance_scale"] = gr.Slider(
-            1, 6, 2, step=0.25, label="Guidance", info="How strictly."
-        )
-        fields["temperature"] = gr.Slider(
-            0, 1.5, 1, step=0.05, label="Temperature", info="How boldly."
-        )
-    if model.text_length:
-        fields["negative_text"] = gr.Textbox(
-            label="Not wanted",
-            info="Guidance leads away from it.",
-            lines=1,
-            max_lines=1,
-            max_length=model.text_length,
-        )
-    if model.any_order:
-        fields["steps"] = gr.Slider(
-            1,
-            model.num_cells,
-            model.config["steps"] or model.num_cells,
-            step=1,
-            label="Steps",
-            info="Few are fast, many are careful.",
-        )
+        fields["guidance_scale"] = _slider("guidance_scale", 1, 6, 2, 0.25)
+        fields["temperature"] = _slider("temperature", 0, 1.5, 1, 0.05)
+    with gr.Row():
+        fields["top_k"] = _slider("top_k", 0, value=0, step=1, model=model)
+        fields["top_p"] = _slider("top_p", 0.05, 1, 1, 0.05)
+    fields["negative_text"] = gr.Textbox(
+        label=text("negative_text"),
+        info=text("negative_text_info"),
+        lines=1,
+        max_lines=1,
+        **properties("negative_text", model),
+    )
+    fields["steps"] = _slider("steps", 1, step=1, model=model)
     return fields
+
+
+def place(model: "ImageGPT") -> Fields:
+    """Fields for where and how large an image is placed, by name."""
+    import gradio as gr
+
+    size = gr.Slider(5, 100, 50, label=text("size"))
+    with gr.Row():
+        left, top = (
+            gr.Slider(0, step=1, label=text(name), **properties(name, model))
+            for name in ("left", "top")
+        )
+    return {"left": left, "top": top, "size": size}
+
+
+def edits(model: "ImageGPT") -> Fields:
+    """Fields for which edit, and what belongs to some of them alone."""
+    import gradio as gr
+
+    shown = properties("edit", model)
+    kind = gr.Radio(label=text("edit"), **shown)
+    border = gr.Slider(
+        5,
+        prepared.MAX_BORDER,
+        25,
+        step=5,
+        label=text("border"),
+        visible=shown["value"] == "outpaint",
+    )
+    paste = gr.Checkbox(
+        label=text("paste_back"), visible=shown["value"] == "inpaint"
+    )
+    kind.change(
+        lambda edit: (
+            gr.update(visible=edit == "outpaint"),
+            gr.update(visible=edit == "inpaint"),
+        ),
+        kind,
+        [border, paste],
+        show_progress="hidden",
+        api_visibility="private",
+    )
+    return {"edit": kind, "border": border, "paste_back": paste}
+
+
+def _slider(name, *limits, model=None, **values):
+    import gradio as gr
+
+    names = ("minimum", "maximum", "value", "step")
+    values |= dict(zip(names, limits))
+    if model is not None:
+        values |= properties(name, model)
+    return gr.Slider(label=text(name), info=text(f"{name}_info"), **values)
 
 
 class ImageInput:
     """A place for an image: from a file, or generated by the model.
 
     Args:
-        model: generates one if it is asked to.
+        models: all of the page, by name.
+        chosen: field that says which one generates an image.
     """
 
-    def __init__(self, model: "ImageGPT") -> None:
+    def __init__(
+        self, models: Models, chosen: "gradio.components.Component"
+    ) -> None:
         import gradio as gr
 
-        self.model = model
+        self.models, self.chosen = models, chosen
         self.image = gr.State(time_to_live=KEEP_SECONDS)
         with gr.Row(equal_height=True):
-            self.upload = gr.UploadButton(
-                "Open an image …", file_types=["image"]
-            )
-            self.button = gr.Button("Let the model generate one")
+            self.upload = gr.UploadButton(text("open"), file_types=["image"])
+            self.button = gr.Button(text("let_generate"))
 
     def shown_in(
         self,
@@ -130,11 +252,11 @@ class ImageInput:
             return image if show is None else (image, show(image))
 
         def opened(path):
-            channels = self.model.tokenizer.channels
-            return keep(actions.open_image(path, channels))
+            return keep(actions.open_image(path))
 
-        def generated():
-            return keep(actions.generate(self.model, count=1)[0][0])
+        def generated(model):
+            model = self.models[model]
+            return keep(actions.generate(model, count=1)[0][0])
 
         self.upload.upload(
             answer(opened, {"path": self.upload}),
@@ -144,8 +266,8 @@ class ImageInput:
             api_visibility="private",
         )
         self.button.click(
-            answer(generated, {}),
-            None,
+            answer(generated, {"model": self.chosen}),
+            self.chosen,
             outputs,
             show_progress_on=target,
             concurrency_id="model",
@@ -154,31 +276,17 @@ class ImageInput:
         )
 
 
-def as_file(image: Array) -> str:
-    """Writes an image where gradio serves it from, and clears it away.
-
-    Gradio names files by what they show and writes them anew each time, also
-    while somebody else is reading: here each has a name of its own.
+def gallery(label: str, columns: int = 4) -> "gradio.Gallery":
+    """A place for results.
 
     Args:
-        image: uint8 array of shape `(H, W, C)`.
-
-    Returns:
-        The path of a PNG file.
+        label: key of its text.
+        columns: images side by side.
     """
-    from gradio.utils import get_upload_folder
-
-    path = pathlib.Path(get_upload_folder(), f"{uuid.uuid4().hex}.png")
-    save_png(path.absolute(), image)
-    return str(path.absolute())
-
-
-def gallery(label: str, columns: int = 4) -> "gradio.Gallery":
-    """A place for results."""
     import gradio as gr
 
     return gr.Gallery(
-        label=label,
+        label=text(label),
         show_label=False,
         columns=columns,
         height="auto",
@@ -186,56 +294,5 @@ def gallery(label: str, columns: int = 4) -> "gradio.Gallery":
         format="png",
         elem_classes="pixels",
         interactive=False,
+        buttons=["download", "fullscreen"],
     )
-
-
-def answer(action: Callable[..., Any], fields: Fields) -> Callable[..., Any]:
-    """A function of the fields' values; mistakes become sentences.
-
-    Args:
-        action: function of keyword arguments.
-        fields: their names, in the order in which values come.
-    """
-
-    @functools.wraps(action)
-    def call(*values):
-        with _said():
-            return action(**_named(fields, values))
-
-    # Gradio would look for as many parameters as the action has.
-    del call.__wrapped__
-    return call
-
-
-def answer_growing(
-    action: Callable[..., Iterator[Any]], fields: Fields
-) -> Callable[..., Iterator[Any]]:
-    """As `answer`, for an action that yields what grows."""
-
-    def call(*values):
-        with _said():
-            yield from action(**_named(fields, values))
-
-    return call
-
-
-def _named(fields, values):
-    values = dict(zip(fields, values))
-    if "layers" in values:
-        values["layers"] = (values["layers"] or {}).get("layers")
-    return values
-
-
-@contextlib.contextmanager
-def _said():
-    """Mistakes become sentences on the page."""
-    import gradio as gr
-
-    try:
-        yield
-    except (ValueError, OSError) as error:
-        raise gr.Error(
-            html.escape(str(error), quote=False),
-            title="That did not work",
-            print_exception=False,
-        ) from error

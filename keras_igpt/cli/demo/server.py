@@ -1,10 +1,11 @@
-"""The server of `keras-igpt demo`: a model to play with, in a browser.
+"""The server of `keras-igpt demo`: models to play with, in a browser.
 
 What the page shows is in `page.py`, what a click does in `actions.py`. It
 needs gradio (`pip install 'keras_igpt[demo]'`), and nothing but this machine:
 no fonts, scripts or figures come from or go elsewhere.
 """
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,7 @@ import typer
 
 from keras_igpt.argument_checks import is_whole
 from keras_igpt.cli.demo import guard
-from keras_igpt.cli.options import ModelOption, load_image_gpt
+from keras_igpt.cli.options import load_image_gpt
 
 if TYPE_CHECKING:
     import gradio
@@ -24,13 +25,29 @@ MAX_SESSIONS = 256
 
 CSS = """
 .pixels img { image-rendering: pixelated; }
-.gradio-container { max-width: 1180px !important; margin: auto; }
+.pixels .grid-wrap { max-height: none; min-height: 0; }
+.gradio-container {
+  width: 100%; max-width: 1180px !important; margin: auto;
+}
+:focus-visible {
+  outline: 3px solid var(--color-accent) !important; outline-offset: 1px;
+}
+.gradio-container .main { padding: 16px clamp(12px, 3vw, 32px) !important; }
 .gradio-container .tabs { width: 100%; }
+.head [data-testid=block-info] { white-space: nowrap; }
+@media (max-width: 640px) {
+  .pixels .grid-container { grid-template-columns: 1fr 1fr !important; }
+  /* Else some tabs would be in a menu. */
+  .tab-container button { padding: 0 8px !important; }
+}
 """
 
 
 def demo(
-    model: ModelOption = "football_any",
+    model: Annotated[
+        list[str],
+        typer.Option(help="As of `generate`; again for a choice of models."),
+    ] = ("football_any",),
     host: Annotated[
         str,
         typer.Option(
@@ -50,12 +67,12 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Serves a page to generate, edit and look into images with a model."""
+    """Serves a page to generate, edit and look into images."""
     launch(model, host, port, open_browser, names=also or ())
 
 
 def launch(
-    model: "PathLike",
+    model: "PathLike | Sequence[PathLike]",
     host: str = "127.0.0.1",
     port: int = 7860,
     open_browser: bool = False,
@@ -68,7 +85,8 @@ def launch(
     that keras_igpt reads.
 
     Args:
-        model: as `keras_igpt.load` takes it.
+        model: as `keras_igpt.load` takes it; or several of them, to choose
+            from on the page.
         host: the address to listen at; "0.0.0.0" lets all other machines in.
         port: 0 takes a free one.
         open_browser: whether to open the page.
@@ -82,13 +100,19 @@ def launch(
 
     Raises:
         ModuleNotFoundError: if gradio is not installed.
-        ValueError: if the port is taken, or none.
+        ValueError: if the port is taken, or none; or no model is named.
     """
     if not is_whole(port) or not 0 <= port < 2**16:
         raise ValueError(
             f"`port` must be from 0 to {2**16 - 1}. Received: port={port!r}."
         )
-    from keras_igpt.cli.demo import page
+    models = [model] if isinstance(model, str | os.PathLike) else list(model)
+    if not models:
+        raise ValueError(
+            "`model` must be a model, or several. Received: none. "
+            "Name one, as 'football_any'."
+        )
+    from keras_igpt.cli.demo import page, texts
 
     page.check_gradio()
     from starlette.middleware import Middleware
@@ -97,7 +121,7 @@ def launch(
 
     # Gradio opens what the browser sends for the drawing canvas.
     forget_other_formats()
-    shown = page.page(load_image_gpt(model), str(model))
+    shown = page.page({str(name): load_image_gpt(name) for name in models})
     guarded = Middleware(guard.Guard, host, names, shown._queue)
     try:
         shown.launch(
@@ -112,6 +136,7 @@ def launch(
             ssr_mode=False,
             share=False,
             footer_links=[],
+            i18n=texts.translations(),
             **_look(),
         )
     except OSError as error:
@@ -130,5 +155,10 @@ def _look():
         primary_hue="emerald",
         font=("system-ui", "sans-serif"),
         font_mono=("ui-monospace", "monospace"),
+    )
+    # Gradio's own is too pale to read.
+    theme.set(
+        block_info_text_color="*neutral_600",
+        block_info_text_color_dark="*neutral_400",
     )
     return {"theme": theme, "css": CSS}

@@ -5,7 +5,7 @@ import pytest
 from small_models import make_model, save_picture
 
 import keras_igpt
-from keras_igpt.cli.demo import actions
+from keras_igpt.cli.demo import actions, prepared
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_no_file_is_named_in_a_sentence():
 
 
 def test_drawn_parts_become_a_mask():
-    mask = actions.drawn_mask(drawn(slice(0, 4), slice(8, 16)), (8, 8))
+    mask = prepared.drawn_mask(drawn(slice(0, 4), slice(8, 16)), (8, 8))
     wanted = np.zeros((8, 8), bool)
     wanted[:2, 4:] = True
     np.testing.assert_array_equal(mask, wanted)
@@ -78,7 +78,7 @@ def test_drawn_parts_become_a_mask():
 @pytest.mark.parametrize("layers", [None, [], drawn(slice(0), slice(0))])
 def test_nothing_drawn_is_named_in_a_sentence(layers):
     with pytest.raises(ValueError, match="must be drawn over"):
-        actions.drawn_mask(layers, (8, 8))
+        prepared.drawn_mask(layers, (8, 8))
 
 
 # Generating

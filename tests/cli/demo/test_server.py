@@ -1,38 +1,26 @@
 """Tests of the demo in a real browser."""
 
 import concurrent.futures
-import io
 import json
-import shutil
-import subprocess
-import sys
 import urllib.request
 
 import numpy as np
 import pytest
+from browsing import (
+    click,
+    draw,
+    open_file,
+    results,
+    serving,
+    shown_images,
+)
 from PIL import Image
 from small_models import invoke, make_caption_model, save_picture
 
 from keras_igpt.cli.demo import server
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic"),
-    *("--no-first-run", "--disable-background-networking"),
-    *("--disable-component-update", "--disable-sync"),
-    # The drawing canvas wants WebGL, which a machine without GPU computes.
-    "--enable-unsafe-swiftshader",
-)
 # Serving with gradio warns of libraries' own affairs.
 pytestmark = pytest.mark.filterwarnings("default")
-
-
-@pytest.fixture(scope="module")
-def served(tmp_path_factory):
-    """The address of a page, served by a process of its own."""
-    path = tmp_path_factory.mktemp("demo") / "model.keras"
-    make_caption_model().save(path)
-    yield from serving(path)
 
 
 # A cell at a time, and each takes a while.
@@ -53,96 +41,12 @@ def slowly_served(tmp_path_factory):
     """As `served`, by a model that takes seconds for an image."""
     path = tmp_path_factory.mktemp("slow") / "model.keras"
     make_caption_model().save(path)
-    yield from serving(path, SLOWLY)
-
-
-def serving(path, before=""):
-    """The address of a page while it is there."""
-    program = (
-        f"import sys\n{before}\n"
-        "from keras_igpt.cli.demo import server\n"
-        f"page = server.launch({str(path)!r}, port=0, wait=False)\n"
-        "print(page.local_url, flush=True)\n"
-        "sys.stdin.read()\n"  # until this end of the pipe is closed
-        "page.close()\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", program],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    lines = iter(process.stdout.readline, "")
-    yield next(line.strip() for line in lines if line.startswith("http"))
-    with process:
-        process.stdin.close()
-        process.wait(60)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    if CHROMIUM is None:
-        pytest.skip("no `chromium` on the PATH to open the page in")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("profile"),
-            executable_path=CHROMIUM,
-            args=list(FLAGS),
-            viewport={"width": 1280, "height": 1000},
-        )
-        yield context
-        context.close()
-
-
-@pytest.fixture
-def tab(browser, served):
-    """A function that opens the page at a tab; all it asks is noted."""
-    page = browser.new_page()
-    page.set_default_timeout(45_000)
-    page.hosts = set()
-    page.on("request", lambda r: page.hosts.add(r.url.split("?")[0]))
-
-    def at(name):
-        page.goto(served)
-        page.get_by_role("tab", name=name).click()
-        return page
-
-    yield at
-    page.close()
-
-
-def results(page):
-    """The images of the gallery when they are whole, which have seeds."""
-    page.locator(".caption-label:visible", has_text="seed").first.wait_for()
-    return shown_images(page)
-
-
-def shown_images(page):
-    """The images of the gallery that can be seen, as arrays."""
-    found = page.locator(".thumbnail-item img:visible")
-    found.first.wait_for()
-    return [
-        np.asarray(Image.open(io.BytesIO(page.request.get(source).body())))
-        for source in found.evaluate_all("all => all.map(i => i.src)")
-    ]
-
-
-def click(page, name):
-    page.get_by_role("button", name=name, exact=True).locator(
-        "visible=true"
-    ).click()
-
-
-def open_file(page, path):
-    with page.expect_file_chooser() as chooser:
-        click(page, "Open an image …")
-    chooser.value.set_files(path)
+    yield from serving(path, before=SLOWLY)
 
 
 @pytest.mark.slow
-def test_caption_makes_the_models_images(tab, served):
-    page = tab("Generate")
+def test_caption_makes_the_models_images(visit, served):
+    page = visit("Generate")
     page.get_by_label("Caption: what to generate").fill("a ball")
     page.get_by_label("Seed").fill("7")
     click(page, "Generate")
@@ -175,8 +79,8 @@ def test_images_grow_until_they_are_stopped(browser, slowly_served):
 
 
 @pytest.mark.slow
-def test_page_asks_its_own_server_alone(tab, served):
-    page = tab("Tokens")
+def test_page_asks_its_own_server_alone(visit, served):
+    page = visit("Tokens")
     assert page.hosts
     outside = {
         url
@@ -187,20 +91,11 @@ def test_page_asks_its_own_server_alone(tab, served):
 
 
 @pytest.mark.slow
-def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(tab, tmp_path):
-    page = tab("Edit")
+def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(visit, tmp_path):
+    page = visit("Edit")
     path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
     open_file(page, path)
-    canvas = page.locator("#canvas canvas").first
-    canvas.wait_for()
-    page.wait_for_timeout(3000)  # the canvas fades in
-    box = canvas.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x - 20, y)
-    page.mouse.down()
-    page.mouse.move(x + 20, y, steps=5)
-    page.mouse.up()
-    page.wait_for_timeout(500)
+    draw(page)
     click(page, "Edit")
     images = np.array(results(page))
     kept = (images == (10, 200, 30)).all(-1)
@@ -210,24 +105,24 @@ def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(tab, tmp_path):
 
 
 @pytest.mark.slow
-def test_rubbish_makes_a_sentence(tab, tmp_path):
-    page = tab("Edit")
+def test_rubbish_makes_a_sentence(visit, tmp_path):
+    page = visit("Edit")
     (tmp_path / "a.png").write_bytes(b"no image at all" * 100)
     open_file(page, tmp_path / "a.png")
     page.get_by_text("The file must be an image, such as PNG").wait_for()
 
 
 @pytest.mark.slow
-def test_large_files_are_refused_with_a_sentence(tab, tmp_path):
-    page = tab("Edit")
+def test_large_files_are_refused_with_a_sentence(visit, tmp_path):
+    page = visit("Edit")
     (tmp_path / "a.png").write_bytes(b"x" * 11_000_000)
     open_file(page, tmp_path / "a.png")
     page.get_by_text("exceed the maximum allowed size").first.wait_for()
 
 
 @pytest.mark.slow
-def test_image_is_read_cell_by_cell(tab, tmp_path):
-    page = tab("Tokens")
+def test_image_is_read_cell_by_cell(visit, tmp_path):
+    page = visit("Tokens")
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
     Image.fromarray(image).save(tmp_path / "a.png")
     open_file(page, tmp_path / "a.png")
@@ -235,12 +130,12 @@ def test_image_is_read_cell_by_cell(tab, tmp_path):
     click(page, "Read")
     page.locator("#cells img").wait_for()
     nats = make_caption_model().score(image[None])[0]
-    page.get_by_text(f"{nats:.1f} nats").wait_for()
+    page.get_by_text(f"{nats:.2f} nats").wait_for()
 
 
 @pytest.mark.slow
-def test_page_is_composed_around_an_image(tab, tmp_path):
-    page = tab("Compose")
+def test_page_is_composed_around_an_image(visit, tmp_path):
+    page = visit("Compose")
     open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     page.wait_for_timeout(1500)
     click(page, "Compose")
@@ -254,7 +149,14 @@ def test_demo_serves_this_machine_alone_by_default(monkeypatch):
         server, "launch", lambda *args, names: seen.append((*args, names))
     )
     invoke("demo", "--model", "m.keras")
-    assert seen == [("m.keras", "127.0.0.1", 7860, False, ())]
+    invoke("demo")
+    here = ("127.0.0.1", 7860, False, ())
+    assert seen == [(["m.keras"], *here), (["football_any"], *here)]
+
+
+def test_no_model_is_named_in_a_sentence():
+    with pytest.raises(ValueError, match="`model` must be a model"):
+        server.launch([])
 
 
 @pytest.mark.slow
