@@ -15,7 +15,11 @@ import numpy as np
 import keras_igpt
 from keras_igpt.images.files import contact_sheet, save_png
 from keras_igpt.images.metrics import psnr
-from keras_igpt.training.schedule import TrainingBudget, fit_within
+from keras_igpt.training.schedule import (
+    TrainingBudget,
+    default_optimizer,
+    fit_within,
+)
 
 SIDE = 128
 
@@ -63,7 +67,7 @@ def main():
     batches = model.prepare(
         {"image": images, "text": text}, batch_size=options.batch_size
     )
-    model.compile()
+    model.compile(default_optimizer(kind="adamw"))
     budget = TrainingBudget(1.5e-3, minutes=options.minutes, after_first=True)
     fit_within(model, batches, budget, [])
     model.save(options.folder / "football-128.keras")

@@ -47,7 +47,8 @@ def main():
     parser.add_argument("--minutes", type=float, default=4)
     parser.add_argument("--only", help="names of variants, '; ' between")
     parser.add_argument("--bits", action="store_true", help="bits alone")
-    parser.add_argument("--side", type=int, default=SIZE)
+    parser.add_argument("--side", type=int, default=SIZE, help="of images")
+    parser.add_argument("--batch", type=int, help="size of all batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=pathlib.Path, default="runs/learning")
     options = parser.parse_args()
@@ -77,7 +78,8 @@ def learned(name, tokenizer, train, test, options):
         dropout=asked.get("dropout", 0.0),
     )
     model.compile(default_optimizer(kind=asked["optimizer"]))
-    batches = model.prepare(train, asked["batch"], seed=options.seed)
+    size = options.batch or asked["batch"]
+    batches = model.prepare(train, size, seed=options.seed)
     fit_within(
         model, batches, TrainingBudget(asked["rate"], minutes=options.minutes)
     )

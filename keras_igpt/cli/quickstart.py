@@ -88,6 +88,8 @@ def build_model() -> "keras_igpt.ImageGPT":
 
     The digits have 17 grey levels, so 17 palette entries lose nothing.
     """
+    from keras_igpt.training.schedule import default_optimizer
+
     tokenizer = keras_igpt.PaletteTokenizer((8, 8), num_colors=17, channels=1)
     model = keras_igpt.ImageGPT(
         tokenizer,
@@ -95,7 +97,8 @@ def build_model() -> "keras_igpt.ImageGPT":
         num_classes=10,
         dropout=DROPOUT,
     )
-    model.compile()
+    # Muon would soon know so few images by heart.
+    model.compile(default_optimizer(kind="adamw"))
     return model
 
 
