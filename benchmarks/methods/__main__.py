@@ -1,7 +1,7 @@
 """Methods side by side: `python -m benchmarks.methods --data digits`.
 
 Each learns from the same images for as long, with about as many weights, one
-after another; each setting of a method (`RATES`) has all the time, and the
+after another; each setting of a method (its rates) has all the time, and the
 one with the smaller kernel distance to the validation images is shown. Writes
 `methods-DATA.json`, an image of each class by each method in
 `methods-DATA.npz`, and as a sheet with a row per method in `methods-DATA.png`
@@ -89,7 +89,7 @@ class Judges:
 def tried(kind, data, judges, options, size, labels):
     """Figures and images of a method's better setting."""
     settings = []
-    for rate in kind.RATES:
+    for rate in kind.rates(data):
         method = kind(data, rate, size, options.seed)
         begin = time.monotonic()
         method.fit(options.minutes)

@@ -32,6 +32,11 @@ class Method:
     def __init__(self, data, rate, size, seed):
         self.data, self.rate, self.size, self.seed = data, rate, size, seed
 
+    @classmethod
+    def rates(cls, data):
+        """The settings that are tried for some images."""
+        return cls.RATES
+
     def fit(self, minutes):
         """Learns for so long."""
         raise NotImplementedError

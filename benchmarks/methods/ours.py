@@ -5,9 +5,15 @@ import numpy as np
 
 import keras_igpt
 from benchmarks.methods.method import Method, batch_size, within
+from keras_igpt.training.schedule import default_optimizer
 
 # Layers, and width with a palette: the size of all other methods follows.
 LAYERS, WIDTH = 6, 128
+
+# Fewer images are soon learned by heart: they are learned with AdamW, more
+# with Muon. Rates of each that are tried.
+FEW = 2000
+RATES = {"adamw": (3e-3, 1e-3), "muon": (1e-2, 3e-3)}
 
 # With learned tokens, whose tokenizer has weights as well: as many together.
 NARROWER = 96
@@ -16,8 +22,15 @@ NARROWER = 96
 class Ours(Method):
     """An ImageGPT on the tokens that `tokens` makes."""
 
-    RATES = (1e-2, 3e-3)
     WIDTH = WIDTH
+
+    @staticmethod
+    def optimizer(data):
+        return "adamw" if len(data.train[0]) < FEW else "muon"
+
+    @classmethod
+    def rates(cls, data):
+        return RATES[cls.optimizer(data)]
 
     def __init__(self, data, rate, size, seed):
         super().__init__(data, rate, size, seed)
@@ -35,7 +48,8 @@ class Ours(Method):
             hidden_dim=self.WIDTH,
             num_classes=self.data.num_classes,
         )
-        self.model.compile()
+        kind = self.optimizer(self.data)
+        self.model.compile(default_optimizer(kind=kind))
         batches = self.model.prepare(
             {"image": images, "label": labels},
             batch_size=batch_size(self.model.num_cells),
