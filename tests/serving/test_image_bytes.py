@@ -151,7 +151,7 @@ def test_four_ways_read_the_same_pixels(name, channels, file, graphs):
     ways = {
         "Python": read_image(path, SIZE, channels),
         "command": edit_inputs.read_image(path, channels),
-        "demo": actions.open_image(path, channels),
+        "demo": arrays.set_channels(actions.open_image(path), channels),
         "served": graphs[channels]([FORMATS[name]])[0].numpy(),
     }
     for way, found in ways.items():
