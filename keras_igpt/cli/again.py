@@ -5,13 +5,15 @@ import os
 import pathlib
 import shlex
 import tempfile
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from keras_igpt.annotations import PathLike
 from keras_igpt.cli import edit, generate
 from keras_igpt.cli.options import FileArgument, new_console
+
+if TYPE_CHECKING:
+    from keras_igpt.annotations import PathLike
 
 COMMANDS = {
     "generate": generate.generate,
@@ -36,7 +38,7 @@ def show(file: FileArgument) -> None:
     new_console().print(command_of(file), soft_wrap=True, markup=False)
 
 
-def command_of(file: PathLike) -> str:
+def command_of(file: "PathLike") -> str:
     """The command that made an image, as somebody would type it.
 
     Args:
@@ -72,7 +74,7 @@ def again(
     new_console().print(f"Wrote {out}")
 
 
-def _words(file: PathLike) -> list[str]:
+def _words(file: "PathLike") -> list[str]:
     """The command of a file, word by word."""
     from keras_igpt.images.files import read_parameters
 

@@ -13,12 +13,13 @@ import sys
 
 import numpy as np
 
-# What draws, clips, averages and weighs. `rules` are the optimizer's; the
-# others, but for `precision`, are arguments of `ImageGPT`.
+# What draws, clips, averages and weighs. `rules` are those of AdamW, None for
+# the optimizer of new models; the others, but for `precision`, are arguments of
+# `ImageGPT`.
 KINDS = {
     "raster": {"rules": {"use_ema": True, "ema_momentum": 0.9}},
     "edits": {"edits": ["inpaint", "upscale"]},
-    "any": {"order": "any"},
+    "any": {"order": "any", "rules": None},
     "bert": {"objective": "bert"},
     "half": {"precision": "mixed_float16"},
     "dropout": {"dropout": 0.1},
@@ -66,6 +67,9 @@ def new_model(rules=(), precision="float32", **asked):
         dtype=precision,
         **{"num_layers": 2, "num_heads": 2, "hidden_dim": 32, **asked},
     )
+    if rules is None:
+        model.compile()
+        return model
     rules = {"learning_rate": 1e-3, "global_clipnorm": 0.5, **dict(rules)}
     model.compile(keras.optimizers.AdamW(**rules))
     return model
