@@ -4,8 +4,8 @@ Two models of as many layers and as wide, from the same images, tokens and
 batches, for as long: the package's defaults, and what the original iGPT had
 (learned positions, quick-GELU, no normalised queries and keys; Chen et al.
 2020). Both with AdamW and two learning rates, of which the better for the
-validation images is shown. Figures are nats for each dimension of a pixel, or of a token
-where tokens are learned (then both read the same tokenizer's).
+validation images is shown. Figures are nats for each dimension of a pixel, or
+of a token where tokens are learned (then both read the same tokenizer's).
 """
 
 import argparse
