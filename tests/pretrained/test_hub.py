@@ -14,6 +14,7 @@ import sys
 import threading
 
 import pytest
+from saying import Saying
 from small_models import make_model
 
 import keras_igpt
@@ -29,7 +30,7 @@ REVISION = "0123456789abcdef0123456789abcdef01234567"
 asked = []
 
 
-class Handler(http.server.SimpleHTTPRequestHandler):
+class Handler(Saying, http.server.SimpleHTTPRequestHandler):
     """Answers as the Hub does for files of one revision."""
 
     def send_head(self):
@@ -49,9 +50,6 @@ class Handler(http.server.SimpleHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         return path.open("rb")
-
-    def log_message(self, *args):
-        pass
 
 
 class Interrupted(Handler):
@@ -201,14 +199,6 @@ class Receiving(Handler):
         objects.mkdir(exist_ok=True)
         (objects / self.path.split("/")[-1]).write_bytes(content)
         self.say({})
-
-    def say(self, answer, status=200):
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
     @property
     def address(self):

@@ -13,6 +13,7 @@ import threading
 from urllib.parse import urlparse
 
 import pytest
+from saying import Saying
 from small_models import make_model
 
 import keras_igpt
@@ -43,7 +44,7 @@ class Server(http.server.ThreadingHTTPServer):
         return sorted(int(path.name) for path in folders)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Saying, http.server.BaseHTTPRequestHandler):
     """Answers what Kaggle's client asks to fetch and to send a model."""
 
     def do_POST(self):
@@ -113,17 +114,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             name = file["token"]
             (folder / name).write_bytes(self.server.blobs[name])
         self.say({"id": 1})
-
-    def say(self, answer, status=200):
-        content = json.dumps(answer).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *args):
-        pass
 
 
 # How much of a file is sent; all, but where a test says less.
