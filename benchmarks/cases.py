@@ -19,6 +19,7 @@ IGPT_S = {"layers": 24, "width": 512, "grid": [32, 32], "vocabulary": 512}
 TINY = {"layers": 2, "width": 32, "heads": 2, "vocabulary": 128}
 
 OURS, ANY = "keras_igpt", "any order"
+FEWER_BYTES = ["int8", "bfloat16"]
 IN_STEPS = ["in 32 steps", "in 16 steps"]
 HF, HF_COMPILED = "Hugging Face", "HF, compiled"
 HUB, HUB_JIT = "KerasHub", "KerasHub, jit"
@@ -93,7 +94,7 @@ def big(batches, quick):
         "what": "big",
         "title": f"iGPT-S, {tokens} tokens after {known}, batch 1",
         "build": _build("decode", quick, **{**IGPT_S, "grid": grid}),
-        "systems": [OURS, HF],
+        "systems": [OURS, *FEWER_BYTES, HF],
         "requests": {
             "run": {"prefix": known, "tokens": tokens},
             "start": {"prefix": known, "tokens": 1},

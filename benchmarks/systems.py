@@ -28,6 +28,8 @@ HUGE_PAGES = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 # `"backend"` is Keras's, `"variables"` are those of its process.
 SYSTEMS = {
     "keras_igpt": ("worker_ours", None, {}),
+    "int8": ("worker_ours", None, {"quantization": "int8"}),
+    "bfloat16": ("worker_ours", None, {"precision": "bfloat16"}),
     "on JAX": ("worker_ours", None, {"backend": "jax"}),
     "on JAX, huge pages": (
         "worker_ours",

@@ -12,7 +12,8 @@ from keras_igpt.training.batches import TokenBatches
 
 def prepare(case):
     model = build(case)
-    run = {"decode": decoder, "fit": fitter, "losses": losses}[case["job"]]
+    job = {"decode": decoder, "fit": fitter, "losses": losses}[case["job"]]
+    run = job(model, case)
     weights = _bytes(model.weights)
     table = _bytes(model.embedding.weights)
     facts = {
@@ -20,7 +21,7 @@ def prepare(case):
         # One row of the embedding is read per token, all else is whole.
         "bytes_per_token": weights - table,
     }
-    return run(model, case), facts
+    return run, facts
 
 
 def _bytes(weights):
@@ -52,6 +53,8 @@ def decoder(model, case):
     # A new model's head is zero: nothing to choose the top k by.
     noise = np.random.default_rng(0).normal(size=shape)
     model.head.kernel.assign(0.02 * noise)
+    if "quantization" in case:
+        model.quantize(case["quantization"])
     batch, cells = case["batch"], model.num_cells
     known = np.random.default_rng(0).integers(
         case["vocabulary"], size=(batch, cells), dtype="int32"

@@ -22,6 +22,7 @@ JIT_CONVOLUTIONS = keras.backend.backend() == "jax"
 PART = 2**22
 
 _PLAIN = contextvars.ContextVar("plain", default=False)
+_TRAINING = contextvars.ContextVar("training", default=False)
 
 
 @contextlib.contextmanager
@@ -32,6 +33,90 @@ def plain_operations() -> Iterator[None]:
         yield
     finally:
         _PLAIN.reset(token)
+
+
+@contextlib.contextmanager
+def training_step(one_pass: bool = True) -> Iterator[None]:
+    """Within, functions of `one_pass` are compiled; TensorFlow alone needs it.
+
+    Args:
+        one_pass: bool. False, if all of the step is compiled as it is.
+    """
+    alone = one_pass and keras.backend.backend() == "tensorflow"
+    token = _TRAINING.set(alone)
+    try:
+        yield
+    finally:
+        _TRAINING.reset(token)
+
+
+def in_training_step() -> bool:
+    """Whether this is traced within a `training_step`, on TensorFlow."""
+    return _TRAINING.get()
+
+
+def one_pass(learned: int) -> Callable[[Callable], Callable]:
+    """Decorates a function that treats elements, or rows, by themselves.
+
+    Step by step, each operation reads all elements and writes as many, which
+    on processors is a good part of a training step. In a `training_step` XLA
+    makes one loop of them, and one of their gradient, which starts from the
+    arguments again, so that nothing in between is kept. Products of matrices
+    stay outside, for TensorFlow's own are faster.
+
+    Args:
+        learned: int. So many of the arguments, the first, have gradients.
+
+    Returns:
+        A decorator of a callable on tensors, by position only, to a tensor.
+    """
+
+    def decorate(function):
+        compiled = functools.cache(
+            lambda *specs: _compile_one_pass(function, learned)
+        )
+
+        @functools.wraps(function)
+        def call(*args):
+            if not _TRAINING.get():
+                return function(*args)
+            import tensorflow as tf
+
+            # Variables too: a gradient is asked of their values.
+            args = tuple(map(tf.convert_to_tensor, args))
+            return compiled(*((x.dtype, *x.shape) for x in args))(*args)
+
+        return call
+
+    return decorate
+
+
+def _compile_one_pass(function, learned):
+    import tensorflow as tf
+
+    def compiled(function):
+        # Another function for each shape, as in `_compile_tensorflow`.
+        alone = functools.partial(lambda *args: function(*args))
+        return tf.function(alone, autograph=False, jit_compile=True)
+
+    forward = compiled(function)
+
+    @compiled
+    def backward(upstream, *args):
+        with tf.GradientTape() as tape:
+            tape.watch(args[:learned])
+            result = function(*args)
+        return tape.gradient(result, args[:learned], upstream)
+
+    @tf.custom_gradient
+    def run(*args):
+        def gradient(upstream):
+            none = [None] * (len(args) - learned)
+            return [*backward(upstream, *args), *none]
+
+        return forward(*args), gradient
+
+    return run
 
 
 def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:

@@ -128,3 +128,44 @@ def test_plain_operations_put_the_same(axis, places):
     with compiling.plain_operations():
         found = np.asarray(compiling.put(tensor, part, 1, axis))
     np.testing.assert_array_equal(found, wanted)
+
+
+@compiling.one_pass(learned=1)
+def scaled(x, factor):
+    return keras.ops.silu(x) * factor
+
+
+def value_and_gradients(x, factor):
+    with tf.GradientTape() as tape:
+        tape.watch([x, factor])
+        y = tf.reduce_sum(scaled(x, factor) ** 2)
+    return y, tape.gradient(y, [x, factor])
+
+
+@pytest.mark.xla
+@pytest.mark.parametrize("shape", [(3,), (2, 3)])
+def test_one_pass_has_the_gradient_of_the_function(shape):
+    generator = np.random.default_rng(0)
+    x, factor = (tf.constant(generator.normal(size=shape)) for _ in "xf")
+    y, (gradient, _) = value_and_gradients(x, factor)
+    with compiling.training_step():
+        found, (of_x, of_factor) = value_and_gradients(x, factor)
+    np.testing.assert_allclose(found, y, rtol=1e-6)
+    np.testing.assert_allclose(of_x, gradient, rtol=1e-6)
+    assert of_factor is None  # only the first is learned
+
+
+def calls(function, *args):
+    graph = tf.function(function).get_concrete_function(*args).graph
+    return sum("Call" in one.type for one in graph.get_operations())
+
+
+def test_functions_are_compiled_in_training_steps_alone():
+    def step(x, **kwargs):
+        with compiling.training_step(**kwargs):
+            return scaled(x, 2.0)
+
+    x = tf.constant([1.0])
+    assert calls(step, x) == 1
+    assert calls(lambda x: step(x, one_pass=False), x) == 0
+    assert calls(lambda x: scaled(x, 2.0), x) == 0

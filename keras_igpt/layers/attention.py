@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import put
+from keras_igpt.compiling import in_training_step, one_pass, put
 from keras_igpt.layers.primitives import dense, norm
 from keras_igpt.layers.rotary import rotate
 
@@ -247,14 +247,71 @@ def cached_attention(
     batch, count, heads, width = ops.shape(query)
     query = ops.transpose(query * width**-0.5, (0, 2, 1, 3))
     query = ops.reshape(query, (batch * heads, count, width))
-    scores = ops.matmul(query, keys)  # (B H, T, S)
-    length = ops.shape(keys)[2]
-    scores = ops.reshape(scores, (batch, heads, count, length)) + bias
-    weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
-    weights = ops.reshape(weights, (batch * heads, count, length))
-    x = ops.matmul(ops.cast(weights, values.dtype), values)
+    x = attended(query, keys, values, bias)
     x = ops.reshape(x, (batch, heads, count, width))
     return ops.transpose(x, (0, 2, 1, 3))
+
+
+def attended(
+    query: Tensor, keys: Tensor, values: Tensor, bias: Tensor
+) -> Tensor:
+    """What queries find, all heads alike.
+
+    In a training step the gradient is written out: that of a softmax needs
+    the mean of its gradients, which is the product of the output and its own
+    (Dao et al. 2022, https://arxiv.org/abs/2205.14135, appendix B.2), a sum
+    over a head's width instead of all keys.
+
+    Args:
+        query: float tensor of shape `(B H, T, D)`, scaled.
+        keys, values, bias: as `cached_attention` takes them.
+
+    Returns:
+        float tensor of shape `(B H, T, D)`.
+    """
+    if not in_training_step():
+        return _attended(query, keys, values, bias)[0]
+
+    @ops.custom_gradient
+    def attend(query, keys, values):
+        x, weights = _attended(query, keys, values, bias)
+
+        def gradient(upstream):
+            mean = ops.sum(upstream * x, axis=-1, keepdims=True)
+            of_weights = ops.matmul(upstream, _turned(values))
+            of_scores = _of_scores(weights, of_weights, mean)
+            return (
+                ops.matmul(of_scores, _turned(keys)),
+                ops.matmul(_turned(query), of_scores),
+                ops.matmul(_turned(weights), upstream),
+            )
+
+        return x, gradient
+
+    return attend(query, keys, values)
+
+
+def _attended(query, keys, values, bias):
+    """What queries find, and their weights `(B H, T, S)`."""
+    scores = ops.matmul(query, keys)
+    rows, count, length = ops.shape(scores)
+    # One axis for all heads, where a bias is the same for all.
+    each = (ops.shape(bias)[0], -1, count, length)
+    scores = ops.reshape(
+        ops.reshape(scores, each) + bias, (rows, count, length)
+    )
+    weights = ops.softmax(ops.cast(scores, "float32"), axis=-1)
+    weights = ops.cast(weights, values.dtype)
+    return ops.matmul(weights, values), weights
+
+
+def _turned(x):
+    return ops.transpose(x, (0, 2, 1))
+
+
+@one_pass(learned=0)
+def _of_scores(weights, of_weights, mean):
+    return weights * (of_weights - mean)
 
 
 def causal_attention(
@@ -276,7 +333,7 @@ def causal_attention(
     """
     length = query.shape[1]
     if length is None or length < 2 * CHUNK:
-        return ops.dot_product_attention(query, key, value, bias=bias)
+        return _attention(query, key, value, bias)
     size = -(-length // (length // CHUNK))
     starts = range(0, length, size)
     parts = []
@@ -284,14 +341,20 @@ def causal_attention(
         stop = min(start + size, length)
         end = min(max(stop, prompt_length), length)
         parts.append(
-            ops.dot_product_attention(
+            _attention(
                 part,
                 first_positions(key, end),
                 first_positions(value, end),
-                bias=bias[:, :, start:stop, :end],
+                bias[:, :, start:stop, :end],
             )
         )
     return ops.concatenate(parts, axis=1)
+
+
+def _attention(query, key, value, bias):
+    if in_training_step():
+        return cached_attention(query, *cache_layout(key, value), bias)
+    return ops.dot_product_attention(query, key, value, bias=bias)
 
 
 def first_positions(x: Tensor, count: int) -> Tensor:

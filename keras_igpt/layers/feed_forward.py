@@ -7,7 +7,27 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
+from keras_igpt.compiling import one_pass
 from keras_igpt.layers.primitives import dense
+
+
+@one_pass(learned=1)
+def _swiglu(x):
+    gate, x = ops.split(x, 2, axis=-1)
+    return ops.silu(gate) * x
+
+
+@one_pass(learned=1)
+def _quick_gelu(x):
+    return x * ops.sigmoid(1.702 * x)
+
+
+@one_pass(learned=1)
+def _gelu(x):
+    return ops.gelu(x, approximate=False)
+
+
+ACTIVATIONS = {"swiglu": _swiglu, "quick_gelu": _quick_gelu, "gelu": _gelu}
 
 
 def inner_width(hidden_dim: int, activation: str) -> int:
@@ -71,15 +91,8 @@ class FeedForward(keras.layers.Layer):
         self.output_projection.build((None, None, self.inner_dim))
 
     def call(self, x: Tensor) -> Tensor:
-        x = self.inner(x)
-        if self.activation == "swiglu":
-            gate, x = ops.split(x, 2, axis=-1)
-            x = ops.silu(gate) * x
-        elif self.activation == "gelu":
-            x = ops.gelu(x, approximate=False)
-        else:
-            x = x * ops.sigmoid(1.702 * x)
-        return self.output_projection(x)
+        activate = ACTIVATIONS[self.activation]
+        return self.output_projection(activate(self.inner(x)))
 
     def get_config(self) -> dict:
         return {

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import replica
+from keras_igpt.compiling import one_pass, replica
+from keras_igpt.layers.projection import Projection
 
 NORM_EPSILON = 1e-5
 
@@ -36,18 +38,29 @@ def _initial(initializer: Any) -> Any:
     return "zeros" if _EMPTY.get() else initializer
 
 
-def norm(dtype: Any, name: str) -> keras.layers.RMSNormalization:
-    """RMS norm with the original iGPT's epsilon."""
-    return keras.layers.RMSNormalization(
-        epsilon=NORM_EPSILON, dtype=dtype, name=name
-    )
+@one_pass(learned=2)
+def _normalized(x, scale):
+    return ops.rms_normalization(x, scale, epsilon=NORM_EPSILON)
+
+
+@keras.saving.register_keras_serializable("keras_igpt")
+class RMSNorm(keras.layers.RMSNormalization):
+    """RMS norm of the last axis with the original iGPT's epsilon."""
+
+    def call(self, x: Tensor) -> Tensor:
+        return _normalized(x, self.scale)
+
+
+def norm(dtype: Any, name: str) -> RMSNorm:
+    """An `RMSNorm`."""
+    return RMSNorm(epsilon=NORM_EPSILON, dtype=dtype, name=name)
 
 
 def zero_dense(
     units: int, dtype: Any, name: str, use_bias: bool = False
-) -> keras.layers.Dense:
+) -> Projection:
     """Projection that starts as zero: what it is added to is unchanged."""
-    return keras.layers.Dense(
+    return Projection(
         units,
         use_bias=use_bias,
         kernel_initializer="zeros",
@@ -73,9 +86,9 @@ def table(
 
 def dense(
     units: int, use_bias: bool, scale: float, dtype: Any, name: str
-) -> keras.layers.Dense:
+) -> Projection:
     """Projection that starts with variance `scale**2 / inputs`."""
-    return keras.layers.Dense(
+    return Projection(
         units,
         use_bias=use_bias,
         kernel_initializer=_initial(

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
+from keras_igpt.compiling import one_pass
 
 
 def rotary_angles(
@@ -73,6 +74,11 @@ def rotate(x: Tensor, angles: Tensor, factor: Tensor | None = None) -> Tensor:
     angles = ops.repeat(ops.expand_dims(angles, -2), x.shape[2], axis=-2)
     cos = ops.cast(ops.cos(angles), x.dtype)
     sin = ops.cast(ops.sin(angles), x.dtype)
+    return _turned(x, cos, sin)
+
+
+@one_pass(learned=1)
+def _turned(x, cos, sin):
     first, second = ops.split(x, 2, axis=-1)
     return ops.concatenate(
         [first * cos - second * sin, second * cos + first * sin], axis=-1

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.allocation import keep_freed_memory
+from keras_igpt.compiling import training_step
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
 from keras_igpt.training.distributed.replicas import (
     divided,
@@ -82,7 +83,8 @@ class TokenModel(keras.Model):
 
     def train_step(self, *args: Any) -> Any:
         """As Keras's, also with several workers."""
-        return reducible(self, super().train_step(*args))
+        with training_step(one_pass=not self.jit_compile):
+            return reducible(self, super().train_step(*args))
 
     def test_step(self, *args: Any) -> Any:
         """As Keras's, also with several workers."""

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, ArrayLike, Tensor
+from keras_igpt.compiling import in_training_step, one_pass
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -33,18 +34,28 @@ class TokenCrossentropy(keras.losses.Loss):
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Args: int32 tokens `(B, N)`; float32 logits `(B, N, V)`."""
-        nats = token_nats(y_true, y_pred)
         if not self.z_loss:
-            return nats
-        return nats + self.z_loss * ops.logsumexp(y_pred, axis=-1) ** 2
+            return token_nats(y_true, y_pred)
+        return _penalized(y_pred, y_true, self.z_loss)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "z_loss": self.z_loss}
 
 
+@one_pass(learned=1)
+def _penalized(logits, tokens, z_loss):
+    """Nats, and the penalty on the logarithm of the normaliser."""
+    normaliser = ops.logsumexp(logits, axis=-1)
+    chosen = ops.one_hot(tokens, logits.shape[-1], dtype=logits.dtype)
+    nats = normaliser - ops.sum(logits * chosen, axis=-1)
+    return nats + z_loss * normaliser**2
+
+
 def token_nats(tokens: Tensor, logits: Tensor) -> Tensor:
     """Negative log-likelihood, float32 `(B, N)`, of tokens under logits."""
+    if in_training_step():  # What the loss has compiled already.
+        return _penalized(logits, tokens, 0.0)
     return keras.losses.sparse_categorical_crossentropy(
         tokens, logits, from_logits=True
     )

@@ -6,6 +6,7 @@ import pytest
 from small_models import make_model, some_inputs
 
 import keras_igpt
+from keras_igpt.compiling import training_step
 from keras_igpt.prompts.captions import encode_text
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.losses import TokenCrossentropy, token_nats
@@ -172,3 +173,42 @@ def test_partly_frozen_model_loads_uncompiled(tiny_images, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "part.keras")
     assert not loaded.compiled
     np.testing.assert_array_equal(loaded.head.kernel, model.head.kernel)
+
+
+@pytest.mark.xla
+@pytest.mark.parametrize(
+    "options, tolerance",
+    [
+        ({}, 1e-5),
+        ({"order": "any"}, 1e-5),
+        ({"activation": "quick_gelu", "positions": "learned"}, 1e-5),
+        ({"activation": "gelu", "qk_norm": False}, 1e-5),
+        ({"dtype": "mixed_bfloat16"}, 0.05),
+    ],
+    ids=["default", "any order", "original", "gelu", "bfloat16"],
+)
+def test_step_in_few_passes_has_the_same_gradients(
+    options, tolerance, tiny_images
+):
+    tf = pytest.importorskip("tensorflow")
+    keras.utils.set_random_seed(0)
+    model = make_model(**options)
+    noise = np.random.default_rng(0).normal(size=model.head.kernel.shape)
+    model.head.kernel.assign(0.1 * noise)
+    model.compile()
+    inputs, tokens = model.prepare((tiny_images, np.arange(8) % 3))[0][:2]
+
+    def gradients(one_pass):
+        with training_step(one_pass), tf.GradientTape() as tape:
+            logits = model(inputs, training=False)
+            loss = model.compute_loss(x=inputs, y=tokens, y_pred=logits)
+        found = tape.gradient(loss, model.trainable_variables)
+        assert not all(one is None for one in found)
+        return [tf.convert_to_tensor(one) for one in found if one is not None]
+
+    for plain, found in zip(gradients(False), gradients(True), strict=True):
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(found).astype("float32"),
+            keras.ops.convert_to_numpy(plain).astype("float32"),
+            atol=tolerance * float(tf.reduce_max(tf.abs(plain))) + 1e-7,
+        )
