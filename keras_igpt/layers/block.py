@@ -15,7 +15,7 @@ import keras
 from keras_igpt.annotations import Tensor
 from keras_igpt.layers.attention import Attention
 from keras_igpt.layers.feed_forward import FeedForward
-from keras_igpt.layers.primitives import norm
+from keras_igpt.layers.primitives import Dropout, norm
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -71,7 +71,7 @@ class TransformerBlock(keras.layers.Layer):
             name="feed_forward",
             **shared,
         )
-        self.residual_dropout = keras.layers.Dropout(
+        self.residual_dropout = Dropout(
             dropout, dtype=self.dtype_policy, name="residual_dropout"
         )
 

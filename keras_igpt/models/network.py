@@ -14,7 +14,12 @@ from keras_igpt.annotations import Tensor
 from keras_igpt.edits.edit_set import EditSet
 from keras_igpt.generation.plans import halton_order
 from keras_igpt.layers.embedding import CellEmbedding
-from keras_igpt.layers.primitives import empty_weights, norm, zero_dense
+from keras_igpt.layers.primitives import (
+    Dropout,
+    empty_weights,
+    norm,
+    zero_dense,
+)
 from keras_igpt.models import any_order, raster
 from keras_igpt.models.parts import (
     new_angles,
@@ -79,7 +84,7 @@ class ImageGPTNetwork(TokenModel):
             name="embedding",
         )
         self.source_encoder = new_source_encoder(config, tokenizer, dtype)
-        self.embedding_dropout = keras.layers.Dropout(
+        self.embedding_dropout = Dropout(
             config["dropout"], dtype=dtype, name="embedding_dropout"
         )
         self.blocks = new_blocks(
