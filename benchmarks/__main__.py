@@ -12,7 +12,7 @@ import sys
 
 from rich.console import Console
 
-from benchmarks import cases, machine, report, systems
+from benchmarks import cases, documents, machine, report, systems
 
 
 def parse():
@@ -31,6 +31,9 @@ def parse():
     )
     parser.add_argument(
         "--markdown", action="store_true", help="print the README's table"
+    )
+    parser.add_argument(
+        "--write", metavar="PAGE", help="put the tables into docs/speed.md"
     )
     options = parser.parse_args()
     if options.repeats < 1:
@@ -75,6 +78,9 @@ def main():
     report.show(results, console)
     if options.markdown:
         print(report.markdown(results))
+    if options.write:
+        written = documents.write(options.write, results)
+        console.print(f"Wrote {', '.join(written) or 'nothing'}.")
 
 
 if __name__ == "__main__":

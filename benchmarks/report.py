@@ -96,7 +96,7 @@ def notes(results):
             if "error" in result:
                 yield f"{case['title']}, {system} failed: {result['error']}"
         if case["what"] == "big":
-            yield from _bandwidth_notes(case, results["bandwidth"]["all"])
+            yield from _bandwidth_notes(case, results)
     yield from _growth_notes(results["cases"])
 
 
@@ -105,7 +105,7 @@ def plot(results, path):
     from matplotlib.figure import Figure
 
     shown = [case for case in results["cases"] if case["what"] in SPEED]
-    shown = [case for case in shown if _finished(case)]
+    shown = [case for case in shown if finished(case)]
     if not shown:
         return
     rows = math.ceil(len(shown) / 2)
@@ -123,14 +123,14 @@ def plot(results, path):
 
 def _bars(panel, case):
     """Medians, with a line from the slowest to the fastest repetition."""
-    speeds = {name: _speeds(case, name) for name in _finished(case)}
-    medians = [statistics.median(values) for values in speeds.values()]
-    colors = ["C1" if name == OURS else "C7" for name in speeds]
+    shown = {name: speeds(case, name) for name in finished(case)}
+    medians = [statistics.median(values) for values in shown.values()]
+    colors = ["C1" if name == OURS else "C7" for name in shown]
     ends = [
         (middle - min(values), max(values) - middle)
-        for middle, values in zip(medians, speeds.values(), strict=True)
+        for middle, values in zip(medians, shown.values(), strict=True)
     ]
-    names = list(speeds)
+    names = list(shown)
     panel.barh(names, medians, xerr=np.transpose(ends), color=colors)
     panel.invert_yaxis()
     panel.set_title(f"{case['title']} (tokens/s)", fontsize=9)
@@ -146,13 +146,13 @@ def _speed_rows(case):
         if "error" in result:
             yield [system, "failed"] + [""] * 6
             continue
-        speeds = _speeds(case, system)
+        found = speeds(case, system)
         yield [
             system,
-            f"{statistics.median(speeds):.0f}",
-            f"{min(speeds):.0f}..{max(speeds):.0f}",
-            _ratio(case, OURS, system),
-            _ratio(case, system, HF),
+            f"{statistics.median(found):.0f}",
+            f"{min(found):.0f}..{max(found):.0f}",
+            ratio(case, OURS, system),
+            ratio(case, system, HF),
             f"{result['runs']['run']['first_seconds']:.1f} s",
             f"{result['peak_bytes'] / 2**30:.2f}",
             f"{result['parameters'] / 1e6:.2f} M",
@@ -160,10 +160,10 @@ def _speed_rows(case):
 
 
 def _growth_row(case):
-    if not _finished(case):
+    if not finished(case):
         return [case["title"], "failed", "", "", ""]
     (system,) = case["systems"]
-    costs = [1e3 / speed for speed in _speeds(case, system)]
+    costs = [1e3 / speed for speed in speeds(case, system)]
     row = [case["title"], f"{statistics.median(costs):.3f}"]
     row.append(f"{min(costs):.3f}..{max(costs):.3f}")
     for part in ("first", "last"):
@@ -182,26 +182,33 @@ def _loss_rows(case):
     ]
 
 
-def _bandwidth_notes(case, bandwidth):
+def _bandwidth_notes(case, results):
     """What share of the memory's bandwidth reading the weights takes."""
-    for system in _finished(case):
+    for system in finished(case):
         seconds = _per_token(case, system, "run", "start")
         weights = case["results"][system]["bytes_per_token"]
         yield (
             f"{case['title']}, {system}: {1e3 * seconds:.2f} ms per token "
             f"without the prompt; {weights / 1e6:.0f} MB of weights per token "
-            f"are {100 * weights / seconds / bandwidth:.0f} % of the memory "
-            "bandwidth."
+            f"are {100 * bandwidth_share(case, system, results):.0f} % of the "
+            "memory bandwidth."
         )
+
+
+def bandwidth_share(case, system, results):
+    """Share of the memory's bandwidth that reading the weights takes."""
+    seconds = _per_token(case, system, "run", "start")
+    weights = case["results"][system]["bytes_per_token"]
+    return weights / seconds / results["bandwidth"]["all"]
 
 
 def _growth_notes(cases):
     """Straight lines through the cost over the mean length written."""
-    grown = [c for c in cases if c["what"] == "growth" and _finished(c)]
+    grown = [c for c in cases if c["what"] == "growth" and finished(c)]
     kinds = {(c["build"]["batch"], *c["systems"]): [] for c in grown}
     for case in grown:
         batch, (system,) = case["build"]["batch"], case["systems"]
-        cost = 1e3 / statistics.median(_speeds(case, system))
+        cost = 1e3 / statistics.median(speeds(case, system))
         kinds[batch, system].append((case["tokens"] / batch / 2, cost))
     for (batch, system), points in kinds.items():
         if len(points) > 1:
@@ -215,21 +222,22 @@ def _growth_notes(cases):
 # === Figures ===
 
 
-def _finished(case):
+def finished(case):
+    """Names of the systems that did not fail."""
     return [name for name, r in case["results"].items() if "error" not in r]
 
 
-def _speeds(case, system):
+def speeds(case, system):
     """Tokens per second of each repetition."""
     seconds = case["results"][system]["runs"]["run"]["seconds"]
     return [case["tokens"] / value for value in seconds]
 
 
-def _ratio(case, system, peer):
+def ratio(case, system, peer):
     """A system's speed over a peer's: the median of repetitions, as text."""
-    if peer == system or not {peer, system} <= set(_finished(case)):
+    if peer == system or not {peer, system} <= set(finished(case)):
         return ""
-    pairs = zip(_speeds(case, system), _speeds(case, peer), strict=True)
+    pairs = zip(speeds(case, system), speeds(case, peer), strict=True)
     return f"{statistics.median(one / other for one, other in pairs):.2f}x"
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from benchmarks import backends, football, streaming
+from benchmarks import backends, documents, football, streaming
 from keras_igpt import ImageGPT, VQTokenizer, data
 from keras_igpt.data.football import scenes
 from keras_igpt.evaluation.football import judge, report
@@ -68,6 +68,42 @@ def test_row_of_a_backend_is_beside_tensorflow():
         "9.0 s",
         "1.00",
     ]
+
+
+def measured(precision, **seconds):
+    """A case of `fit`, of which each system took so long, three times."""
+    names = {"ours": "keras_igpt", "theirs": "Hugging Face"}
+    results = {}
+    for name, each in seconds.items():
+        run = {"first_seconds": 9.0, "seconds": [each] * 3}
+        found = {"runs": {"run": run}, "peak_bytes": 2**30}
+        results[names[name]] = found
+    build = {"precision": precision}
+    shared = {"what": "fit", "tokens": 600, "systems": list(names.values())}
+    return {**shared, "build": build, "results": results}
+
+
+def test_figures_take_their_place_in_a_page(tmp_path):
+    page = tmp_path / "speed.md"
+    page.write_text("# Speed\n\n<!-- fit -->\nold\n<!-- /fit -->\n\nLast.\n")
+    cases = [
+        measured("float32", ours=2.0, theirs=3.0),
+        measured("mixed_bfloat16", ours=1.0, theirs=4.0),
+    ]
+    machine = {
+        "date": "2026-01-01",
+        "cores": 2,
+        "processor": "X",
+        "keras_igpt": "0.1.0",
+        "packages": [],
+    }
+    results = {"cases": cases, "machine": machine, "bandwidth": {"all": 2e10}}
+    assert documents.write(page, results) == ["fit"]
+    text = page.read_text()
+    assert "old" not in text and text.endswith("<!-- /fit -->\n\nLast.\n")
+    assert "| keras_igpt | 300 | 600 | 9.0, 9.0 | 1.0, 1.0 |" in text
+    assert "| keras_igpt / Hugging Face | 1.50 | 4.00 |" in text
+    assert "read 20 GB/s" in text
 
 
 @pytest.mark.slow

@@ -109,9 +109,15 @@ class Projection(keras.layers.Dense):
         if self.inputs_quantizer:
             rows, input_scale = self.inputs_quantizer(inputs, axis=-1)
             scale = scale * input_scale
-        # A row of zeros more: a single one XLA multiplies in a loop of its
-        # own, which takes half as long again as two.
-        rows = ops.pad(ops.reshape(rows, (-1, shape[-1])), [[0, 1], [0, 0]])
-        x = ops.matmul(rows, ops.transpose(self._kernel))[:-1]
+        rows = ops.reshape(rows, (-1, shape[-1]))
+        count = ops.shape(rows)[0]
+        # A single row XLA multiplies in a loop of its own, which takes half as
+        # long again as two: a row of zeros keeps it company.
+        alone = count < 2
+        static = isinstance(alone, bool)
+        missing = int(alone) if static else ops.cast(alone, "int32")
+        zeros = ops.zeros((missing, shape[-1]), rows.dtype)
+        rows = ops.concatenate([rows, zeros])
+        x = ops.matmul(rows, ops.transpose(self._kernel))[:count]
         x = ops.reshape(x, (*shape[:-1], self.units))
         return ops.cast(x, self.compute_dtype) / scale
