@@ -122,6 +122,7 @@ def edit(
     layers: list[Array] | None = None,
     border: int = 25,
     paste_back: bool = False,
+    box: str | None = None,
     count: int = 4,
     **asked: Any,
 ) -> tuple[Array, int]:
@@ -132,7 +133,7 @@ def edit(
         image: uint8 array of shape `(H, W, C)`, of any size; None for
             "nothing was chosen".
         edit: one of `edit_choices`.
-        layers: as `drawn_mask` takes them; for "inpaint".
+        layers, box: as `drawn_mask` takes them; for "inpaint".
         border: percent of the image's sides to add around it; for
             "outpaint", of whose image the middle is taken that has the
             model's aspect ratio.
@@ -145,7 +146,8 @@ def edit(
     """
     conditions, sampling = _settings(asked)
     image = _chosen(model, image)
-    found = prepared.for_edit(model, image, edit, layers, border, paste_back)
+    how = {"border": border, "paste_back": paste_back, "box": box}
+    found = prepared.for_edit(model, image, edit, layers, **how)
     images = _edited(model, found, count, conditions, sampling)
     return images, sampling["seed"]
 

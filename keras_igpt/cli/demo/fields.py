@@ -192,17 +192,25 @@ def edits(model: "ImageGPT") -> Fields:
     paste = gr.Checkbox(
         label=text("paste_back"), visible=shown["value"] == "inpaint"
     )
+    # For those who cannot draw, and for those who want it exact.
+    box = gr.Textbox(
+        label=text("box"),
+        placeholder="25 25 75 75",
+        max_length=80,
+        visible=shown["value"] == "inpaint",
+    )
     kind.change(
         lambda edit: (
             gr.update(visible=edit == "outpaint"),
             gr.update(visible=edit == "inpaint"),
+            gr.update(visible=edit == "inpaint"),
         ),
         kind,
-        [border, paste],
+        [border, paste, box],
         show_progress="hidden",
         api_visibility="private",
     )
-    return {"edit": kind, "border": border, "paste_back": paste}
+    return {"edit": kind, "border": border, "paste_back": paste, "box": box}
 
 
 def _slider(name, *limits, model=None, **values):

@@ -24,7 +24,7 @@ COMPARED = 384
 PREPARE = {
     "edit": (
         prepared.for_edit,
-        ("image", "edit", "layers", "border", "paste_back"),
+        ("image", "edit", "layers", "border", "paste_back", "box"),
     ),
     "compose": (
         prepared.for_compose,
@@ -87,7 +87,8 @@ class Generating:
             for found in self.run(models, **values):
                 yield {outputs[n]: v for n, v in found.items() if n in outputs}
 
-        triggers = [self.start.click, self.asked["text"].submit]
+        lines = [self.asked[n] for n in ("text", "box") if n in self.asked]
+        triggers = [self.start.click, *(line.submit for line in lines)]
         running = gr.on(
             triggers,
             answer_growing(show, given),

@@ -54,12 +54,13 @@ def for_edit(
     layers: list[Array] | None = None,
     border: int = 25,
     paste_back: bool = False,
+    box: str | None = None,
 ) -> Prepared:
     """Prepares an image for an edit.
 
     Args:
         model: will edit it.
-        image, edit, layers, border, paste_back: as of `actions.edit`.
+        image, edit, layers, border, paste_back, box: as of `actions.edit`.
     """
     size = model.tokenizer.image_size
     name, _, detail = edit.partition("/")
@@ -73,7 +74,7 @@ def for_edit(
         canvas, mask = crop.expand(image, options["expand"])
         return Prepared(canvas, mask, image, options)
     if name == "inpaint":
-        mask = drawn_mask(layers, image.shape[:2])
+        mask = drawn_mask(layers, image.shape[:2], box)
         options["paste_back"] = bool(paste_back)
         if not paste_back:
             images, masks = crop.fit_around(image[None], mask[None], size)
@@ -155,13 +156,17 @@ def before(model: "ImageGPT", found: Prepared) -> Array:
     return np.where(masks[0][..., None], EMPTY, np.asarray(images)[0])
 
 
-def drawn_mask(layers: list[Array] | None, size: tuple[int, int]) -> Array:
+def drawn_mask(
+    layers: list[Array] | None, size: tuple[int, int], box: str | None = None
+) -> Array:
     """What was drawn over an image, as a mask of its size.
 
     Args:
         layers: uint8 arrays of shape `(rows, columns, 4)`: what a drawing
             canvas of any size holds; opaque where something is drawn.
         size: height and width of the image.
+        box: a part of the image beside what is drawn, "25 25 75 75": left,
+            top, right and bottom, in percent. None and "" for none.
 
     Returns:
         bool array of shape `size`.
@@ -170,12 +175,35 @@ def drawn_mask(layers: list[Array] | None, size: tuple[int, int]) -> Array:
         ValueError: if nothing is drawn.
     """
     drawn = [layer[..., 3] > 127 for layer in layers or ()]
-    if not any(layer.any() for layer in drawn):
+    masks = [crop.fit_masks(m[None], size)[0] for m in drawn if m.any()]
+    if box and box.strip():
+        masks.append(_box_mask(box, size))
+    if not masks:
         raise ValueError(
             "The image must be drawn over where it is to be generated anew. "
-            "Received: nothing drawn. Take the brush and draw."
+            "Received: nothing drawn. Take the brush and draw, or name a box."
         )
-    return np.any([crop.fit_masks(m[None], size)[0] for m in drawn], axis=0)
+    return np.any(masks, axis=0)
+
+
+def _box_mask(box, size):
+    words = box.replace(",", " ").replace("%", " ").split()
+    try:
+        left, top, right, bottom = map(float, words)
+    except ValueError:
+        left = right = 0
+    if not (0 <= left < right <= 100 and 0 <= top < bottom <= 100):
+        raise ValueError(
+            "The box must be four numbers from 0 to 100, left, top, right and "
+            f"bottom in percent, such as 25 25 75 75. Received: {box!r:.80}."
+        )
+    mask = np.zeros(size, bool)
+    rows, columns = size
+    mask[
+        int(top * rows / 100) : -int(-bottom * rows // 100),
+        int(left * columns / 100) : -int(-right * columns // 100),
+    ] = True
+    return mask
 
 
 def check_range(name: str, value: Any, least: float, most: float) -> None:

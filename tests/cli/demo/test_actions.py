@@ -75,6 +75,28 @@ def test_drawn_parts_become_a_mask():
     np.testing.assert_array_equal(mask, wanted)
 
 
+@pytest.mark.parametrize("box", ["25 50 75 100", "25%, 50%, 75%, 100%"])
+def test_a_box_is_a_mask_without_drawing(box):
+    wanted = np.zeros((8, 16), bool)
+    wanted[4:, 4:12] = True
+    mask = prepared.drawn_mask(None, (8, 16), box)
+    np.testing.assert_array_equal(mask, wanted)
+
+
+def test_a_box_adds_to_what_is_drawn():
+    layers = drawn(slice(0, 4), slice(8, 16))
+    mask = prepared.drawn_mask(layers, (8, 8), "0 50 50 100")
+    assert mask.sum() == 8 + 16
+
+
+@pytest.mark.parametrize(
+    "box", ["25 25 75", "a b c d", "75 0 25 9", "0 0 0 101"]
+)
+def test_a_box_that_is_none_is_named_in_a_sentence(box):
+    with pytest.raises(ValueError, match="The box must be four numbers"):
+        prepared.drawn_mask(None, (8, 8), box)
+
+
 @pytest.mark.parametrize("layers", [None, [], drawn(slice(0), slice(0))])
 def test_nothing_drawn_is_named_in_a_sentence(layers):
     with pytest.raises(ValueError, match="must be drawn over"):

@@ -105,6 +105,18 @@ def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(visit, tmp_path):
 
 
 @pytest.mark.slow
+def test_keyboard_alone_makes_a_mask(visit, tmp_path):
+    page = visit("Edit")
+    path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
+    open_file(page, path)
+    page.get_by_label("Or a box").fill("0 0 50 100")
+    page.keyboard.press("Enter")
+    images = np.array(results(page))
+    kept = (images == (10, 200, 30)).all(-1)
+    assert kept[:, :, 4:].all() and not kept.all()
+
+
+@pytest.mark.slow
 def test_rubbish_makes_a_sentence(visit, tmp_path):
     page = visit("Edit")
     (tmp_path / "a.png").write_bytes(b"no image at all" * 100)
