@@ -38,7 +38,9 @@ ROOMS = {
     "data": (
         "argument_checks compiling images progress atomic_files holding_out"
     ),
-    "training": "argument_checks atomic_files progress images holding_out",
+    "training": (
+        "argument_checks atomic_files compiling progress images holding_out"
+    ),
     "tokenizers": "argument_checks compiling images data training progress",
     "generation": (
         "argument_checks compiling progress images prompts edits training"

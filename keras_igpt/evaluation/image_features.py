@@ -11,6 +11,7 @@ from keras_igpt.annotations import Array, ArrayLike, PathLike
 from keras_igpt.atomic_files import save_model
 from keras_igpt.compiling import JIT_CONVOLUTIONS
 from keras_igpt.training.callbacks import BudgetBar
+from keras_igpt.training.feeding import Arrays
 
 
 class ImageFeatures:
@@ -109,10 +110,8 @@ def _trained(images, labels, epochs, seed):
         jit_compile=JIT_CONVOLUTIONS,
     )
     classifier.fit(
-        images.astype("float32"),
-        labels,
-        64,
-        epochs,
+        Arrays(images.astype("float32"), labels, batch_size=64, shuffle=True),
+        epochs=epochs,
         callbacks=[BudgetBar("training features")],
         verbose=0,
     )

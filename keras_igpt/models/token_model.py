@@ -140,8 +140,8 @@ def _of_batches(model, x, **asked):
         callbacks.callbacks[-1].set_model(model)
     else:
         callbacks = [ExactEpochs(x), *callbacks]
+    x = divided(model, x, class_weight=asked.pop("class_weight", None))
     # Keras would shuffle the batches by a running generator.
-    x = divided(model, x)
     return {**asked, "x": x, "callbacks": callbacks, "shuffle": False}
 
 

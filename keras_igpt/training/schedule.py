@@ -10,12 +10,14 @@ import keras
 
 from keras_igpt.allocation import keep_freed_memory
 from keras_igpt.argument_checks import check_number, check_one_of
+from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.callbacks import (
     BudgetBar,
     StopOnNaN,
     inner_optimizer,
     update_variables,
 )
+from keras_igpt.training.feeding import fed
 
 # Epochs of a budget in minutes, which ends `fit` long before.
 ENDLESS = 1_000_000
@@ -250,6 +252,8 @@ def fit_within(
     build_optimizer(model)
     if budget.minutes and hasattr(batches, "clock"):
         batches.clock = lambda: budget.spent(0)
+    if not isinstance(batches, TokenBatches):  # Their models do it themselves.
+        batches = fed(batches)
     try:
         return model.fit(
             batches,

@@ -216,7 +216,8 @@ def test_validation_split_shares_no_group(
     fresh_model.fit(
         fresh_model.prepare({**images, "group": groups}), validation_split=0.3
     )
-    learned, held_out = given["x"].groups, given["validation_data"].groups
+    names = ("x", "validation_data")
+    learned, held_out = (given[name].py_dataset.groups for name in names)
     assert len(held_out) == 2 and not set(learned) & set(held_out)
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
-from keras.src.trainers.data_adapters.py_dataset_adapter import PyDatasetAdapter
 
 from keras_igpt.training.callbacks import inner_optimizer, update_variables
 from keras_igpt.training.distributed.strategies import check_batches
@@ -22,12 +21,13 @@ from keras_igpt.training.distributed.workers import (
     strategy_of,
     worker_index,
 )
+from keras_igpt.training.feeding import Batches, fed, untuned
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 
-class ReplicaBatches(PyDatasetAdapter):
+class ReplicaBatches(Batches):
     """Feeds batches to the replicas: to each its own part, in order.
 
     Nothing is left for TensorFlow to shard or to batch anew, so that a step
@@ -36,10 +36,16 @@ class ReplicaBatches(PyDatasetAdapter):
     Args:
         batches: a `TokenBatches`.
         strategy: a `tf.distribute.Strategy`.
+        class_weight: as `fit` takes it.
     """
 
-    def __init__(self, batches: Any, strategy: Any) -> None:
-        super().__init__(batches)
+    def __init__(
+        self,
+        batches: Any,
+        strategy: Any,
+        class_weight: dict[int, float] | None = None,
+    ) -> None:
+        super().__init__(batches, class_weight)
         self.strategy = strategy
 
     def get_tf_dataset(self) -> Any:
@@ -66,10 +72,15 @@ class ReplicaBatches(PyDatasetAdapter):
         parts = tf.data.Dataset.from_generator(
             parts, output_signature=signature
         )
-        return parts.prefetch(2 * local)
+        return untuned(parts.prefetch(2 * local))
 
 
-def divided(model: keras.Model, batches: Any, learns: bool = True) -> Any:
+def divided(
+    model: keras.Model,
+    batches: Any,
+    learns: bool = True,
+    class_weight: dict[int, float] | None = None,
+) -> Any:
     """Batches as the replicas of a model take them.
 
     Args:
@@ -77,20 +88,21 @@ def divided(model: keras.Model, batches: Any, learns: bool = True) -> Any:
         batches: a `TokenBatches`; anything else is left as it is.
         learns: whether they are for `fit`, whose batches must be divided
             evenly. For `evaluate` and `predict` on JAX they must be so, too.
+        class_weight: as `fit` takes it, which leaves it to this.
 
     Raises:
         ValueError: if there is a batch that cannot be divided evenly.
     """
     strategy = strategy_of(model)
     if strategy is None or not hasattr(batches, "worker"):
-        return batches
+        return fed(batches, class_weight)
     on_jax = keras.backend.backend() == "jax"
     if learns or on_jax:
         check_batches(strategy, *batches.sizes)
     batches.worker = data_part(strategy)
     if on_jax:
-        return batches
-    return ReplicaBatches(batches, strategy)
+        return fed(batches, class_weight)
+    return ReplicaBatches(batches, strategy, class_weight)
 
 
 def sum_before_clipping(model: keras.Model) -> None:
