@@ -10,7 +10,6 @@ from keras import ops
 
 from keras_igpt.annotations import Tensor
 from keras_igpt.compiling import in_training_step, one_pass, replica
-from keras_igpt.layers.projection import Projection
 
 NORM_EPSILON = 1e-5
 
@@ -76,9 +75,9 @@ class Dropout(keras.layers.Dropout):
 
 def zero_dense(
     units: int, dtype: Any, name: str, use_bias: bool = False
-) -> Projection:
+) -> keras.layers.Dense:
     """Projection that starts as zero: what it is added to is unchanged."""
-    return Projection(
+    return keras.layers.Dense(
         units,
         use_bias=use_bias,
         kernel_initializer="zeros",
@@ -104,9 +103,9 @@ def table(
 
 def dense(
     units: int, use_bias: bool, scale: float, dtype: Any, name: str
-) -> Projection:
+) -> keras.layers.Dense:
     """Projection that starts with variance `scale**2 / inputs`."""
-    return Projection(
+    return keras.layers.Dense(
         units,
         use_bias=use_bias,
         kernel_initializer=_initial(
