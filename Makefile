@@ -33,10 +33,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# Compares with Hugging Face and KerasHub, each in an environment of its own;
-# takes long, and a machine that does nothing else.
+# Compares with Hugging Face and KerasHub, each in an environment of its own, and
+# writes the tables: some 20 minutes of a machine that does nothing else.
 benchmark: $(VENV)/.installed
-	$(BIN)/python -m benchmarks --markdown
+	$(BIN)/python -m benchmarks --repeats 3 --write docs/speed.md
 
 # A wheel and the sources in dist, the same bytes from the same commit: the
 # archive is packed anew, for its times are those of the build; what an earlier
