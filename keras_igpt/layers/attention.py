@@ -277,7 +277,8 @@ def attended(
         x, weights = _attended(query, keys, values, bias)
 
         def gradient(upstream):
-            mean = ops.sum(upstream * x, axis=-1, keepdims=True)
+            mean = ops.cast(upstream, "float32") * ops.cast(x, "float32")
+            mean = ops.sum(mean, axis=-1, keepdims=True)
             of_weights = ops.matmul(upstream, _turned(values))
             of_scores = _of_scores(weights, of_weights, mean)
             return (
@@ -311,7 +312,12 @@ def _turned(x):
 
 @one_pass(learned=0)
 def _of_scores(weights, of_weights, mean):
-    return weights * (of_weights - mean)
+    dtype = weights.dtype
+    # Two that are nearly alike: bfloat16 would keep little of what is left.
+    weights, of_weights = (
+        ops.cast(one, "float32") for one in (weights, of_weights)
+    )
+    return ops.cast(weights * (of_weights - mean), dtype)
 
 
 def causal_attention(

@@ -57,7 +57,8 @@ def norm(dtype: Any, name: str) -> RMSNorm:
 
 @one_pass(learned=1)
 def _dropped(x, draws, rate):
-    return ops.where(draws < rate, ops.zeros_like(x), x / (1 - rate))
+    kept = x / ops.cast(1 - rate, x.dtype)
+    return ops.where(draws < rate, ops.zeros_like(x), kept)
 
 
 @keras.saving.register_keras_serializable("keras_igpt")
@@ -68,9 +69,9 @@ class Dropout(keras.layers.Dropout):
         if not (training and 0 < self.rate < 1 and in_training_step()):
             return super().call(inputs, training)
         draws = keras.random.uniform(
-            ops.shape(inputs), seed=self.seed_generator
+            ops.shape(inputs), dtype="float32", seed=self.seed_generator
         )
-        return _dropped(inputs, draws, ops.cast(self.rate, inputs.dtype))
+        return _dropped(inputs, draws, ops.cast(self.rate, "float32"))
 
 
 def zero_dense(

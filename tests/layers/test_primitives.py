@@ -22,6 +22,17 @@ def test_training_step_drops_what_keras_drops(rate):
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
 
+@pytest.mark.xla
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_drops_as_large_a_share(dtype):
+    x = ops.ones((100, 100), dtype)
+    with training_step():
+        found = Dropout(0.25, seed=0, dtype=dtype)(x, training=True)
+    found = ops.convert_to_numpy(ops.cast(found, "float32"))
+    assert (found == 0).mean() == pytest.approx(0.25, abs=0.02)
+    assert found.max() == pytest.approx(1 / 0.75, rel=0.01)
+
+
 def test_nothing_is_dropped_outside_training():
     x = np.ones((2, 3), "float32")
     with training_step():
