@@ -47,6 +47,8 @@ class TokenCrossentropy(keras.losses.Loss):
 def _penalized(logits, tokens, z_loss):
     """Nats, and the penalty on the logarithm of the normaliser."""
     normaliser = ops.logsumexp(logits, axis=-1)
+    # Losses get their targets as floats.
+    tokens = ops.cast(tokens, "int32")
     chosen = ops.one_hot(tokens, logits.shape[-1], dtype=logits.dtype)
     nats = normaliser - ops.sum(logits * chosen, axis=-1)
     return nats + z_loss * normaliser**2
