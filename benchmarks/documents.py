@@ -119,40 +119,26 @@ def _systems(cases):
 
 
 def _generate(cases, results):
-    header = ["tokens per second"]
-    header += [f"batch {case['build']['batch']}" for case in cases]
-    header += ["first call, s", "peak, GiB"]
-    rows = [
-        _row(
-            system,
-            [
-                *(_speed(case, system) for case in cases),
-                _all_of(cases, system, _first),
-                _all_of(cases, system, _memory),
-            ],
-        )
-        for system in _systems(cases)
-    ]
-    for peer in (HF, "KerasHub", "KerasHub, jit"):
-        ratios = [ratio(case, OURS, peer) for case in cases]
-        name = f"keras_igpt / {NAMES.get(peer, peer)}"
-        rows.append([name, *(one.rstrip("x") for one in ratios), "", ""])
-    return _rows(header, rows)
+    columns = [f"batch {case['build']['batch']}" for case in cases]
+    return _speed_rows(cases, columns, [HF, "KerasHub", "KerasHub, jit"])
 
 
 def _fit(cases, results):
-    header = ["tokens per second"]
-    header += [case["build"]["precision"] for case in cases]
-    header += ["first call, s", "peak, GiB"]
+    columns = [case["build"]["precision"] for case in cases]
+    return _speed_rows(cases, columns, [HF, "HF, compiled"])
+
+
+def _speed_rows(cases, columns, peers):
+    """Systems, a column for each case; and how far ahead of peers we are."""
+    header = ["tokens per second", *columns, "first call, s", "peak, GiB"]
     rows = []
     for system in _systems(cases):
         cells = [_speed(case, system) for case in cases]
         cells += [_all_of(cases, system, one) for one in (_first, _memory)]
         rows.append(_row(system, cells))
-    for peer in (HF, "HF, compiled"):
-        ratios = [ratio(case, OURS, peer) for case in cases]
-        name = f"keras_igpt / {NAMES.get(peer, peer)}"
-        rows.append([name, *(one.rstrip("x") for one in ratios), "", ""])
+    for peer in peers:
+        ratios = [ratio(case, OURS, peer).rstrip("x") for case in cases]
+        rows.append([f"keras_igpt / {NAMES.get(peer, peer)}", *ratios, "", ""])
     return _rows(header, rows)
 
 

@@ -27,7 +27,8 @@ def _gelu(x):
     return ops.gelu(x, approximate=False)
 
 
-ACTIVATIONS = {"swiglu": _swiglu, "quick_gelu": _quick_gelu, "gelu": _gelu}
+# By the names of `models/config.py`, which knows no Keras.
+_FUNCTIONS = {"swiglu": _swiglu, "quick_gelu": _quick_gelu, "gelu": _gelu}
 
 
 def inner_width(hidden_dim: int, activation: str) -> int:
@@ -91,7 +92,7 @@ class FeedForward(keras.layers.Layer):
         self.output_projection.build((None, None, self.inner_dim))
 
     def call(self, x: Tensor) -> Tensor:
-        activate = ACTIVATIONS[self.activation]
+        activate = _FUNCTIONS[self.activation]
         return self.output_projection(activate(self.inner(x)))
 
     def get_config(self) -> dict:
