@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_igpt import compiling
 from keras_igpt.compiling import CompiledFunction
 
 
@@ -16,22 +15,6 @@ def layer():
     layer = keras.layers.Dense(2)
     layer.build((None, 3))
     return layer
-
-
-@pytest.mark.parametrize("axis", [0, 1])
-def test_part_of_a_variable_takes_its_place(layer, axis):
-    expected = np.asarray(layer.kernel).copy()
-    part = np.full((1, 2) if axis == 0 else (3, 1), 7, "float32")
-    compiling.assign_part(layer.kernel, part, 1, axis)
-    expected[(1, slice(None)) if axis == 0 else (slice(None), 1)] = 7
-    np.testing.assert_array_equal(layer.kernel, expected)
-
-
-def test_large_arrays_arrive_in_parts(layer, monkeypatch):
-    monkeypatch.setattr(compiling, "PART", 8)
-    new = np.arange(6, dtype="float32").reshape(2, 3).T
-    compiling.assign_part(layer.kernel, new)
-    np.testing.assert_array_equal(layer.kernel, new)
 
 
 @pytest.mark.xla
@@ -107,65 +90,3 @@ def test_compiled_sees_new_weights(layer):
     before = np.asarray(run(x))
     layer.kernel.assign(layer.kernel * 2)
     np.testing.assert_allclose(np.asarray(run(x)), 2 * before, rtol=1e-6)
-
-
-@pytest.mark.parametrize("axis", [1, 2])
-def test_put_writes_one_place(axis):
-    tensor = np.zeros((2, 3, 4), "float32")
-    part = np.ones([1 if i == axis else s for i, s in enumerate((2, 3, 4))])
-    found = np.asarray(compiling.put(tensor, part.astype("float32"), 1, axis))
-    assert np.take(found, 1, axis).all()
-    assert found.sum() == part.sum()
-
-
-@pytest.mark.parametrize("places", [[2], [2, 0]])
-@pytest.mark.parametrize("axis", [1, 2])
-def test_plain_operations_put_the_same(axis, places):
-    generator = np.random.default_rng(0)
-    tensor = generator.normal(size=(2, 3, 4)).astype("float32")
-    part = np.take(tensor, places, axis) + 1
-    wanted = np.asarray(compiling.put(tensor, part, 1, axis))
-    with compiling.plain_operations():
-        found = np.asarray(compiling.put(tensor, part, 1, axis))
-    np.testing.assert_array_equal(found, wanted)
-
-
-@compiling.one_pass(learned=1)
-def scaled(x, factor):
-    return keras.ops.silu(x) * factor
-
-
-def value_and_gradients(x, factor):
-    with tf.GradientTape() as tape:
-        tape.watch([x, factor])
-        y = tf.reduce_sum(scaled(x, factor) ** 2)
-    return y, tape.gradient(y, [x, factor])
-
-
-@pytest.mark.xla
-@pytest.mark.parametrize("shape", [(3,), (2, 3)])
-def test_one_pass_has_the_gradient_of_the_function(shape):
-    generator = np.random.default_rng(0)
-    x, factor = (tf.constant(generator.normal(size=shape)) for _ in "xf")
-    y, (gradient, _) = value_and_gradients(x, factor)
-    with compiling.training_step():
-        found, (of_x, of_factor) = value_and_gradients(x, factor)
-    np.testing.assert_allclose(found, y, rtol=1e-6)
-    np.testing.assert_allclose(of_x, gradient, rtol=1e-6)
-    assert of_factor is None  # only the first is learned
-
-
-def calls(function, *args):
-    graph = tf.function(function).get_concrete_function(*args).graph
-    return sum("Call" in one.type for one in graph.get_operations())
-
-
-def test_functions_are_compiled_in_training_steps_alone():
-    def step(x, **kwargs):
-        with compiling.training_step(**kwargs):
-            return scaled(x, 2.0)
-
-    x = tf.constant([1.0])
-    assert calls(step, x) == 1
-    assert calls(lambda x: step(x, one_pass=False), x) == 0
-    assert calls(lambda x: scaled(x, 2.0), x) == 0

@@ -18,6 +18,7 @@ from keras_igpt.compiling import CompiledFunction
 from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
 from keras_igpt.generation.pieces import Pieces
 from keras_igpt.generation.sampling import sample, uniforms
+from keras_igpt.operations import loop_dtype
 
 # At most so many stretches of cells, each with caches of its own length, and
 # none shorter than that: every length is compiled once.
@@ -207,12 +208,15 @@ def stretches(first: int, last: int, num_cells: int) -> list[int]:
 
 
 def grow(caches: dict, length: int | Tensor) -> dict:
-    """Appends zeros to caches of S positions until S is `length`."""
+    """Appends zeros to caches of S positions until S is `length`.
+
+    They are of the type then in which the loop reads them.
+    """
 
     def pad(tensor, axis):
         padding = [(0, 0)] * 3
         padding[axis] = (0, length - ops.shape(tensor)[axis])
-        return ops.pad(tensor, padding)
+        return ops.cast(ops.pad(tensor, padding), loop_dtype(tensor.dtype))
 
     blocks = tuple(
         (pad(keys, 2), pad(values, 1)) for keys, values in caches["blocks"]

@@ -20,6 +20,7 @@ from keras_igpt.generation.guidance import guidance_at, guide, with_nulls
 from keras_igpt.generation.pieces import Pieces
 from keras_igpt.generation.plans import Plan, filled_up, is_written
 from keras_igpt.generation.sampling import sample, uniforms
+from keras_igpt.operations import loop_dtype
 
 
 class ParallelDecoder:
@@ -197,11 +198,14 @@ def _room(plan, begin, model):
 
 
 def grow(caches: dict, length: int | Tensor) -> dict:
-    """Appends zeros to caches of S positions until S is `length`."""
+    """Appends zeros to caches of S positions until S is `length`.
+
+    They are of the type then in which the loop reads them.
+    """
     more = length - ops.shape(caches["visible"])[1]
 
     def pad(pair):
-        keys, values = pair
+        keys, values = (ops.cast(one, loop_dtype(one.dtype)) for one in pair)
         return (
             ops.pad(keys, [(0, 0), (0, 0), (0, more)]),
             ops.pad(values, [(0, 0), (0, more), (0, 0)]),

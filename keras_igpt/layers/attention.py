@@ -9,9 +9,9 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import in_training_step, one_pass, put
 from keras_igpt.layers.primitives import dense, norm
 from keras_igpt.layers.rotary import rotate
+from keras_igpt.operations import in_training_step, one_pass, put
 
 # Queries compared with keys at once, in a pass over a whole sequence.
 CHUNK = 128
@@ -97,7 +97,8 @@ class Attention(keras.layers.Layer):
         asks: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Caches stay of the type that their loop reads.
+        super().__init__(autocast=False, **kwargs)
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
         self.prompt_length = prompt_length
@@ -156,6 +157,10 @@ class Attention(keras.layers.Layer):
             keys and values that were looked at, shaped as a cache.
         """
         batch, length = ops.shape(x)[0], ops.shape(x)[1]
+        bias = ops.cast(bias, self.compute_dtype)
+        if angles is not None:
+            # Models of half precision have learned with such angles.
+            angles = ops.cast(angles, self.compute_dtype)
         if self.asks:
             return self._ask(x, bias, angles, cache), cache
         query, key, value = ops.split(
@@ -178,10 +183,7 @@ class Attention(keras.layers.Layer):
             cache = cache_layout(key, value)
         else:
             key, value = cache_layout(key, value)
-            cache = (
-                put(cache[0], key, index, axis=2),
-                put(cache[1], value, index, axis=1),
-            )
+            cache = write_cache(cache, key, value, index)
             x = cached_attention(query, *cache, bias)
         x = ops.reshape(x, (batch, length, self.hidden_dim))
         return self.output_projection(x), cache
@@ -230,6 +232,23 @@ def cache_layout(key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
     )
 
 
+def write_cache(
+    cache: tuple[Tensor, Tensor], key: Tensor, value: Tensor, index: Tensor
+) -> tuple[Tensor, Tensor]:
+    """A cache with some positions more, in its own type.
+
+    Args:
+        cache: pair of float tensors, keys `(B H, D, S)` and values `(B H, S,
+            D)`.
+        key, value: float tensors of shape `(B H, D, T)` and `(B H, T, D)`.
+        index: int32 scalar tensor. Where in the cache they begin.
+    """
+    return tuple(
+        put(old, ops.cast(new, old.dtype), index, axis)
+        for old, new, axis in zip(cache, (key, value), (2, 1))
+    )
+
+
 def cached_attention(
     query: Tensor, keys: Tensor, values: Tensor, bias: Tensor
 ) -> Tensor:
@@ -245,11 +264,13 @@ def cached_attention(
         float tensor of shape `(B, T, H, D)`.
     """
     batch, count, heads, width = ops.shape(query)
+    dtype = query.dtype
     query = ops.transpose(query * width**-0.5, (0, 2, 1, 3))
     query = ops.reshape(query, (batch * heads, count, width))
+    query, bias = (ops.cast(one, keys.dtype) for one in (query, bias))
     x = attended(query, keys, values, bias)
     x = ops.reshape(x, (batch, heads, count, width))
-    return ops.transpose(x, (0, 2, 1, 3))
+    return ops.cast(ops.transpose(x, (0, 2, 1, 3)), dtype)
 
 
 def attended(

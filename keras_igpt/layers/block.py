@@ -37,7 +37,8 @@ class TransformerBlock(keras.layers.Layer):
         asks: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # The attention within says what stays of which type.
+        super().__init__(autocast=False, **kwargs)
         self.hidden_dim = hidden_dim
         self.num_heads = num_heads
         self.prompt_length = prompt_length

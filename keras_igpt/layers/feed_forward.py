@@ -7,8 +7,8 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import one_pass
 from keras_igpt.layers.primitives import dense
+from keras_igpt.operations import one_pass
 
 
 @one_pass(learned=1)

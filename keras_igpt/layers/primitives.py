@@ -9,7 +9,13 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import in_training_step, one_pass, replica
+from keras_igpt.compiling import replica
+from keras_igpt.operations import (
+    in_inference,
+    in_training_step,
+    one_pass,
+    product,
+)
 
 NORM_EPSILON = 1e-5
 
@@ -74,11 +80,50 @@ class Dropout(keras.layers.Dropout):
         return _dropped(inputs, draws, ops.cast(self.rate, "float32"))
 
 
+@keras.saving.register_keras_serializable("keras_igpt")
+class Dense(keras.layers.Dense):
+    """As Keras's, but decoding reads weights of few bytes as they are.
+
+    What int8 weights are multiplied with is rounded as Keras does, and then
+    multiplied as floats: TensorFlow is slow at products of whole numbers.
+    """
+
+    def quantize(
+        self, mode: str, type_check: bool = True, config: Any = None
+    ) -> None:
+        """As Keras's, whose `type_check` refuses classes made of its own."""
+        super().quantize(mode, type_check=False, config=config)
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> Tensor:
+        whole = self.variable_dtype == "float32" or self.lora_enabled
+        if whole or not in_inference(xla=True):
+            return super().call(inputs, training=training)
+        return self._finished(product(inputs, self._kernel))
+
+    def quantized_call(
+        self, inputs: Tensor, training: bool | None = None
+    ) -> Tensor:
+        other = self.quantization_mode != "int8" or self.lora_enabled
+        if other or not in_inference():
+            return super().quantized_call(inputs, training=training)
+        if self.inputs_quantizer:
+            rows, scale = self.inputs_quantizer(inputs, axis=-1)
+            # Divided last: XLA repeats what is cheaper for each weight.
+            inputs = ops.cast(rows, "float32") / ops.cast(scale, "float32")
+        x = product(inputs, self._kernel)
+        return self._finished(x / ops.cast(self.kernel_scale, "float32"))
+
+    def _finished(self, x):
+        x = ops.cast(x, self.compute_dtype)
+        x = x if self.bias is None else x + self.bias
+        return x if self.activation is None else self.activation(x)
+
+
 def zero_dense(
     units: int, dtype: Any, name: str, use_bias: bool = False
-) -> keras.layers.Dense:
+) -> Dense:
     """Projection that starts as zero: what it is added to is unchanged."""
-    return keras.layers.Dense(
+    return Dense(
         units,
         use_bias=use_bias,
         kernel_initializer="zeros",
@@ -104,9 +149,9 @@ def table(
 
 def dense(
     units: int, use_bias: bool, scale: float, dtype: Any, name: str
-) -> keras.layers.Dense:
+) -> Dense:
     """Projection that starts with variance `scale**2 / inputs`."""
-    return keras.layers.Dense(
+    return Dense(
         units,
         use_bias=use_bias,
         kernel_initializer=_initial(

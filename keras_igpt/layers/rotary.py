@@ -6,7 +6,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, Tensor
-from keras_igpt.compiling import one_pass
+from keras_igpt.operations import one_pass
 
 
 def rotary_angles(

@@ -21,8 +21,11 @@ from typing import Any
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import put
-from keras_igpt.layers.attention import attention_bias, cache_layout
+from keras_igpt.layers.attention import (
+    attention_bias,
+    cache_layout,
+    write_cache,
+)
 
 # When the prompt and START are read: before the first step, which is 0.
 PROMPT_STEP, START_STEP = -2, -1
@@ -163,11 +166,7 @@ def read_group(
         caches["blocks"],
         index,
     )
-    keys, values = memory
-    memory = (
-        put(caches["memory"][0], keys, index, axis=2),
-        put(caches["memory"][1], values, index, axis=1),
-    )
+    memory = write_cache(caches["memory"], *memory, index)
     return {**caches, "blocks": blocks, "memory": memory, "visible": visible}
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_igpt.allocation import keep_freed_memory
-from keras_igpt.compiling import training_step
+from keras_igpt.operations import training_step
 from keras_igpt.training.batches import ExactEpochs, TokenBatches
 from keras_igpt.training.distributed.replicas import (
     divided,

@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from keras_igpt.annotations import PathLike
 from keras_igpt.atomic_files import replacing, replacing_folder
-from keras_igpt.compiling import plain_operations
+from keras_igpt.operations import plain_operations
 from keras_igpt.serving import client_readme
 from keras_igpt.serving.graph import ServingGraph
 from keras_igpt.serving.warmup import write_warmup

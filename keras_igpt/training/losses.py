@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from keras_igpt.annotations import Array, ArrayLike, Tensor
-from keras_igpt.compiling import in_training_step, one_pass
+from keras_igpt.operations import in_training_step, one_pass
 
 
 @keras.saving.register_keras_serializable("keras_igpt")

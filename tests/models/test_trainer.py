@@ -6,7 +6,7 @@ import pytest
 from small_models import make_model, some_inputs
 
 import keras_igpt
-from keras_igpt.compiling import training_step
+from keras_igpt.operations import training_step
 from keras_igpt.prompts.captions import encode_text
 from keras_igpt.training.batches import TokenBatches
 from keras_igpt.training.losses import TokenCrossentropy, token_nats

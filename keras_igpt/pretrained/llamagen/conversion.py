@@ -11,10 +11,10 @@ from typing import Any
 import keras
 
 from keras_igpt.annotations import PathLike
-from keras_igpt.compiling import assign_part
 from keras_igpt.layers.primitives import empty_weights
 from keras_igpt.models.image_gpt import ImageGPT
 from keras_igpt.models.transfer import place_of
+from keras_igpt.operations import assign_part
 from keras_igpt.pretrained.llamagen.class_names import class_names
 from keras_igpt.pretrained.llamagen.names import (
     BUFFER,
