@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 import keras
 from keras import ops
 
-from keras_igpt.annotations import Tensor
 from keras_igpt.operations import FEW_ROWS, inference, loops_on_processors
 
 # Whether networks of convolutions learn with `jit_compile`. Under XLA they are
@@ -175,23 +174,6 @@ def _without_gradients(function):
         return function(*keras.tree.map_structure(ops.convert_to_tensor, args))
 
     return run
-
-
-def replica() -> tuple[int | Tensor, int]:
-    """Which of the replicas of `tf.distribute` asks, and how many there are.
-
-    Returns:
-        Tuple of an int, or an int32 scalar tensor, from 0; and an int, 1 if a
-        model is not divided by rows, or this is no step of it.
-    """
-    if keras.backend.backend() != "tensorflow":
-        return 0, 1
-    import tensorflow as tf
-
-    context = tf.distribute.get_replica_context()
-    if context is None:
-        return 0, 1
-    return context.replica_id_in_sync_group, context.num_replicas_in_sync
 
 
 def num_workers() -> int:

@@ -213,6 +213,23 @@ def barrier(tensors: list[Tensor]) -> list[Tensor]:
     return gen_xla_ops.xla_optimization_barrier(input=tensors)
 
 
+def replica() -> tuple[int | Tensor, int]:
+    """Which of the replicas of `tf.distribute` asks, and how many there are.
+
+    Returns:
+        Tuple of an int, or an int32 scalar tensor, from 0; and an int, 1 if a
+        model is not divided by rows, or this is no step of it.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return 0, 1
+    import tensorflow as tf
+
+    context = tf.distribute.get_replica_context()
+    if context is None:
+        return 0, 1
+    return context.replica_id_in_sync_group, context.num_replicas_in_sync
+
+
 def put(tensor: Tensor, part: Tensor, index: Tensor, axis: int) -> Tensor:
     """Writes a part of a tensor, a few positions of an axis.
 

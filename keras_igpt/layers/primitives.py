@@ -9,12 +9,12 @@ import keras
 from keras import ops
 
 from keras_igpt.annotations import Tensor
-from keras_igpt.compiling import replica
 from keras_igpt.operations import (
     in_inference,
     in_training_step,
     one_pass,
     product,
+    replica,
 )
 
 NORM_EPSILON = 1e-5
@@ -103,6 +103,7 @@ class Dense(keras.layers.Dense):
     def quantized_call(
         self, inputs: Tensor, training: bool | None = None
     ) -> Tensor:
+        """`call`, where weights are whole numbers."""
         other = self.quantization_mode != "int8" or self.lora_enabled
         if other or not in_inference():
             return super().quantized_call(inputs, training=training)
