@@ -6,8 +6,10 @@ bytes that are really there: sizes of the archive's parts, of tensors in the
 weights' file, and of what the configuration says.
 """
 
+import io
 import math
 import pathlib
+import struct
 import zipfile
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +21,10 @@ from keras_igpt.argument_checks import checked_image_size, is_whole
 from keras_igpt.pretrained.json_objects import json_object
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
+
+# What stands before a part of an archive: 26 bytes, the lengths of its name and
+# of what is added, then these.
+HEADER = struct.Struct("<26xHH")
 
 # Bytes of a configuration, at most: names of 100,000 classes fit.
 MAX_CONFIG = 2**22
@@ -49,8 +55,7 @@ def check_model_file(path: pathlib.Path) -> None:
             _check_parts(archive)
             config = json_object(archive.read(CONFIG), CONFIG)
             _check_classes(config)
-            # Keras stores it plain: only what is looked at is read.
-            with archive.open(WEIGHTS) as file:
+            with _seekable(archive, WEIGHTS) as file:
                 size = _checked_size(file)
         _check_config(config, size)
     except OSError as error:
@@ -101,6 +106,52 @@ def _check_parts(archive):
     packed = sum(part.compress_size for part in parts)
     if packed > pathlib.Path(archive.filename).stat().st_size:
         raise ValueError("Its parts must not overlap. Received: ones that do.")
+
+
+def _seekable(archive, name):
+    """A part of an archive, to be read here and there.
+
+    One that `archive.open` opens begins anew to go back: seconds for a small
+    file. Keras stores weights plain, and only what is looked at is read.
+    """
+    part = archive.getinfo(name)
+    if part.compress_type != zipfile.ZIP_STORED:
+        return io.BytesIO(archive.read(name))
+    with open(archive.filename, "rb") as file:
+        file.seek(part.header_offset)
+        header = file.read(HEADER.size)
+    lengths = HEADER.unpack(header)
+    start = part.header_offset + HEADER.size + sum(lengths)
+    return io.BufferedReader(_Slice(archive.filename, start, part.file_size))
+
+
+class _Slice(io.RawIOBase):
+    """Bytes `start` to `start + size` of a file, to be read."""
+
+    def __init__(self, path, start, size):
+        self.file = open(path, "rb", buffering=0)
+        self.start, self.size, self.position = start, size, 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self.position = offset + (0, self.position, self.size)[whence]
+        return self.position
+
+    def readinto(self, buffer):
+        left = max(0, self.size - self.position)
+        self.file.seek(self.start + self.position)
+        count = self.file.readinto(memoryview(buffer)[:left])
+        self.position += count
+        return count
+
+    def close(self):
+        self.file.close()
+        super().close()
 
 
 def _objects(value: Any) -> Iterator[dict]:

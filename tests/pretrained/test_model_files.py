@@ -163,3 +163,37 @@ def test_mutated_files_load_or_are_refused(tmp_path, parts, seed):
         except (ValueError, OSError) as error:
             assert "mutated.keras" in str(error)
         assert time.monotonic() - begin < 20
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_weights_are_looked_through_without_beginning_anew(
+    tmp_path, parts, how, monkeypatch
+):
+    path = tmp_path / "model.keras"
+    with zipfile.ZipFile(path, "w", how) as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+    def seek(*args):
+        raise AssertionError("This reads all that is before the place.")
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "seek", seek)
+    model_files.check_model_file(path)
+
+
+@pytest.mark.parametrize("how", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+def test_parts_of_archives_are_read_here_and_there(tmp_path, how):
+    content = bytes(range(200))
+    with zipfile.ZipFile(tmp_path / "parts.zip", "w", how) as archive:
+        archive.writestr("before", b"something")
+        archive.writestr("part", content)
+        archive.writestr("behind", b"something")
+    with zipfile.ZipFile(tmp_path / "parts.zip") as archive:
+        with model_files._seekable(archive, "part") as file:
+            assert file.read() == content
+            assert file.seek(-10, io.SEEK_END) == 190
+            assert file.read(20) == content[190:]
+            file.seek(5)
+            file.seek(2, io.SEEK_CUR)
+            assert file.read(3) == content[7:10]
+            assert file.seek(300) == 300 and file.read() == b""
