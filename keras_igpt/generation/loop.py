@@ -21,10 +21,13 @@ from keras_igpt.generation.sampling import sample, uniforms
 from keras_igpt.operations import loop_dtype
 
 # At most so many stretches of cells, each with caches of its own length, and
-# none shorter than that: every length is compiled once.
+# none shorter than that: every length is compiled once, which takes longer
+# than a few rows save by shorter caches.
 STRETCHES = 4
 
 SHORTEST_STRETCH = 128
+
+FEW_ROWS, SHORTEST_OF_FEW = 16, 256
 
 # Cells that are known in all images of a batch are read so many at once.
 RUN = 4
@@ -108,7 +111,8 @@ class Decoder:
         def write_nothing(end):
             write(cell, cell, tokens, self.grow(end)(caches))
 
-        ends = stretches(cell, last, self.model.num_cells)
+        rows = len(tokens) * (1 + self.guided)
+        ends = stretches(cell, last, self.model.num_cells, rows)
         self._compile_all(
             write_nothing,
             [
@@ -199,9 +203,18 @@ def decode(
     return tokens
 
 
-def stretches(first: int, last: int, num_cells: int) -> list[int]:
-    """Where the stretches end that lead from cell `first` to `last`."""
-    step = max(-(-num_cells // STRETCHES), SHORTEST_STRETCH)
+def stretches(
+    first: int, last: int, num_cells: int, rows: int | None = None
+) -> list[int]:
+    """Where the stretches end that lead from cell `first` to `last`.
+
+    Args:
+        first, last, num_cells: int.
+        rows: int. Of caches; None for many.
+    """
+    few = rows is not None and rows <= FEW_ROWS
+    shortest = SHORTEST_OF_FEW if few else SHORTEST_STRETCH
+    step = max(-(-num_cells // STRETCHES), shortest)
     begins = range(0, min(last, num_cells), step)
     ends = [min(begin + step, num_cells) for begin in begins]
     return [end for end in ends if first < end]

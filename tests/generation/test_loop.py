@@ -30,6 +30,11 @@ def test_stretches_of_a_small_grid_are_one():
     assert loop.stretches(0, 49, 49) == [49]
 
 
+def test_stretches_of_few_rows_are_longer():
+    assert loop.stretches(0, 256, 256, rows=16) == [256]
+    assert loop.stretches(0, 256, 256, rows=17) == [128, 256]
+
+
 @pytest.mark.parametrize("length, found", [(3, True), (4, False)])
 def test_a_run_is_known_to_all_images(length, found):
     known = np.ones((2, 9), bool)

@@ -194,7 +194,7 @@ def test_images_do_not_depend_on_chunks(either_model, monkeypatch):
 def test_images_do_not_depend_on_stretches(monkeypatch):
     model = make_model()
     at_once = model.generate(labels=[0, 1], seed=5)
-    monkeypatch.setattr(loop, "SHORTEST_STRETCH", 3)
+    monkeypatch.setattr(loop, "SHORTEST_OF_FEW", 3)
     np.testing.assert_array_equal(
         model.generate(labels=[0, 1], seed=5), at_once
     )
