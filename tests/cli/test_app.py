@@ -63,7 +63,8 @@ def run(monkeypatch, capsys, error):
         raise error
 
     monkeypatch.setattr(cli, "app", fail)
-    monkeypatch.setattr(cli, "silence_tensorflow", lambda: None)
+    for name in ("silence_tensorflow", "look_for_garbage_less"):
+        monkeypatch.setattr(cli, name, lambda: None)
     with pytest.raises(SystemExit) as end:
         cli.main()
     return capsys.readouterr().err, end.value.code
@@ -81,6 +82,21 @@ def test_expected_errors_end_in_one_line(monkeypatch, capsys, error):
 def test_other_errors_keep_their_trace(monkeypatch, capsys):
     with pytest.raises(KeyError):
         run(monkeypatch, capsys, KeyError("a mistake of ours"))
+
+
+def test_commands_look_for_garbage_less_and_not_at_the_end():
+    code = (
+        "import atexit, gc\n"
+        "from keras_igpt.cli import look_for_garbage_less\n"
+        "before = gc.get_threshold()[0]\n"
+        "look_for_garbage_less()\n"
+        "atexit._run_exitfuncs()\n"
+        "print(gc.get_threshold()[0] > before, gc.get_freeze_count() > 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "True"]
 
 
 @pytest.mark.parametrize("port", [-1, 65536])
