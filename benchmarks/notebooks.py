@@ -1,14 +1,17 @@
 """Runs notebooks and keeps what they show: `python -m benchmarks.notebooks`.
 
 All of them, or those named; each in an empty folder that is thrown away, so
-that models and images they write stay out of the repository.
+that models and images they write stay out of the repository. With
+`--repository owner/name` nothing is run: they get the badge that opens them in
+Colab, and clone that repository of GitHub's where there is none.
 """
 
+import argparse
 import base64
 import hashlib
 import io
 import pathlib
-import sys
+import re
 import tempfile
 
 import nbformat
@@ -75,8 +78,66 @@ def run(path):
         nbformat.write(notebook, temporary)
 
 
+COLAB = "https://colab.research.google.com"
+
+# What the first code cell does where nothing is cloned.
+NO_CLONE = re.compile(
+    r"        (raise FileNotFoundError\(.*\)|!git clone .*\n        clones = .*)\n"
+)
+
+
+def publish(path, repository, branch="main"):
+    """Lets a notebook open in Colab, from a public repository of GitHub's.
+
+    Args:
+        path: pathlib.Path of the notebook.
+        repository: str, `"owner/name"`.
+        branch: str.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    title, install = notebook.cells[:2]
+    place = f"{repository}/blob/{branch}/notebooks/{path.name}"
+    badge = f"{COLAB}/assets/colab-badge.svg"
+    lines = [x for x in title.source.split("\n") if COLAB not in x]
+    title.source = (
+        f"[![Open in Colab]({badge})]({COLAB}/github/{place})\n\n"
+        + "\n".join(lines).strip()
+    )
+    clone = (
+        f"        !git clone --quiet --depth 1 https://github.com/{repository} "
+        'keras_igpt\n        clones = ["keras_igpt"]\n'
+    )
+    install.source, found = NO_CLONE.subn(clone, install.source)
+    if not found:
+        raise ValueError(
+            f"{path.name} must install the package in its first code cell, as "
+            "the other notebooks do."
+        )
+    notebook.metadata["outputs_of"] = digest(notebook)
+    with replacing(path) as temporary:
+        nbformat.write(notebook, temporary)
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks.notebooks", None, __doc__
+    )
+    parser.add_argument("names", nargs="*", help="all, if none is given")
+    parser.add_argument(
+        "--repository", metavar="OWNER/NAME", help="add badges; run nothing"
+    )
+    options = parser.parse_args()
+    repository = options.repository
+    if repository and not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+        parser.error(
+            f"--repository must be owner/name. Received: {repository}."
+        )
+    return options
+
+
 def main():
-    paths = [FOLDER / f"{name}.ipynb" for name in sys.argv[1:]]
+    options = parse()
+    paths = [FOLDER / f"{name}.ipynb" for name in options.names]
     missing = [path.stem for path in paths if not path.exists()]
     if missing:
         known = sorted(path.stem for path in FOLDER.glob("*.ipynb"))
@@ -84,7 +145,10 @@ def main():
             f"Notebooks must be among {known}. Received: {missing}."
         )
     for path in paths or sorted(FOLDER.glob("*.ipynb")):
-        run(path)
+        if options.repository:
+            publish(path, options.repository)
+        else:
+            run(path)
         print(path.name, f"{path.stat().st_size:,} bytes")
 
 

@@ -157,3 +157,19 @@ def test_progress_is_kept_as_a_terminal_shows_it():
 @each_notebook
 def test_notebook_carries_no_large_output(path):
     assert path.stat().st_size < 500_000
+
+
+@each_notebook
+def test_published_notebooks_open_in_colab_and_clone(path, tmp_path):
+    copy = tmp_path / path.name
+    copy.write_bytes(path.read_bytes())
+    for repository in ("someone/other", "owner/name"):  # the last counts
+        notebooks.publish(copy, repository)
+    title, install, *rest = sources(copy)
+    assert title.count("colab.research.google.com/github/") == 1
+    assert f"/github/owner/name/blob/main/notebooks/{path.name})" in title
+    assert install.count("git clone") == 1
+    assert "https://github.com/owner/name keras_igpt\n" in install
+    assert rest == sources(path)[2:]
+    notebook = nbformat.read(copy, as_version=4)
+    assert notebook.metadata["outputs_of"] == notebooks.digest(notebook)
