@@ -82,7 +82,8 @@ COLAB = "https://colab.research.google.com"
 
 # What the first code cell does where nothing is cloned.
 NO_CLONE = re.compile(
-    r"        (raise FileNotFoundError\(.*\)|!git clone .*\n        clones = .*)\n"
+    r"        raise FileNotFoundError\(.*\)\n"
+    r"|        !git clone .*\n        clones = .*\n"
 )
 
 
