@@ -89,7 +89,10 @@ class Dense(keras.layers.Dense):
     """
 
     def quantize(
-        self, mode: str, type_check: bool = True, config: Any = None
+        self,
+        mode: str | None = None,
+        type_check: bool = True,
+        config: Any = None,
     ) -> None:
         """As Keras's, whose `type_check` refuses classes made of its own."""
         super().quantize(mode, type_check=False, config=config)
