@@ -12,6 +12,7 @@ import json
 import pathlib
 
 import keras
+import numpy as np
 from rich.console import Console
 
 import keras_igpt
@@ -39,6 +40,12 @@ VARIANTS = {
     "Muon, batches of 16": {"batch": 16},
     "Muon, size small": {"size": "small"},
     "Muon, dropout 0.1": {"dropout": 0.1},
+    "Muon, moved by a pixel": {"moved": True},
+    "Muon, moved, mirrored": {"moved": True, "mirrored": True},
+    "Muon, moved, mirrored, dropout 0.1": {
+        **{"moved": True, "mirrored": True},
+        "dropout": 0.1,
+    },
 }
 
 
@@ -68,6 +75,27 @@ def main():
         save_json(file, results)
 
 
+def augmented(draw, side, moved, mirrored):
+    """A batch's `draw` whose tokens are moved and mirrored at random."""
+
+    def move(image, generator):
+        down, right = generator.integers(0, 3, 2)
+        padded = np.pad(image, 1, mode="edge")
+        return padded[down : down + side, right : right + side]
+
+    def drawn(inputs, generator):
+        inputs = draw(inputs, generator) if draw else inputs
+        images = inputs["tokens"].reshape(-1, side, side)
+        if mirrored:
+            turned = generator.random((len(images), 1, 1)) < 0.5
+            images = np.where(turned, images[:, :, ::-1], images)
+        if moved:
+            images = np.stack([move(image, generator) for image in images])
+        return {**inputs, "tokens": images.reshape(len(images), -1)}
+
+    return drawn if moved or mirrored else draw
+
+
 def learned(name, tokenizer, train, test, options):
     asked = {**NOW, **VARIANTS[name]}
     keras.utils.set_random_seed(options.seed)
@@ -80,6 +108,9 @@ def learned(name, tokenizer, train, test, options):
     model.compile(default_optimizer(kind=asked["optimizer"]))
     size = options.batch or asked["batch"]
     batches = model.prepare(train, size, seed=options.seed)
+    batches.draw = augmented(
+        batches.draw, options.side, asked.get("moved"), asked.get("mirrored")
+    )
     fit_within(
         model, batches, TrainingBudget(asked["rate"], minutes=options.minutes)
     )
