@@ -71,9 +71,10 @@ class CompiledFunction:
 
     def _rows(self, argument):
         """The length of its first axis, if a trace is to know it."""
+        if not self._few_bytes:
+            return None
         shape = ops.shape(argument)
-        few = self._few_bytes and shape and shape[0] <= FEW_ROWS
-        return int(shape[0]) if few else None
+        return int(shape[0]) if shape and shape[0] <= FEW_ROWS else None
 
     def _compile(self, args):
         backend = keras.backend.backend()
@@ -102,7 +103,12 @@ class _State:
     @property
     def few_bytes(self):
         """Whether `product` has any use here."""
-        return any(one.dtype != "float32" for one in self.variables)
+        tensorflow = keras.backend.backend() == "tensorflow"
+        return (
+            tensorflow
+            and loops_on_processors()
+            and any(one.dtype != "float32" for one in self.variables)
+        )
 
     def __eq__(self, other):
         return (

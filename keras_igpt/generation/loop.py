@@ -27,7 +27,7 @@ STRETCHES = 4
 
 SHORTEST_STRETCH = 128
 
-FEW_ROWS, SHORTEST_OF_FEW = 16, 256
+FEW_IMAGES, SHORTEST_OF_FEW = 16, 256
 
 # Cells that are known in all images of a batch are read so many at once.
 RUN = 4
@@ -212,7 +212,7 @@ def stretches(
         first, last, num_cells: int.
         rows: int. Of caches; None for many.
     """
-    few = rows is not None and rows <= FEW_ROWS
+    few = rows is not None and rows <= FEW_IMAGES
     shortest = SHORTEST_OF_FEW if few else SHORTEST_STRETCH
     step = max(-(-num_cells // STRETCHES), shortest)
     begins = range(0, min(last, num_cells), step)
