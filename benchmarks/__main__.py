@@ -1,7 +1,7 @@
 """Measures keras_igpt beside its peers: `python -m benchmarks`.
 
-Peers live in virtual environments of their own under `.venvs/`, made at the
-first run; nothing is installed into the environment that runs this.
+It and its peers live in virtual environments of their own under `.venvs/`, made
+at the first run; nothing is installed into the environment that runs this.
 """
 
 import argparse
