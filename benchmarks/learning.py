@@ -17,6 +17,7 @@ from rich.console import Console
 
 import keras_igpt
 from keras_igpt.atomic_files import save_json
+from keras_igpt.cli.training.new_model import default_dropout
 from keras_igpt.evaluation.recognition import recognition_figures
 from keras_igpt.training.schedule import (
     TrainingBudget,
@@ -27,21 +28,26 @@ from keras_igpt.training.schedule import (
 DATA, SIZE, TRAIN, TEST = "tfds:fashion_mnist", 14, 4000, 2000
 
 
-# What `keras-igpt train` does, and did before.
+# What `keras-igpt train` does by default, which gives few images dropout.
 NOW = {"size": "tiny", "optimizer": "muon", "rate": 1e-2, "batch": 32}
-ADAMW = {"optimizer": "adamw", "rate": 2e-3}
+# What it did before: first AdamW, then Muon.
+MUON = {"dropout": 0.0}
+ADAMW = {**MUON, "optimizer": "adamw", "rate": 2e-3}
 
 VARIANTS = {
-    "now: Muon at 0.01": {},
-    "before: AdamW at 0.002": ADAMW,
+    "now": {},
+    "AdamW at 0.002": ADAMW,
     "AdamW at 0.004": {**ADAMW, "rate": 4e-3},
     "AdamW, batches of 16": {**ADAMW, "batch": 16},
-    "Muon at 0.005": {"rate": 5e-3},
-    "Muon, batches of 16": {"batch": 16},
-    "Muon, size small": {"size": "small"},
+    "Muon at 0.01": MUON,
+    "Muon at 0.005": {**MUON, "rate": 5e-3},
+    "Muon, batches of 16": {**MUON, "batch": 16},
+    "Muon, size small": {**MUON, "size": "small"},
+    "Muon, weight decay 0.3": {**MUON, "decay": 0.3},
     "Muon, dropout 0.1": {"dropout": 0.1},
-    "Muon, moved by a pixel": {"moved": True},
-    "Muon, moved, mirrored": {"moved": True, "mirrored": True},
+    "Muon, dropout 0.2": {"dropout": 0.2},
+    "Muon, moved by a pixel": {**MUON, "moved": True},
+    "Muon, moved, mirrored": {**MUON, "moved": True, "mirrored": True},
     "Muon, moved, mirrored, dropout 0.1": {
         **{"moved": True, "mirrored": True},
         "dropout": 0.1,
@@ -55,6 +61,7 @@ def main():
     parser.add_argument("--only", help="names of variants, '; ' between")
     parser.add_argument("--bits", action="store_true", help="bits alone")
     parser.add_argument("--side", type=int, default=SIZE, help="of images")
+    parser.add_argument("--images", type=int, default=TRAIN, help="to learn")
     parser.add_argument("--batch", type=int, help="size of all batches")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=pathlib.Path, default="runs/learning")
@@ -64,7 +71,7 @@ def main():
     results = json.loads(file.read_text("utf-8")) if file.exists() else {}
     train, test = (
         keras_igpt.data.load(DATA, split, image_size=options.side).take(count)
-        for split, count in (("train", TRAIN), ("test", TEST))
+        for split, count in (("train", options.images), ("test", TEST))
     )
     tokenizer = keras_igpt.PaletteTokenizer((options.side,) * 2, 16, channels=1)
     tokenizer.adapt(train)
@@ -99,13 +106,18 @@ def augmented(draw, side, moved, mirrored):
 def learned(name, tokenizer, train, test, options):
     asked = {**NOW, **VARIANTS[name]}
     keras.utils.set_random_seed(options.seed)
+    network = keras_igpt.ImageGPT.SIZES[asked["size"]]
+    usual = default_dropout(network, tokenizer, options.images)
     model = keras_igpt.ImageGPT(
         tokenizer,
-        **keras_igpt.ImageGPT.SIZES[asked["size"]],
+        **network,
         num_classes=10,
-        dropout=asked.get("dropout", 0.0),
+        dropout=asked.get("dropout", usual),
     )
     model.compile(default_optimizer(kind=asked["optimizer"]))
+    if "decay" in asked:
+        model.optimizer.weight_decay = asked["decay"]
+        model.optimizer.adam_weight_decay = asked["decay"]
     size = options.batch or asked["batch"]
     batches = model.prepare(train, size, seed=options.seed)
     batches.draw = augmented(

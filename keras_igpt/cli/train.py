@@ -122,7 +122,13 @@ def train(
             help="The highest. Default: 0.01 with muon, 0.002 with adamw."
         ),
     ] = None,
-    dropout: Annotated[float, typer.Option()] = 0.0,
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            help="Default of new models: 0.1 where the images have few tokens "
+            "for so many weights, which would be learned by heart; else 0."
+        ),
+    ] = None,
     ema: Annotated[
         float | None,
         typer.Option(

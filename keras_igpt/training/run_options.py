@@ -46,7 +46,8 @@ class TrainingOptions:
         epochs, minutes: the budget; one of them.
         batch_size: images per step.
         learning_rate: the highest.
-        dropout: as `ImageGPT` takes it.
+        dropout: as `ImageGPT` takes it; None for what suits the data, or for
+            0 with `init_from`.
         ema: momentum of averaged weights; None for none.
         precision: name of a Keras dtype policy.
         seed: of all that is random.
@@ -78,7 +79,7 @@ class TrainingOptions:
     minutes: float | None
     batch_size: int
     learning_rate: float
-    dropout: float
+    dropout: float | None
     ema: float | None
     precision: str
     seed: int

@@ -8,8 +8,9 @@ import pytest
 import small_models
 from small_models import invoke, train
 
-from keras_igpt import ImageGPT, VQTokenizer, load
+from keras_igpt import ImageGPT, PaletteTokenizer, VQTokenizer, load
 from keras_igpt.cli.training import training_run
+from keras_igpt.cli.training.new_model import default_dropout
 
 
 @pytest.fixture
@@ -90,6 +91,32 @@ def test_train_remembers_what_was_asked(class_run, class_folder):
 
 def test_model_knows_the_names_of_its_classes(class_run):
     assert load(class_run).class_names == ("ball", "goal")
+
+
+@pytest.mark.parametrize(
+    ("num_images", "dropout"),
+    # Blocks of 16 weights times 12: 4 x 192 tokens, of 16 each, are enough.
+    [(1, 0.1), (47, 0.1), (48, 0.0), (10**9, 0.0), (None, 0.0)],
+)
+def test_few_images_bring_dropout(num_images, dropout):
+    size = {"num_layers": 1, "num_heads": 1, "hidden_dim": 4}
+    tokenizer = PaletteTokenizer((4, 4), 4)
+    assert default_dropout(size, tokenizer, num_images) == dropout
+
+
+def test_dropout_that_was_left_out_is_kept_with_the_run(class_folder, tmp_path):
+    train(tmp_path / "run", data=str(class_folder), size=4, dropout=None)
+    assert load(tmp_path / "run").config["dropout"] == 0.1
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    assert config["options"]["dropout"] == 0.1
+
+
+def test_a_model_to_begin_with_gets_no_dropout_unasked(
+    class_run, class_folder, tmp_path
+):
+    begun = {"data": str(class_folder), "init_from": str(class_run)}
+    train(tmp_path / "run", **begun, dropout=None)
+    assert load(tmp_path / "run").config["dropout"] == 0.0
 
 
 def test_model_of_any_order_is_trained_and_goes_on(

@@ -1,5 +1,6 @@
 """The model that a training run begins with."""
 
+import math
 from typing import Any
 
 from keras_igpt import data as datasets
@@ -24,6 +25,10 @@ MAX_TEXT = 128
 
 # Captions of shards that are looked at to find the longest.
 SAMPLED = 10_000
+
+# Dropout where a weight has fewer tokens of data than that: a new model soon
+# knows them by heart.
+DROPOUT, FEW_TOKENS = 0.1, 4
 
 
 def new_model(
@@ -81,7 +86,7 @@ def _untrained(options, images, start, tokenizer):
         "num_classes": len(names),
         "class_names": tuple(names),
         "edits": tuple(options.edits),
-        "dropout": options.dropout,
+        "dropout": options.dropout or 0.0,
         "dtype": options.precision,
     }
     # Places of a caption's bytes are counted from its end.
@@ -99,9 +104,34 @@ def _untrained(options, images, start, tokenizer):
             add_lora(model, start, options.lora)
     else:
         wanted["order"] = options.order or "raster"
-        model = ImageGPT(tokenizer, **ImageGPT.SIZES[options.model], **wanted)
+        size = ImageGPT.SIZES[options.model]
+        if options.dropout is None:
+            count = datasets.num_images(images)
+            wanted["dropout"] = default_dropout(size, tokenizer, count)
+        model = ImageGPT(tokenizer, **size, **wanted)
     model.compile(default_optimizer(options.ema, options.optimizer))
     return model
+
+
+def default_dropout(
+    size: dict[str, Any], tokenizer: Any, num_images: int | None
+) -> float:
+    """Dropout for a new model: some if it would learn its data by heart.
+
+    Args:
+        size: arguments of `ImageGPT`, as `ImageGPT.SIZES` has them.
+        tokenizer: the model's.
+        num_images: int, of the data; None if it is not known.
+
+    Returns:
+        float, 0.1 or 0.0.
+    """
+    if num_images is None:
+        return 0.0
+    # Of the blocks; Kaplan et al. 2020, https://arxiv.org/abs/2001.08361.
+    weights = 12 * size["num_layers"] * size["hidden_dim"] ** 2
+    tokens = num_images * math.prod(tokenizer.grid_size)
+    return DROPOUT if tokens < FEW_TOKENS * weights else 0.0
 
 
 def _new_tokenizer(options, images):

@@ -159,6 +159,9 @@ def _run(options, folder, resume, changed, console, strategy):
             model = load(folder / "last.keras")
     else:
         model = new_model(options, images, start, tokenizer, strategy)
+        # What was left to it is kept with the rest.
+        dropout = model.config["dropout"]
+        options = dataclasses.replace(options, dropout=dropout)
     batches = model.prepare(
         images,
         options.batch_size,
