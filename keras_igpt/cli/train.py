@@ -125,8 +125,9 @@ def train(
     dropout: Annotated[
         float | None,
         typer.Option(
-            help="Default of new models: 0.1 where the images have few tokens "
-            "for so many weights, which would be learned by heart; else 0."
+            help="Default of new models: 0.1 or 0.2 where the images have few "
+            "tokens for so many weights, which would learn them by heart; else "
+            "0."
         ),
     ] = None,
     ema: Annotated[

@@ -95,8 +95,8 @@ def test_model_knows_the_names_of_its_classes(class_run):
 
 @pytest.mark.parametrize(
     ("num_images", "dropout"),
-    # Blocks of 16 weights times 12: 4 x 192 tokens, of 16 each, are enough.
-    [(1, 0.1), (47, 0.1), (48, 0.0), (10**9, 0.0), (None, 0.0)],
+    # An image has 16 tokens, and the block 16 times 12 weights.
+    [(1, 0.2), (11, 0.2), (12, 0.1), (47, 0.1), (48, 0.0), (None, 0.0)],
 )
 def test_few_images_bring_dropout(num_images, dropout):
     size = {"num_layers": 1, "num_heads": 1, "hidden_dim": 4}
@@ -106,9 +106,9 @@ def test_few_images_bring_dropout(num_images, dropout):
 
 def test_dropout_that_was_left_out_is_kept_with_the_run(class_folder, tmp_path):
     train(tmp_path / "run", data=str(class_folder), size=4, dropout=None)
-    assert load(tmp_path / "run").config["dropout"] == 0.1
+    assert load(tmp_path / "run").config["dropout"] == 0.2
     config = json.loads((tmp_path / "run" / "config.json").read_text())
-    assert config["options"]["dropout"] == 0.1
+    assert config["options"]["dropout"] == 0.2
 
 
 def test_a_model_to_begin_with_gets_no_dropout_unasked(

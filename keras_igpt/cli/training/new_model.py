@@ -26,9 +26,9 @@ MAX_TEXT = 128
 # Captions of shards that are looked at to find the longest.
 SAMPLED = 10_000
 
-# Dropout where a weight has fewer tokens of data than that: a new model soon
+# Dropout where each weight has fewer tokens of data than that: a new model soon
 # knows them by heart.
-DROPOUT, FEW_TOKENS = 0.1, 4
+DROPOUT = {1: 0.2, 4: 0.1}
 
 
 def new_model(
@@ -124,14 +124,15 @@ def default_dropout(
         num_images: int, of the data; None if it is not known.
 
     Returns:
-        float, 0.1 or 0.0.
+        float: 0.2, 0.1 or 0.0.
     """
     if num_images is None:
         return 0.0
     # Of the blocks; Kaplan et al. 2020, https://arxiv.org/abs/2001.08361.
     weights = 12 * size["num_layers"] * size["hidden_dim"] ** 2
     tokens = num_images * math.prod(tokenizer.grid_size)
-    return DROPOUT if tokens < FEW_TOKENS * weights else 0.0
+    few = (rate for each, rate in DROPOUT.items() if tokens < each * weights)
+    return next(few, 0.0)
 
 
 def _new_tokenizer(options, images):
