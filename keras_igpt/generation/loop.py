@@ -113,13 +113,16 @@ class Decoder:
 
         rows = len(tokens) * (1 + self.guided)
         ends = stretches(cell, last, self.model.num_cells, rows)
-        self._compile_all(
-            write_nothing,
-            [
-                (len(tokens), run, self.write[run].num_states, end)
-                for end in ends
-            ],
-        )
+        # More rows are written by several decoders at once, which compile on
+        # the way: all caches side by side would be a part of the peak.
+        if rows <= FEW_IMAGES:
+            self._compile_all(
+                write_nothing,
+                [
+                    (len(tokens), run, self.write[run].num_states, end)
+                    for end in ends
+                ],
+            )
         begin = cell
         for end in ends:
             caches = self.grow(end)(caches)
