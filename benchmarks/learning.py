@@ -46,6 +46,9 @@ VARIANTS = {
     "Muon, weight decay 0.3": {**MUON, "decay": 0.3},
     "Muon, dropout 0.1": {"dropout": 0.1},
     "Muon, dropout 0.2": {"dropout": 0.2},
+    "AdamW, dropout 0.1": {**ADAMW, "dropout": 0.1},
+    "any order": {**MUON, "order": "any"},
+    "any order, dropout 0.1": {"order": "any", "dropout": 0.1},
     "Muon, moved by a pixel": {**MUON, "moved": True},
     "Muon, moved, mirrored": {**MUON, "moved": True, "mirrored": True},
     "Muon, moved, mirrored, dropout 0.1": {
@@ -112,6 +115,7 @@ def learned(name, tokenizer, train, test, options):
         tokenizer,
         **network,
         num_classes=10,
+        order=asked.get("order", "raster"),
         dropout=asked.get("dropout", usual),
     )
     model.compile(default_optimizer(kind=asked["optimizer"]))
