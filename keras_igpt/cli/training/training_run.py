@@ -136,18 +136,7 @@ def _run(options, folder, resume, changed, console, strategy):
     if state["spent"] >= 1:
         return None
     keras.utils.set_random_seed(options.seed)
-    start = tokenizer = None
-    if options.tokenizer_from and not resume:
-        tokenizer = load_image_gpt(options.tokenizer_from).tokenizer
-    if options.init_from and not resume:
-        start = load_image_gpt(options.init_from)
-        if options.order not in (None, start.config["order"]):
-            raise ValueError(
-                "`--order` must be that of --init-from, or be left out. "
-                f"Received: --order {options.order}, for a model with "
-                f"order={start.config['order']!r}."
-            )
-        tokenizer = start.tokenizer
+    start, tokenizer = (None, None) if resume else _starting_point(options)
     if tokenizer is not None:
         *size, channels = tokenizer.image_shape
         options = dataclasses.replace(
@@ -189,6 +178,22 @@ def _run(options, folder, resume, changed, console, strategy):
             row = _fit_along(*fitted)
     wait_for_all(strategy)
     return row
+
+
+def _starting_point(options):
+    """The model to go on from, and the tokenizer; None for what is new."""
+    if options.tokenizer_from:
+        return None, load_image_gpt(options.tokenizer_from).tokenizer
+    if not options.init_from:
+        return None, None
+    start = load_image_gpt(options.init_from)
+    if options.order not in (None, start.config["order"]):
+        raise ValueError(
+            "`--order` must be that of --init-from, or be left out. "
+            f"Received: --order {options.order}, for a model with "
+            f"order={start.config['order']!r}."
+        )
+    return start, start.tokenizer
 
 
 def _open_data(options):
