@@ -69,6 +69,12 @@ def open_file(page, path):
     chooser.value.set_files(path)
 
 
+def open_image(page, path):
+    """Opens an image, and waits until the page shows it: then it is kept."""
+    with page.expect_response(lambda answer: "/file=" in answer.url):
+        open_file(page, path)
+
+
 def draw(page):
     """Draws a line over the middle of the image on the canvas."""
     canvas = page.locator("#canvas canvas").first

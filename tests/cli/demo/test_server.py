@@ -10,6 +10,7 @@ from browsing import (
     click,
     draw,
     open_file,
+    open_image,
     results,
     serving,
     shown_images,
@@ -94,7 +95,7 @@ def test_page_asks_its_own_server_alone(visit, served):
 def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(visit, tmp_path):
     page = visit("Edit")
     path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
-    open_file(page, path)
+    open_image(page, path)
     draw(page)
     click(page, "Edit")
     images = np.array(results(page))
@@ -108,7 +109,7 @@ def test_drawn_mask_is_generated_anew_and_the_rest_is_kept(visit, tmp_path):
 def test_keyboard_alone_makes_a_mask(visit, tmp_path):
     page = visit("Edit")
     path = save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8))
-    open_file(page, path)
+    open_image(page, path)
     page.get_by_label("Or a box").fill("0 0 50 100")
     page.keyboard.press("Enter")
     images = np.array(results(page))
@@ -137,8 +138,7 @@ def test_image_is_read_cell_by_cell(visit, tmp_path):
     page = visit("Tokens")
     image = np.random.default_rng(0).integers(0, 256, (8, 8, 3), "uint8")
     Image.fromarray(image).save(tmp_path / "a.png")
-    open_file(page, tmp_path / "a.png")
-    page.wait_for_timeout(1500)
+    open_image(page, tmp_path / "a.png")
     click(page, "Read")
     page.locator("#cells img").wait_for()
     nats = make_caption_model().score(image[None])[0]
@@ -148,8 +148,7 @@ def test_image_is_read_cell_by_cell(visit, tmp_path):
 @pytest.mark.slow
 def test_page_is_composed_around_an_image(visit, tmp_path):
     page = visit("Compose")
-    open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
-    page.wait_for_timeout(1500)
+    open_image(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     click(page, "Compose")
     images = np.array(results(page))
     assert (images[:, 2:6, 2:6] == (10, 200, 30)).all()

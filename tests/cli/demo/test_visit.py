@@ -10,7 +10,7 @@ from browsing import (
     download,
     draw,
     field,
-    open_file,
+    open_image,
     results,
 )
 from PIL import Image
@@ -94,7 +94,7 @@ def test_downloaded_file_is_made_again(visit, tmp_path):
 
 def test_edits_are_compared_and_made_again(visit, tmp_path, monkeypatch):
     page = visit("Edit")
-    open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
+    open_image(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     draw(page)
     click(page, "Edit")
     images = results(page)
@@ -157,7 +157,7 @@ def test_history_puts_settings_back(visit):
 
 def test_history_puts_an_edits_mask_back(visit, tmp_path):
     page = visit("Edit")
-    open_file(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
+    open_image(page, save_picture(tmp_path / "a.png", (10, 200, 30), (8, 8)))
     draw(page)
     click(page, "Edit")
     images = results(page)
