@@ -143,14 +143,6 @@ def test_whoever_stops_asking_stops_the_generating(model, slow):
     assert threads_end()
 
 
-@pytest.fixture
-def heard():
-    """Ctrl-C as a terminal's process hears it; pytest-xdist's do not."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 def test_ctrl_c_is_heard_at_once(model, slow, heard):
     model.generate(labels=1)  # compiled by now
     threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()

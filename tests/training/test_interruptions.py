@@ -24,7 +24,7 @@ def test_signal_stops_after_the_step():
     assert interruption.received == signal.SIGTERM
 
 
-def test_second_signal_ends_at_once():
+def test_second_signal_ends_at_once(heard):
     interruption = Interruption()
     with pytest.raises(KeyboardInterrupt), interruption.awaited():
         os.kill(os.getpid(), signal.SIGINT)
